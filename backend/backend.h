@@ -1,0 +1,39 @@
+// A backend prints plans for its target. One filled struct each; backend/backends.c lists them.
+#ifndef RLC_BACKEND_H
+#define RLC_BACKEND_H
+
+#include "backend/plan.h"
+
+typedef struct Target {
+  const char *triple;      // NULL: the host's
+  const char *cpu;         // NULL: the host's; "x86-64", "x86-64-v3", "x86-64-v4", "znver4", …
+  PlanTarget plan;         // filled by target_resolve
+} Target;
+
+// Fills plan from triple and cpu. False (and a message in *why) if unknown.
+bool llvm_target_resolve(Arena *a, Target *t, const char **why);
+
+// What a program is made of: entry points with one constant block, and the table the runtime reads.
+// table->init, ->step and ->consts are left NULL by the caller; the backend fills them (JIT) or
+// refers to the emitted symbols (object file, symbol `rlc_program`).
+typedef struct Program {
+  int nplan; Plan **plan;          // [0] init, [1] step for a trainer; any functions otherwise
+  const char *const_data; int64_t const_bytes;
+  const RtProgram *table;          // NULL: no trainer, entry points alone
+} Program;
+
+typedef struct Jit Jit;            // owns code and the symbols in it
+Jit *llvm_jit(Arena *a, const Program *p, const Target *t, char **why);   // NULL and why (arena) on failure
+void (*llvm_jit_entry(Jit *j, const char *name))(RtFrame *);
+void llvm_jit_free(Jit *j);
+// Text of the module as LLVM IR or as the target's assembly. NULL and why on failure.
+char *llvm_emit_ir(Arena *a, const Program *p, const Target *t, char **why);
+char *llvm_emit_asm(Arena *a, const Program *p, const Target *t, char **why);
+// Object file bytes with the table as `const RtProgram rlc_program`.
+bool llvm_emit_object(Arena *a, const Program *p, const Target *t, const char **bytes, size_t *n, char **why);
+
+// Pictures. dot_emit: Graphviz text; dot_render: SVG (format "svg") or another format of Graphviz's library.
+char *dot_emit(Arena *a, const IrGraph *g, const Plan *p);   // p may be NULL
+char *dot_render(Arena *a, const char *dot, const char *format, size_t *n, char **why);
+
+#endif

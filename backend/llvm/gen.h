@@ -1,0 +1,82 @@
+// Inside the LLVM backend: what its files share. Vectors are explicit: all code is emitted in
+// final form, and no LLVM pass is relied on but instruction selection and cheap clean-up.
+#ifndef RLC_GEN_H
+#define RLC_GEN_H
+
+#include <llvm-c/Core.h>
+#include "backend/backend.h"
+
+typedef struct Gen {
+  Arena *arena;
+  LLVMContextRef ctx;
+  LLVMModuleRef mod;
+  LLVMBuilderRef b;            // stands in the function being emitted
+  LLVMValueRef fn;             // that function
+  const Target *target;
+  int width;                   // f32 lanes of the target's vector: 4, 8 or 16
+  bool fma;
+} Gen;
+
+LLVMTypeRef gen_type(Gen *g, IrDtype t, int lanes);       // in registers: bool i1, bf16 as float; lanes 1: scalar
+LLVMTypeRef gen_mem_type(Gen *g, IrDtype t, int lanes);   // in memory: bool i8, bf16 i16
+
+// ---- math.c -----------------------------------------------------------------------------
+// An elementwise op of the table on registers of one shape (scalars or vectors of any power-of-two
+// lanes); complex values are pairs and handled by the caller. `t` is the operands' dtype. Transcendental functions are
+// internal functions of the module, one per (op, dtype, lanes), made at first use.
+LLVMValueRef gen_unary(Gen *g, IrCode c, IrDtype t, LLVMValueRef x);
+LLVMValueRef gen_binary(Gen *g, IrCode c, IrDtype t, LLVMValueRef x, LLVMValueRef y);
+LLVMValueRef gen_cast(Gen *g, LLVMValueRef x, IrDtype from, IrDtype to);
+LLVMValueRef gen_bitcast(Gen *g, LLVMValueRef x, IrDtype from, IrDtype to);
+LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar, int lanes);
+LLVMValueRef gen_fma(Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c); // fused only where the target has it
+
+// ---- dot.c --------------------------------------------------------------------------------
+// Emits loops for c[m, n] = sum_k a[m, k] b[k, n] for one batch entry, rows [m_lo, m_hi) given at
+// run time (multiples of the row tile or the end), handing finished vectors to `store`.
+typedef struct GenDot {
+  IrDtype dtype;                         // f32 or f64 (bf16 arrays widen on load; sums are f32)
+  int64_t m, n, k;
+  LLVMValueRef a; int64_t a_m, a_k;      // pointer; strides in elements
+  LLVMValueRef b; int64_t b_k, b_n;      // one of them is 1
+  LLVMValueRef pack;                     // scratch of gen_dot_scratch bytes, or NULL if that is 0
+  LLVMValueRef m_lo, m_hi;               // i64
+  // acc: lanes of row `row` (i64) beginning at column `col` (i64, a multiple of lanes); only the first
+  // `valid` of its lanes are real (valid == lanes but in the last columns; known when compiling).
+  void (*store)(Gen *g, void *env, LLVMValueRef row, LLVMValueRef col, LLVMValueRef acc, int lanes, int valid);
+  void *env;
+} GenDot;
+void gen_dot(Gen *g, const GenDot *d);
+int64_t gen_dot_scratch(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool tb);
+int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k);
+
+// ---- conv.c -------------------------------------------------------------------------------
+// conv, conv_dx, conv_dw by direct loops over channels-last tiles. `store` as above over the result seen
+// as a matrix [all leading dims, last dim]; rows [lo, hi) of the result's first axis.
+typedef struct GenConv {
+  const IrOp *op;
+  LLVMValueRef x, y;                     // pointers to the two operands
+  LLVMValueRef lo, hi;
+  void (*store)(Gen *g, void *env, LLVMValueRef row, LLVMValueRef col, LLVMValueRef acc, int lanes, int valid);
+  void *env;
+} GenConv;
+void gen_conv(Gen *g, const GenConv *c);
+
+// ---- loops, shared --------------------------------------------------------------------------
+// for (i = lo; i < hi; i += step) body; with up to `ncarry` values carried. Returns i's phi inside;
+// call gen_loop_end with the next values; after it, carry[] holds the final values.
+typedef struct GenLoop {
+  LLVMBasicBlockRef head, body, done;
+  LLVMValueRef i, hi;
+  int64_t step;
+  int ncarry; LLVMValueRef *carry;       // phis inside, finals after
+} GenLoop;
+GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init);
+void gen_loop_end(Gen *g, GenLoop *l, LLVMValueRef *next);
+LLVMValueRef gen_i64(Gen *g, int64_t v);
+// Loads and stores of `lanes` consecutive elements from/to memory of dtype t, `valid` of them real (masked otherwise).
+LLVMValueRef gen_load(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, int valid);
+void gen_store(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, int lanes, int valid);
+LLVMValueRef gen_at(Gen *g, LLVMValueRef ptr, IrDtype t, LLVMValueRef index); // address of element `index`
+
+#endif

@@ -1,0 +1,112 @@
+// The plan: what stands between the graph and the machine. It decides; a backend prints it.
+//
+// A plan is a tree of blocks of nodes over the values of one graph. Every value is one of
+//   INLINE   computed where it is used, inside the node that needs it (an index map, an
+//            elementwise op of a fused nest); it has no memory
+//   STORED   lives in memory at a PlanRef, written by exactly one node (or an input, a
+//            constant, a carried value); all arrays are dense and row-major
+// A node's computation is the IR itself: emitting a root at an index pulls its operands at the
+// mapped index, down to STORED values, which are loaded.
+//
+// Law: a buffer may be reused when the last reader of its value is done; a node may write over
+// an operand only where each element is read before, and only by the point that writes it.
+#ifndef RLC_PLAN_H
+#define RLC_PLAN_H
+
+#include "ir/ir.h"
+#include "runtime/abi.h"
+
+// Where a STORED value is: base[space] + offset + sum of turn(loop) * stride.
+typedef struct PlanTurn { const IrOp *loop; int64_t stride; } PlanTurn;  // loop: scan or map; the turn's index counts up even if reversed
+typedef struct PlanRef {
+  RtSpace space;
+  int64_t offset;                  // bytes
+  int nturn;
+  PlanTurn turn[IR_MAX_RANK];
+} PlanRef;
+
+typedef enum PlanHome { PLAN_NONE, PLAN_INLINE, PLAN_STORED } PlanHome;
+typedef struct PlanValue {
+  PlanHome home;
+  PlanRef ref;                     // PLAN_STORED
+} PlanValue;
+
+typedef enum PlanKind {
+  PLAN_NEST,     // fused loop nest: for each index of the domain, compute and store every root
+  PLAN_DOT,      // matrix product; roots: the product itself or elementwise values over it
+  PLAN_CONV,     // conv, conv_dx, conv_dw; roots likewise
+  PLAN_LIB,      // a runtime routine (LOWER_LIB)
+  PLAN_UPDATE,   // dynamic_update, scatter: writes part of what operand 0's buffer (now the result's) holds
+  PLAN_COPY,     // bytes from one place to another
+  PLAN_SCAN, PLAN_MAP,   // turns 0 … n-1 (or back) of body[0]
+  PLAN_WHILE,    // body[0] computes the condition (STORED bool), body[1] the turn
+  PLAN_COND,     // body[0] if the operand is true, else body[1]
+} PlanKind;
+
+typedef struct PlanNode PlanNode;
+typedef struct PlanBlock { PlanNode *first, *last; } PlanBlock;
+
+struct PlanNode {
+  PlanKind kind;
+  PlanNode *next;
+  const IrOp *op;                  // DOT, CONV, LIB, UPDATE and control: the op. NEST: the op that began the group
+  int nroot; IrValue **root;       // NEST, DOT, CONV: values this node stores; all of the domain's shape
+  int rank; int64_t dim[IR_MAX_RANK]; // the domain: the roots' shape
+  // NEST: reductions inside the group run as inner loops at one point of the domain. `vector` says which
+  // loop is cut into vectors: 0 … rank-1 an axis of the domain; rank + k axis k of the operand of the
+  // group's large reductions (all of which reduce that axis, innermost); -1 scalar code.
+  int vector;
+  int64_t pieces;                  // into how many pieces of axis `piece_axis` threads may cut it; 1: one thread
+  int piece_axis; int64_t piece_len;
+  PlanRef scratch; int64_t scratch_bytes; // DOT, CONV, LIB: packing room and such (per piece, one behind another)
+  bool blas;                       // DOT: large enough for OpenBLAS
+  PlanRef from, to; int64_t bytes; // COPY
+  PlanBlock body[2];               // control
+  const IrValue *test;             // WHILE: the condition's value
+};
+
+typedef struct Plan {
+  Arena *arena;
+  const IrGraph *graph;
+  const char *name;                // entry point's symbol
+  PlanValue *value;                // by value id
+  PlanBlock body;
+  int64_t arena_bytes;             // of RT_ARENA
+  const char *const_data;          // RT_CONST's content (constants larger than one element)
+  int64_t const_bytes;
+  int nnode;
+} Plan;
+
+// What the graph's inputs and outputs are in memory.
+typedef struct PlanPort {
+  RtSpace space;
+  int64_t offset;
+} PlanPort;
+typedef struct PlanInterface {
+  const PlanPort *in, *out;        // one each per input and output. An input and an output at the same port
+                                   // are one state, updated in place; ports do not overlap otherwise.
+} PlanInterface;
+
+typedef struct PlanTarget {        // what planning must know of the machine
+  int vector_bits;                 // 128, 256 or 512
+  bool fma;
+} PlanTarget;
+
+// Constants of a target, measured once by bench/ and written down here.
+#define PLAN_BLAS_FLOPS   (2.0 * 384 * 384 * 384) // products above this go to OpenBLAS
+#define PLAN_PIECE_FLOPS  40000    // least work of a piece that a second thread is woken for
+#define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
+
+// Plans a graph (no LOWER_NEVER op left in it). `const_data` of several plans of one program is shared by
+// the caller through `consts`: a growing block; offsets in the plan are into it.
+typedef struct PlanConsts { Str data; } PlanConsts;
+Plan *plan_build(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanTarget *t, PlanConsts *consts, const char *name);
+char *plan_print(Arena *a, const Plan *p);
+// Checks the law above by walking the plan: NULL or what is wrong. Debug builds run it.
+char *plan_verify(const Plan *p);
+
+// Flops and bytes of one execution of a node (control: of its bodies, all turns).
+double plan_flops(const Plan *p, const PlanNode *n);
+int64_t plan_bytes(const Plan *p, const PlanNode *n);
+
+#endif

@@ -1,0 +1,76 @@
+// The elaborator: runs a program while compiling. Functions, lambdas, layers, environments and
+// sizes are values here and gone afterwards; what remains is IR graphs. Names, types, shapes and
+// arity are checked on the way, for each use of a function with what it is given.
+#ifndef RLC_ELAB_H
+#define RLC_ELAB_H
+
+#include "frontend/ast.h"
+#include "ir/ir.h"
+
+// Where modules named by `use` are looked up: text of stdlib/NAME.rl, or NULL.
+// A file NAME.rl beside the program comes first.
+typedef const Source *(*ElabModules)(Arena *a, Diags *d, const char *name, const Source *user);
+// The library the compiler carries.
+const Source *elab_stdlib(Arena *a, Diags *d, const char *name, const Source *user);
+
+typedef struct ElabOverride {      // --set name=value
+  const char *name;
+  const Source *value;             // parsed as an expression
+  bool used;                       // set by the elaborator
+} ElabOverride;
+
+typedef struct ElabOptions {
+  ElabModules modules;             // NULL: elab_stdlib
+  int noverride; ElabOverride *override;
+} ElabOptions;
+
+typedef struct ElabState {
+  const char *name;                // path
+  IrType type;
+  Loc loc;
+} ElabState;
+
+typedef struct ElabSetting {
+  const char *name;
+  IrDtype dtype;                   // IR_F32, IR_I64, IR_U64 (seed)
+  double value;
+} ElabSetting;
+
+typedef struct ElabMetric {
+  const char *name;
+  int state;                       // index of the state that keeps its last mean
+} ElabMetric;
+
+// A trainer, as two graphs:
+//   init: settings          -> states
+//   step: states, settings  -> states, count of each metric (f32), stop (bool), solved (bool),
+//                              ok (bool), progress (f32)
+typedef struct ElabTrainer {
+  const char *name;
+  IrGraph *init, *step;
+  int nstate; ElabState *state;
+  int nsetting; ElabSetting *setting;  // settings that remain numbers at run time; the seed is number 0
+  int nmetric; ElabMetric *metric;
+  int iter;                        // state index of the step counter (i64)
+  int env_steps;                   // state index (i64), or -1
+  uint64_t hash;                   // of state names and types, and of settings compiled in
+} ElabTrainer;
+
+typedef struct Elab Elab;          // one program
+
+// Parses and elaborates declarations of src. NULL if there were errors (in d).
+Elab *elab_new(Arena *a, Diags *d, const Source *src, const ElabOptions *o);
+// Checks everything that can be checked without being asked for more: every trainer with its
+// defaults, every function whose parameter types are complete, names everywhere. False on errors.
+bool elab_check(Elab *e);
+// The trainer named (NULL: the file's only or last one). NULL on errors.
+ElabTrainer *elab_trainer(Elab *e, const char *name);
+// An expression evaluated in the file's scope (for `rlc eval`): a graph without inputs whose
+// outputs are the leaves of its value, named by path. A key is at hand as `key` (seed 0). NULL on errors.
+IrGraph *elab_expr(Elab *e, const Source *expr);
+// A function of the file with complete parameter types, as a graph (for `rlc emit --fn`).
+IrGraph *elab_function(Elab *e, const char *name);
+// Names of the file's trainers and functions.
+int elab_names(Elab *e, AstKind kind, const char ***names);
+
+#endif

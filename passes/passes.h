@@ -1,0 +1,40 @@
+// The passes: graph in, graph out. One file each; passes/pipeline.c lists them in order.
+#ifndef RLC_PASSES_H
+#define RLC_PASSES_H
+
+#include "ir/ir.h"
+
+typedef struct PassContext {
+  Arena *arena;
+  Diags *diags;          // user-visible mistakes (what cannot be differentiated) go here
+} PassContext;
+
+typedef struct Pass {
+  const char *name;
+  void (*run)(PassContext *c, IrGraph *g);
+  const char *needs;     // what must hold before
+  const char *gives;     // what holds after
+  const char *why;       // why here, and not left to LLVM
+} Pass;
+extern const Pass pass_pipeline[];     // in order; ended by name == NULL
+const Pass *pass_find(const char *name);
+
+// Runs the passes named in `list` ("simplify,vmap"; NULL: the whole pipeline). Debug builds
+// verify after each and name the culprit. `print_after` (or NULL) dumps the graph to `to` after
+// the pass of that name ("all": after each). False if a pass reported an error.
+bool pass_run(PassContext *c, IrGraph *g, const char *list, const char *print_after, FILE *to);
+
+// vjp, jvp and custom_vjp ops are replaced by ordinary graph, innermost first. [passes/autodiff.c]
+void pass_autodiff(PassContext *c, IrGraph *g);
+// map regions of straight code become ops with one more axis; divergent ones stay. [passes/vmap.c]
+void pass_vmap(PassContext *c, IrGraph *g);
+// Constant folding, algebraic identities, common subexpressions, dead code, loop-invariant
+// hoisting, dead carries; to a fixed point. [passes/simplify.c]
+void pass_simplify(PassContext *c, IrGraph *g);
+
+// ---- pieces of autodiff shared by its files --------------------------------------------
+// Appends to b the tangent of op's results. tan[v->id] is the tangent of value v, NULL for zero;
+// it is set for op's results. The array grows with the graph: use jvp_get and jvp_set.
+typedef struct Tangents { IrValue **at; int n; } Tangents;
+
+#endif

@@ -1,0 +1,103 @@
+// The border between compiled code and the runtime: plain C, no compiler.
+// Compiled code calls what is declared here and nothing else; the runtime knows
+// a program only by its RtProgram table.
+#ifndef RLC_ABI_H
+#define RLC_ABI_H
+
+#include <stdint.h>
+
+#define RT_ABI 1
+
+// Memory of a program: one block a space. Addresses in compiled code are
+// base[space] + constant offset + loop turn * constant stride.
+typedef enum RtSpace {
+  RT_STATE,      // what a checkpoint holds; lives as long as the run
+  RT_SETTING,    // numbers given at the start of a run, the seed among them; never written
+  RT_OUT,        // what one step says beside its state
+  RT_ARENA,      // temporaries of one call; holds nothing between calls
+  RT_CONST,      // data known when compiling; never written
+  RT_NSPACE
+} RtSpace;
+#define RT_ALIGN 64              // of every block and every array in it
+
+typedef struct RtPool RtPool;    // threads; NULL: the caller's thread alone
+
+typedef struct RtFrame {
+  char *base[RT_NSPACE];
+  RtPool *pool;
+} RtFrame;
+
+// Runs kernel(argv, piece) for every piece in [0, pieces). Pieces depend on shapes only and write
+// apart from each other, so any thread may take any piece and the bits are the same.
+typedef void (*RtKernel)(char **argv, int64_t piece);
+void rt_parallel(RtPool *pool, RtKernel kernel, char **argv, int64_t pieces);
+
+// Same numbers as IrDtype in ir/ir.h.
+typedef enum RtDtype {
+  RT_BOOL, RT_I8, RT_I16, RT_I32, RT_I64, RT_U8, RT_U32, RT_U64, RT_BF16, RT_F32, RT_F64, RT_C64, RT_C128
+} RtDtype;
+#define RT_MAX_RANK 8
+
+typedef struct RtArray {
+  const char *name;              // path: "p.pi.mlp.0.dense.w"
+  int32_t dtype, rank;
+  int64_t dim[RT_MAX_RANK];
+  int64_t offset, bytes;         // in RT_STATE
+} RtArray;
+
+typedef struct RtSetting {
+  const char *name;
+  int32_t dtype;                 // RT_I64, RT_F32 or RT_U64 (the seed)
+  int64_t offset;                // in RT_SETTING
+  double value;                  // default
+} RtSetting;
+
+typedef struct RtMetric {
+  const char *name;
+  int64_t value;                 // f32 in RT_STATE: last logged mean, NaN before the first
+  int64_t count;                 // f32 in RT_OUT: how often this step logged it; 0: not
+} RtMetric;
+
+typedef struct RtProgram {
+  uint32_t abi;                  // RT_ABI
+  const char *name;              // the trainer's
+  const char *source;            // file it came from, as named
+  uint64_t hash;                 // of state layout and compiled settings: a checkpoint must bear the same
+  int32_t nstate, nsetting, nmetric;
+  const RtArray *state;          // in order of declaration, hidden ones last
+  const RtSetting *setting;
+  const RtMetric *metric;
+  int64_t bytes[RT_NSPACE];      // of each block
+  const void *consts;            // RT_CONST's content, RT_ALIGN-aligned, or NULL
+  int64_t seed;                  // u64 in RT_SETTING
+  int64_t iter;                  // i64 in RT_STATE: steps done
+  int64_t env_steps;             // i64 in RT_STATE, or -1 where no environments are stepped
+  int64_t stop, solved;          // bytes in RT_OUT: the stop condition holds; … by more than a spent budget
+  int64_t ok;                    // byte in RT_OUT: every logged value is finite
+  int64_t progress;              // f32 in RT_OUT: share of the step budget spent, NaN if there is none
+  void (*init)(RtFrame *f);      // settings -> state
+  void (*step)(RtFrame *f);      // state, settings -> state, out
+} RtProgram;
+
+// ---- routines that compiled code calls (LOWER_LIB ops, large products) ---------------------
+// All row-major; `batch` matrices one behind another; return nothing: what cannot be computed is NaN.
+// The scratch each takes is what rt_*_scratch says, in bytes.
+void rt_qr_f32(int64_t batch, int64_t m, int64_t n, const float *x, float *q, float *r, char *scratch);
+void rt_qr_f64(int64_t batch, int64_t m, int64_t n, const double *x, double *q, double *r, char *scratch);
+int64_t rt_qr_scratch(int64_t m, int64_t n);      // both
+void rt_cholesky_f32(int64_t batch, int64_t n, const float *x, float *l);
+void rt_cholesky_f64(int64_t batch, int64_t n, const double *x, double *l);
+// y = l^-1 x, or l^-T x if ta; l [n, n] lower, x and y [n, m].
+void rt_trisolve_f32(int64_t batch, int64_t n, int64_t m, int64_t ta, const float *l, const float *x, float *y);
+void rt_trisolve_f64(int64_t batch, int64_t n, int64_t m, int64_t ta, const double *l, const double *x, double *y);
+// Stable ascending order along the middle axis of [outer, n, inner]; NaN last. dtype: RtDtype. scratch: 16 n bytes.
+void rt_argsort(int64_t dtype, int64_t outer, int64_t n, int64_t inner, const void *x, int32_t *order, char *scratch);
+// Running sum (what 0), product (1) or greatest (2) along the middle axis; from the back if reverse.
+void rt_cumulate(int64_t dtype, int64_t what, int64_t outer, int64_t n, int64_t inner, int64_t reverse, const void *x, void *y);
+// lgamma, digamma, trigamma and other rare functions, elementwise: see backend/llvm/math.h for which.
+double rt_lgamma(double x);
+double rt_digamma(double x);
+double rt_trigamma(double x);
+double rt_erfinv(double x);
+
+#endif
