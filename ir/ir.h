@@ -171,6 +171,8 @@ typedef struct IrInfo {
 extern const IrInfo ir_info[IR_NCODE];
 const char *ir_key_name(IrKey k);
 int ir_code_find(const char *name);              // -1: none
+int ir_nregion(IrCode code);                     // regions every op of this code has
+bool ir_key_is_list(IrKey k);                    // a list of integers; else one integer (A_DATA, A_NAME: bytes)
 
 // ---- attributes ---------------------------------------------------------------------
 const IrAttr *ir_attr(const IrOp *op, IrKey k);  // NULL: not there
