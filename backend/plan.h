@@ -7,17 +7,32 @@
 //            constant, a carried value); all arrays are dense and row-major
 // A node's computation is the IR itself: emitting a root at an index pulls its operands at the
 // mapped index, down to STORED values, which are loaded.
+//   - A root is computed, never loaded, in its own node, also where another root of the node uses it
+//     at the same point. (No root of a node is used by the node at any other index.)
+//   - A NEST reads STORED values anywhere. An INLINE value of an outer region may be used by a node of
+//     an inner one: index maps, constants, and the turn of an outer loop.
+//   - Operands of DOT, CONV, LIB, UPDATE and control ops, tests and yields are STORED, each dense at its
+//     ref; but a DOT's or CONV's own product may be INLINE in it, where only its roots use it.
+//   - A one-element CONST that is STORED (some node wants it in memory) may still be emitted as a number.
+//   - Inlined reshapes only put in or take out axes of size 1, or keep the shape; stop_grad is the
+//     identity. In a `linear` nest every reshape is the identity on the linear index.
+//   - Inlined reductions are small ones (plan_small_reduce), at any depth, unrolled; and large ones, used
+//     by the roots of their own nest at the point of the domain only.
+//   - Argument 0 of a scan's or map's region (the turn) is INLINE: a scalar that the loop supplies. Where it is
+//     needed in memory it is STORED, and a NEST of rank 0 in the body has that argument itself as root.
 //
 // Law: a buffer may be reused when the last reader of its value is done; a node may write over
-// an operand only where each element is read before, and only by the point that writes it.
+// an operand only where each element is read before, and only by the point that writes it. So at one
+// point (or vector of points, or tile of a product) all loads come before the stores of all roots.
 #ifndef RLC_PLAN_H
 #define RLC_PLAN_H
 
 #include "ir/ir.h"
 #include "runtime/abi.h"
 
-// Where a STORED value is: base[space] + offset + sum of turn(loop) * stride.
-typedef struct PlanTurn { const IrOp *loop; int64_t stride; } PlanTurn;  // loop: scan or map; the turn's index counts up even if reversed
+// Where a STORED value is: base[space] + offset + sum of turn(loop) * stride. The turn is the value of
+// argument 0 of the loop's region: it counts down from n-1 in a reversed scan, and strides stay positive.
+typedef struct PlanTurn { const IrOp *loop; int64_t stride; } PlanTurn;  // loop: scan or map
 typedef struct PlanRef {
   RtSpace space;
   int64_t offset;                  // bytes
@@ -50,17 +65,19 @@ struct PlanNode {
   PlanKind kind;
   PlanNode *next;
   const IrOp *op;                  // DOT, CONV, LIB, UPDATE and control: the op. NEST: the op that began the group
-  int nroot; IrValue **root;       // NEST, DOT, CONV: values this node stores; all of the domain's shape
+  int nroot; IrValue **root;       // NEST, DOT, CONV: values this node stores, operands before users; all of the domain's shape
   int rank; int64_t dim[IR_MAX_RANK]; // the domain: the roots' shape
+  bool linear;                     // NEST: rank is 1 and dim[0] counts elements: all roots and all values read
+                                   // have that many (any shape, same linear index) or one; no reductions
   // NEST: reductions inside the group run as inner loops at one point of the domain. `vector` says which
   // loop is cut into vectors: 0 … rank-1 an axis of the domain; rank + k axis k of the operand of the
   // group's large reductions (all of which reduce that axis, innermost); -1 scalar code.
   int vector;
   int64_t pieces;                  // into how many pieces of axis `piece_axis` threads may cut it; 1: one thread
-  int piece_axis; int64_t piece_len;
+  int piece_axis; int64_t piece_len; // of the domain; piece i: [i * piece_len, min(dim, (i + 1) * piece_len))
   PlanRef scratch; int64_t scratch_bytes; // DOT, CONV, LIB: packing room and such (per piece, one behind another)
   bool blas;                       // DOT: large enough for OpenBLAS
-  PlanRef from, to; int64_t bytes; // COPY
+  PlanRef from, to; int64_t bytes; // COPY; the two places do not overlap
   PlanBlock body[2];               // control
   const IrValue *test;             // WHILE: the condition's value
 };
@@ -75,6 +92,8 @@ typedef struct Plan {
   const char *const_data;          // RT_CONST's content (constants larger than one element)
   int64_t const_bytes;
   int nnode;
+  int nwaste;                      // copies of PLAN_WASTE bytes or more that keep a value apart from its update
+  struct PlanWaste { const IrOp *op; const IrValue *old; int64_t bytes; } *waste; // op: what would have written in place; old: what it would have written over
 } Plan;
 
 // What the graph's inputs and outputs are in memory.
@@ -96,6 +115,8 @@ typedef struct PlanTarget {        // what planning must know of the machine
 #define PLAN_BLAS_FLOPS   (2.0 * 384 * 384 * 384) // products above this go to OpenBLAS
 #define PLAN_PIECE_FLOPS  40000    // least work of a piece that a second thread is woken for
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
+#define PLAN_WASTE        (1 << 20) // copies this large are told to the user
+bool plan_small_reduce(const IrOp *op);           // reduces at most PLAN_SMALL_REDUCE elements (over any axes) to each one
 
 // Plans a graph (no LOWER_NEVER op left in it). `const_data` of several plans of one program is shared by
 // the caller through `consts`: a growing block; offsets in the plan are into it.
