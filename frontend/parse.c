@@ -819,6 +819,7 @@ static Ast *parse_lambda(Parser *p) {
     if (!is(p, LEX_COMMA)) break;
     take(p, ROLE_COMMA);
   }
+  if (p->token.at[p->token.n - 1].role == ROLE_COMMA) p->token.at[p->token.n - 1].trailing = true;
   expect(p, LEX_BAR, ROLE_BAR_CLOSE, "`,` or `|`", "a lambda is written `|x, y| value`");
   push_expr(p);
   leave(p);
