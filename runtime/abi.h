@@ -94,6 +94,10 @@ void rt_trisolve_f64(int64_t batch, int64_t n, int64_t m, int64_t ta, const doub
 void rt_argsort(int64_t dtype, int64_t outer, int64_t n, int64_t inner, const void *x, int32_t *order, char *scratch);
 // Running sum (what 0), product (1) or greatest (2) along the middle axis; from the back if reverse.
 void rt_cumulate(int64_t dtype, int64_t what, int64_t outer, int64_t n, int64_t inner, int64_t reverse, const void *x, void *y);
+// c[m, n] = op(a) op(b) through OpenBLAS; op(a) is a [m, k], or a^T for a [k, m] if ta; likewise b [k, n] and tb.
+// ld*: elements from row to row, as stored. Rows of c may be computed by separate calls on separate threads.
+void rt_gemm_f32(int64_t m, int64_t n, int64_t k, int64_t ta, int64_t tb, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
+void rt_gemm_f64(int64_t m, int64_t n, int64_t k, int64_t ta, int64_t tb, const double *a, int64_t lda, const double *b, int64_t ldb, double *c, int64_t ldc);
 // lgamma, digamma, trigamma and other rare functions, elementwise: see backend/llvm/math.h for which.
 double rt_lgamma(double x);
 double rt_digamma(double x);

@@ -1,0 +1,19 @@
+#include "runtime/memory.h"
+
+#include <sys/mman.h>
+
+static long fail_in;
+
+void rt_fail_allocation(long n) {
+  fail_in = n;
+}
+
+void *rt_block(size_t bytes) {
+  if (fail_in && --fail_in == 0) return NULL;
+  void *p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return p == MAP_FAILED ? NULL : p;
+}
+
+void rt_block_free(void *p, size_t bytes) {
+  if (p) munmap(p, bytes ? bytes : 1);
+}

@@ -1,0 +1,183 @@
+// Orders and running totals along one axis.
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "runtime/abi.h"
+
+static int width_of(int64_t dtype) {
+  static const int bytes[] = { 1, 1, 2, 4, 8, 1, 4, 8, 2, 4, 8, 8, 16 };
+  return bytes[dtype];
+}
+
+static float bf16_load(const void *p) {
+  uint16_t h;
+  memcpy(&h, p, 2);
+  uint32_t w = (uint32_t)h << 16;
+  float f;
+  memcpy(&f, &w, 4);
+  return f;
+}
+
+static void bf16_store(void *p, float f) {
+  uint32_t w;
+  memcpy(&w, &f, 4);
+  uint16_t h = isnan(f) ? (uint16_t)(w >> 16 | 0x40) : (uint16_t)((w + 0x7fff + (w >> 16 & 1)) >> 16);
+  memcpy(p, &h, 2);
+}
+
+// Arrays are aligned to their elements, so elements may be read in place.
+#define LOAD(T, p) (*(const T *)(const void *)(p))
+
+// ---- order -----------------------------------------------------------------------------------
+// A number that orders as the element does: unsigned, NaN greatest, -0 and 0 the same.
+static uint64_t float_key(double x) {
+  if (isnan(x)) return UINT64_MAX;
+  x += 0.0;
+  uint64_t u;
+  memcpy(&u, &x, 8);
+  return u >> 63 ? ~u : u | 1ull << 63;
+}
+
+static uint64_t key_of(int64_t dtype, const char *p) {
+  switch ((RtDtype)dtype) {
+  case RT_BOOL: case RT_U8: return *(const uint8_t *)p;
+  case RT_U32: return LOAD(uint32_t, p);
+  case RT_U64: return LOAD(uint64_t, p);
+  case RT_I8: return (uint64_t)(int64_t)*(const int8_t *)p ^ 1ull << 63;
+  case RT_I16: return (uint64_t)(int64_t)LOAD(int16_t, p) ^ 1ull << 63;
+  case RT_I32: return (uint64_t)(int64_t)LOAD(int32_t, p) ^ 1ull << 63;
+  case RT_I64: return LOAD(uint64_t, p) ^ 1ull << 63;
+  case RT_BF16: return float_key(bf16_load(p));
+  case RT_F32: return float_key(LOAD(float, p));
+  case RT_F64: return float_key(LOAD(double, p));
+  default: return 0;
+  }
+}
+
+#define RUN 16   // sorted by insertion before merging begins
+
+static void insertion(const uint64_t *key, int32_t *at, int64_t lo, int64_t hi) {
+  for (int64_t i = lo + 1; i < hi; i++) {
+    int32_t x = at[i];
+    int64_t j = i;
+    for (; j > lo && key[at[j - 1]] > key[x]; j--) at[j] = at[j - 1];
+    at[j] = x;
+  }
+}
+
+static void merge(const uint64_t *key, const int32_t *from, int32_t *to, int64_t lo, int64_t mid, int64_t hi) {
+  int64_t i = lo, j = mid;
+  for (int64_t k = lo; k < hi; k++)
+    to[k] = i < mid && (j >= hi || key[from[i]] <= key[from[j]]) ? from[i++] : from[j++];
+}
+
+// Scratch: n keys, then two orders of n indices.
+void rt_argsort(int64_t dtype, int64_t outer, int64_t n, int64_t inner, const void *x, int32_t *order, char *scratch) {
+  uint64_t *key = (uint64_t *)(void *)scratch;
+  int64_t width = width_of(dtype);
+  for (int64_t o = 0; o < outer; o++)
+    for (int64_t c = 0; c < inner; c++) {
+      const char *col = (const char *)x + (o * n * inner + c) * width;
+      int32_t *a = (int32_t *)(void *)(key + n), *b = a + n;
+      for (int64_t i = 0; i < n; i++) {
+        key[i] = key_of(dtype, col + i * inner * width);
+        a[i] = (int32_t)i;
+      }
+      for (int64_t lo = 0; lo < n; lo += RUN) insertion(key, a, lo, lo + RUN < n ? lo + RUN : n);
+      for (int64_t run = RUN; run < n; run *= 2) {
+        for (int64_t lo = 0; lo < n; lo += 2 * run) {
+          int64_t mid = lo + run < n ? lo + run : n, hi = lo + 2 * run < n ? lo + 2 * run : n;
+          merge(key, a, b, lo, mid, hi);
+        }
+        int32_t *t = a; a = b; b = t;
+      }
+      for (int64_t i = 0; i < n; i++) order[(o * n + i) * inner + c] = a[i];
+    }
+}
+
+// ---- running totals -----------------------------------------------------------------------------
+enum { CUM_SUM, CUM_PROD, CUM_MAX };
+
+static double float_next(int64_t what, double t, double x) {
+  if (what == CUM_SUM) return t + x;
+  if (what == CUM_PROD) return t * x;
+  return isnan(t) || t > x ? t : x;
+}
+
+// Integers wrap, whatever their width: the low bits of a 64-bit sum or product are those of the narrow one.
+static uint64_t int_next(int64_t what, bool is_signed, uint64_t t, uint64_t x) {
+  if (what == CUM_SUM) return t + x;
+  if (what == CUM_PROD) return t * x;
+  return (is_signed ? (int64_t)t > (int64_t)x : t > x) ? t : x;
+}
+
+static double load_float(int64_t dtype, const char *p) {
+  return dtype == RT_BF16 ? bf16_load(p) : dtype == RT_F32 ? LOAD(float, p) : LOAD(double, p);
+}
+
+static void store_float(int64_t dtype, char *p, double v) {
+  float f = (float)v;
+  if (dtype == RT_BF16) bf16_store(p, f);
+  else if (dtype == RT_F32) memcpy(p, &f, 4);
+  else memcpy(p, &v, 8);
+}
+
+static uint64_t load_int(int64_t dtype, const char *p) {
+  switch ((RtDtype)dtype) {
+  case RT_I8: return (uint64_t)(int64_t)*(const int8_t *)p;
+  case RT_I16: return (uint64_t)(int64_t)LOAD(int16_t, p);
+  case RT_I32: return (uint64_t)(int64_t)LOAD(int32_t, p);
+  case RT_U32: return LOAD(uint32_t, p);
+  case RT_I64: case RT_U64: return LOAD(uint64_t, p);
+  default: return *(const uint8_t *)p;
+  }
+}
+
+static void float_line(int64_t dtype, int64_t what, int64_t n, int64_t step, const char *x, char *y) {
+  double t = load_float(dtype, x);
+  store_float(dtype, y, t);
+  for (int64_t i = 1; i < n; i++) {
+    t = float_next(what, t, load_float(dtype, x + i * step));
+    store_float(dtype, y + i * step, t);
+  }
+}
+
+static void int_line(int64_t dtype, int64_t what, int64_t n, int64_t step, const char *x, char *y) {
+  bool is_signed = dtype >= RT_I8 && dtype <= RT_I64;
+  size_t width = (size_t)width_of(dtype);
+  uint64_t t = load_int(dtype, x);
+  memcpy(y, &t, width);
+  for (int64_t i = 1; i < n; i++) {
+    t = int_next(what, is_signed, t, load_int(dtype, x + i * step));
+    memcpy(y + i * step, &t, width);
+  }
+}
+
+static void complex_line(int64_t dtype, int64_t what, int64_t n, int64_t step, const char *x, char *y) {
+  int64_t part = dtype == RT_C64 ? RT_F32 : RT_F64, half = width_of(part);
+  double re = what == CUM_PROD, im = 0;
+  for (int64_t i = 0; i < n; i++) {
+    double a = load_float(part, x + i * step), b = load_float(part, x + i * step + half);
+    double r = what == CUM_PROD ? re * a - im * b : re + a;
+    im = what == CUM_PROD ? re * b + im * a : im + b;
+    re = r;
+    store_float(part, y + i * step, re);
+    store_float(part, y + i * step + half, im);
+  }
+}
+
+// Floats are totalled in double and rounded when stored, in the order of the axis.
+void rt_cumulate(int64_t dtype, int64_t what, int64_t outer, int64_t n, int64_t inner, int64_t reverse, const void *x, void *y) {
+  int64_t width = width_of(dtype), step = inner * width;
+  if (n == 0) return;
+  for (int64_t o = 0; o < outer; o++)
+    for (int64_t c = 0; c < inner; c++) {
+      int64_t at = (o * n * inner + c) * width + (reverse ? (n - 1) * step : 0), by = reverse ? -step : step;
+      const char *from = (const char *)x + at;
+      char *to = (char *)y + at;
+      if (dtype >= RT_C64) complex_line(dtype, what, n, by, from, to);
+      else if (dtype >= RT_BF16) float_line(dtype, what, n, by, from, to);
+      else int_line(dtype, what, n, by, from, to);
+    }
+}

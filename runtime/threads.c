@@ -1,0 +1,163 @@
+// Threads take the pieces of one job after another. No allocation and no lock in a job.
+//
+// `word` holds the job's epoch (high half) and its next piece (low half). An even epoch is open:
+// a thread takes piece i by compare-and-swap from (epoch, i) to (epoch, i + 1). An odd epoch is
+// closed: the caller writes the job's fields only then. So a thread whose swap succeeds has read
+// the fields of that very job, and one that comes late, even by many jobs, fails and looks again.
+//
+// Who finds nothing to do spins for about as long as waking a sleeper costs, then sleeps.
+#include "runtime/threads.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/memory.h"
+
+#define SPIN_NS 50000
+#define MAX_THREADS 256
+
+struct RtPool {
+  _Alignas(RT_ALIGN) _Atomic uint64_t word;
+  _Alignas(RT_ALIGN) _Atomic int64_t done;          // pieces of this job that are finished
+  _Alignas(RT_ALIGN) _Atomic(RtKernel) kernel;
+  _Atomic(char **) argv;
+  _Atomic uint32_t pieces;
+  _Alignas(RT_ALIGN) _Atomic uint32_t wake;         // futex of the sleepers
+  _Atomic int sleepers;
+  _Atomic bool quit;
+  long spins;                                       // turns of relax() in SPIN_NS
+  int nthread;
+  pthread_t thread[MAX_THREADS];
+};
+
+static void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+static long futex(_Atomic uint32_t *at, int op, uint32_t value) {
+  return syscall(SYS_futex, at, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+static bool open_job(const RtPool *p, uint64_t word) {
+  return !(word >> 32 & 1) && (uint32_t)word < atomic_load_explicit(&p->pieces, memory_order_relaxed);
+}
+
+// Works on whatever is open, until nothing is.
+static void work(RtPool *p) {
+  for (;;) {
+    uint64_t w = atomic_load(&p->word);
+    if (!open_job(p, w)) return;
+    RtKernel kernel = atomic_load_explicit(&p->kernel, memory_order_relaxed);
+    char **argv = atomic_load_explicit(&p->argv, memory_order_relaxed);
+    if (!atomic_compare_exchange_weak(&p->word, &w, w + 1)) continue;
+    kernel(argv, (int64_t)(uint32_t)w);
+    atomic_fetch_add_explicit(&p->done, 1, memory_order_release);
+  }
+}
+
+// The sleeper counts itself before it looks a last time, the caller opens a job before it counts
+// sleepers: one of them sees the other.
+static void sleep_until_job(RtPool *p) {
+  uint32_t seen = atomic_load(&p->wake);
+  atomic_fetch_add(&p->sleepers, 1);
+  if (!open_job(p, atomic_load(&p->word)) && !atomic_load(&p->quit)) futex(&p->wake, FUTEX_WAIT, seen);
+  atomic_fetch_sub(&p->sleepers, 1);
+}
+
+static void *worker(void *arg) {
+  RtPool *p = arg;
+  while (!atomic_load(&p->quit)) {
+    work(p);
+    long spin = 0;
+    while (spin < p->spins && !open_job(p, atomic_load_explicit(&p->word, memory_order_relaxed))) {
+      relax();
+      spin++;
+    }
+    if (spin == p->spins) sleep_until_job(p);
+  }
+  return NULL;
+}
+
+static void wake_sleepers(RtPool *p, int most) {
+  if (!atomic_load(&p->sleepers)) return;
+  atomic_fetch_add(&p->wake, 1);
+  futex(&p->wake, FUTEX_WAKE, (uint32_t)most);
+}
+
+static void job(RtPool *p, RtKernel kernel, char **argv, uint32_t pieces) {
+  uint64_t epoch = atomic_load_explicit(&p->word, memory_order_relaxed) >> 32;
+  atomic_store(&p->word, (epoch + 1) << 32);
+  atomic_store_explicit(&p->kernel, kernel, memory_order_relaxed);
+  atomic_store_explicit(&p->argv, argv, memory_order_relaxed);
+  atomic_store_explicit(&p->pieces, pieces, memory_order_relaxed);
+  atomic_store_explicit(&p->done, 0, memory_order_relaxed);
+  atomic_store(&p->word, (epoch + 2) << 32);
+  wake_sleepers(p, (int)(pieces - 1 < (uint32_t)p->nthread ? pieces - 1 : (uint32_t)p->nthread));
+  work(p);
+  for (long spin = 0; atomic_load_explicit(&p->done, memory_order_acquire) != pieces; spin++) {
+    if (spin < p->spins) relax();
+    else sched_yield();                             // whoever holds the last piece may want this core
+  }
+}
+
+void rt_parallel(RtPool *p, RtKernel kernel, char **argv, int64_t pieces) {
+  if (!p || pieces <= 1 || pieces > UINT32_MAX) {
+    for (int64_t i = 0; i < pieces; i++) kernel(argv, i);
+    return;
+  }
+  job(p, kernel, argv, (uint32_t)pieces);
+}
+
+static int64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+// relax() takes 5 to 150 cycles, depending on the processor.
+static long measure_spins(void) {
+  int64_t best = INT64_MAX;
+  for (int k = 0; k < 3; k++) {
+    int64_t t = now_ns();
+    for (int i = 0; i < 200; i++) relax();
+    t = now_ns() - t;
+    if (t < best) best = t;
+  }
+  return 200 * SPIN_NS / (best > 0 ? best : 1);
+}
+
+int rt_cpus(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  int n = CPU_COUNT(&set);
+  return n < 1 ? 1 : n;
+}
+
+RtPool *rt_pool_new(int threads) {
+  if (threads > MAX_THREADS) threads = MAX_THREADS;
+  RtPool *p = threads > 1 ? rt_block(sizeof *p) : NULL;
+  if (!p) return NULL;
+  p->spins = measure_spins();
+  for (int i = 1; i < threads; i++)
+    if (pthread_create(&p->thread[p->nthread], NULL, worker, p) == 0) p->nthread++;
+  return p;
+}
+
+void rt_pool_free(RtPool *p) {
+  if (!p) return;
+  atomic_store(&p->quit, true);
+  atomic_fetch_add(&p->wake, 1);
+  futex(&p->wake, FUTEX_WAKE, INT32_MAX);
+  for (int i = 0; i < p->nthread; i++) pthread_join(p->thread[i], NULL);
+  rt_block_free(p, sizeof *p);
+}
