@@ -1,0 +1,330 @@
+// vjp, jvp and custom_vjp become ordinary graph; the plan of it is in passes/autodiff.h.
+#include "passes/autodiff.h"
+
+#include <string.h>
+
+// ---- side tables
+
+static void *grow(Arena *a, const void *old, size_t size, int n, int cap) {
+  void *to = arena_alloc(a, size * (size_t)cap);
+  if (n) memcpy(to, old, size * (size_t)n);
+  return to;
+}
+
+void ad_room(Ad *ad) {
+  int n = ad->cap, want = ad->g->nvalue;
+  if (want <= n) return;
+  int cap = want + want / 2 + 64;
+  Arena *a = ad->c->arena;
+  ad->map = grow(a, ad->map, sizeof *ad->map, n, cap);
+  ad->tan = grow(a, ad->tan, sizeof *ad->tan, n, cap);
+  ad->ct = grow(a, ad->ct, sizeof *ad->ct, n, cap);
+  ad->flag = grow(a, ad->flag, sizeof *ad->flag, n, cap);
+  ad->cap = cap;
+}
+
+IrValue *ad_map(Ad *ad, IrValue *v) {
+  return v->id < ad->cap && ad->map[v->id] ? ad->map[v->id] : v;
+}
+
+void ad_set_map(Ad *ad, const IrValue *v, IrValue *to) {
+  ad_room(ad);
+  ad->map[v->id] = to;
+}
+
+IrValue *ad_tan(Ad *ad, const IrValue *v) { return v->id < ad->cap ? ad->tan[v->id] : NULL; }
+
+void ad_set_tan(Ad *ad, const IrValue *v, IrValue *t) {
+  ad_room(ad);
+  ad->tan[v->id] = t;
+}
+
+IrValue *ad_ct(Ad *ad, const IrValue *v) { return v->id < ad->cap ? ad->ct[v->id] : NULL; }
+
+void ad_set_ct(Ad *ad, const IrValue *v, IrValue *ct) {
+  ad_room(ad);
+  ad->ct[v->id] = ct;
+}
+
+bool ad_has(Ad *ad, const IrValue *v, int flag) { return v->id < ad->cap && (ad->flag[v->id] & flag); }
+
+void ad_mark(Ad *ad, const IrValue *v, int flag) {
+  ad_room(ad);
+  ad->flag[v->id] |= (uint8_t)flag;
+}
+
+// ---- emitting
+
+static bool type_is_given(IrCode c) {
+  return c == IR_CONST || c == IR_IOTA || c == IR_CAST || c == IR_BITCAST || c == IR_RESHAPE ||
+         c == IR_BROADCAST || c == IR_CONV_DX || c == IR_CONV_DW;
+}
+
+IrOp *ad_clone(Ad *ad, const IrOp *op, IrValue **in) {
+  IrRegion **sub = arena_array(ad->c->arena, IrRegion *, op->nregion);
+  for (int k = 0; k < op->nregion; k++) {
+    ad_room(ad);
+    sub[k] = ir_clone_region(ad->g, op->sub[k], ad->map);
+  }
+  IrOp *to = ir_build(&ad->b, op->code, op->nin, in, type_is_given(op->code) ? &op->out[0]->type : NULL,
+                      op->nattr, op->attr, op->nregion, sub);
+  for (int k = 0; k < op->nout; k++) to->out[k]->hint = op->out[k]->hint;
+  return to;
+}
+
+IrValue *ad_like(Ad *ad, const IrOp *op, IrValue **in, const IrType *want) {
+  return ir_build(&ad->b, op->code, op->nin, in, type_is_given(op->code) ? want : NULL,
+                  op->nattr, op->attr, 0, NULL)->out[0];
+}
+
+IrValue *ad_zero(Ad *ad, const IrValue *like) { return ir_fill(&ad->b, like->type, 0); }
+IrValue *ad_fill(Ad *ad, const IrValue *like, double v) { return ir_fill(&ad->b, like->type, v); }
+
+IrRegion *ad_enter(Ad *ad, IrRegion *r, IrBuilder *saved) {
+  *saved = ad->b;
+  ad->b.at = r;
+  ad->b.before = NULL;
+  return r;
+}
+
+int ad_carries(const IrOp *loop) { return loop->code == IR_SCAN ? (int)ir_int(loop, A_NCARRY) : 0; }
+
+void ad_refuse(Ad *ad, const IrOp *op, const char *help, const char *fmt, ...) {
+  char text[256];
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  diag_help(ad->c->diags, diag_error(ad->c->diags, op->loc, "%s", text), "%s", help);
+}
+
+// ---- which values get tangents: those that an input reaches (active) and that reach an output (useful)
+
+static void active_region(Ad *ad, IrRegion *r);
+
+static bool mark_active(Ad *ad, const IrValue *v) {
+  if (!ir_is_diff(v->type.dtype) || ad_has(ad, v, AD_ACTIVE)) return false;
+  ad_mark(ad, v, AD_ACTIVE);
+  return true;
+}
+
+static bool any_active(Ad *ad, int n, IrValue **v) {
+  for (int k = 0; k < n; k++)
+    if (ad_has(ad, v[k], AD_ACTIVE)) return true;
+  return false;
+}
+
+// Carries of a scan or while: active where the start or what a turn yields is, to a fixed point.
+static void active_carries(Ad *ad, const IrOp *op, IrRegion *body, IrValue **arg, int n) {
+  for (int k = 0; k < n; k++)
+    if (ad_has(ad, op->in[k], AD_ACTIVE)) mark_active(ad, arg[k]);
+  for (bool changed = true; changed;) {
+    changed = false;
+    active_region(ad, body);
+    for (int k = 0; k < n; k++)
+      if (ad_has(ad, body->yield[k], AD_ACTIVE)) changed |= mark_active(ad, arg[k]);
+  }
+  for (int k = 0; k < n; k++)
+    if (ad_has(ad, arg[k], AD_ACTIVE)) mark_active(ad, op->out[k]);
+}
+
+static void active_loop(Ad *ad, const IrOp *op) {
+  IrRegion *body = op->sub[0];
+  int nc = ad_carries(op);
+  for (int k = nc; k < op->nin; k++)
+    if (ad_has(ad, op->in[k], AD_ACTIVE)) mark_active(ad, body->arg[1 + k]);
+  active_carries(ad, op, body, body->arg + 1, nc);
+  for (int k = nc; k < op->nout; k++)
+    if (ad_has(ad, body->yield[k], AD_ACTIVE)) mark_active(ad, op->out[k]);
+}
+
+static bool captures_active(Ad *ad, const IrOp *op) {
+  for (int k = 0; k < op->nregion; k++) {
+    IrValue **cap;
+    int n = ir_captures(ad->c->arena, op->sub[k], &cap);
+    if (any_active(ad, n, cap)) return true;
+  }
+  return false;
+}
+
+static void active_op(Ad *ad, IrOp *op) {
+  switch (op->code) {
+  case IR_SCAN:
+  case IR_MAP: active_loop(ad, op); return;
+  case IR_WHILE: active_carries(ad, op, op->sub[1], op->sub[1]->arg, op->nin); return;
+  case IR_COND:
+    for (int s = 0; s < 2; s++) {
+      active_region(ad, op->sub[s]);
+      for (int k = 0; k < op->nout; k++)
+        if (ad_has(ad, op->sub[s]->yield[k], AD_ACTIVE)) mark_active(ad, op->out[k]);
+    }
+    return;
+  default:
+    if (jvp_is_zero(op->code)) return;
+    if (!any_active(ad, op->nin, op->in) && !(op->nregion && captures_active(ad, op))) return;
+    for (int k = 0; k < op->nout; k++) mark_active(ad, op->out[k]);
+  }
+}
+
+static void active_region(Ad *ad, IrRegion *r) {
+  ir_each_op(r, op) active_op(ad, op);
+}
+
+static void useful_region(Ad *ad, IrRegion *r);
+
+static bool mark_useful(Ad *ad, const IrValue *v) {
+  if (!ad_has(ad, v, AD_ACTIVE) || ad_has(ad, v, AD_USEFUL)) return false;
+  ad_mark(ad, v, AD_USEFUL);
+  return true;
+}
+
+static void useful_carries(Ad *ad, const IrOp *op, IrRegion *body, IrValue **arg, int n) {
+  for (int k = 0; k < n; k++)
+    if (ad_has(ad, op->out[k], AD_USEFUL)) {
+      mark_useful(ad, arg[k]);
+      mark_useful(ad, body->yield[k]);
+    }
+  for (bool changed = true; changed;) {
+    changed = false;
+    useful_region(ad, body);
+    for (int k = 0; k < n; k++)
+      if (ad_has(ad, arg[k], AD_USEFUL)) changed |= mark_useful(ad, body->yield[k]);
+  }
+  for (int k = 0; k < n; k++)
+    if (ad_has(ad, arg[k], AD_USEFUL)) mark_useful(ad, op->in[k]);
+}
+
+static void useful_loop(Ad *ad, const IrOp *op) {
+  IrRegion *body = op->sub[0];
+  int nc = ad_carries(op);
+  for (int k = nc; k < op->nout; k++)
+    if (ad_has(ad, op->out[k], AD_USEFUL)) mark_useful(ad, body->yield[k]);
+  useful_carries(ad, op, body, body->arg + 1, nc);
+  for (int k = nc; k < op->nin; k++)
+    if (ad_has(ad, body->arg[1 + k], AD_USEFUL)) mark_useful(ad, op->in[k]);
+}
+
+static void useful_op(Ad *ad, IrOp *op) {
+  bool any = false;
+  for (int k = 0; k < op->nout; k++) any |= ad_has(ad, op->out[k], AD_USEFUL);
+  if (!any) return;
+  switch (op->code) {
+  case IR_SCAN:
+  case IR_MAP: useful_loop(ad, op); return;
+  case IR_WHILE: useful_carries(ad, op, op->sub[1], op->sub[1]->arg, op->nin); return;
+  case IR_COND:
+    for (int s = 0; s < 2; s++) {
+      for (int k = 0; k < op->nout; k++)
+        if (ad_has(ad, op->out[k], AD_USEFUL)) mark_useful(ad, op->sub[s]->yield[k]);
+      useful_region(ad, op->sub[s]);
+    }
+    return;
+  default:
+    for (int k = 0; k < op->nin; k++) mark_useful(ad, op->in[k]);
+  }
+}
+
+static void useful_region(Ad *ad, IrRegion *r) {
+  for (IrOp *op = r->last; op; op = op->prev) useful_op(ad, op);
+}
+
+// Marks r for the derivative of its first ny yields in its first nx arguments.
+static void analyse(Ad *ad, IrRegion *r, int nx, int ny) {
+  for (int k = 0; k < nx; k++) mark_active(ad, r->arg[k]);
+  active_region(ad, r);
+  for (int k = 0; k < ny; k++) mark_useful(ad, r->yield[k]);
+  useful_region(ad, r);
+}
+
+// ---- expanding
+
+static void expand_vjp(Ad *ad, IrOp *op) {
+  IrRegion *r = op->sub[0], *linear = ir_region(ad->g), *home = op->parent;
+  int nx = (int)ir_int(op, A_NX), ny = (int)ir_int(op, A_NY);
+  IrValue **t = arena_array(ad->c->arena, IrValue *, nx);
+  analyse(ad, r, nx, ny);
+  for (int k = 0; k < nx; k++) {
+    ad_set_map(ad, r->arg[k], op->in[k]);
+    if (!ad_has(ad, r->arg[k], AD_USEFUL)) continue;
+    t[k] = ir_arg(linear, r->arg[k]->type);
+    ad_mark(ad, t[k], AD_LINEAR);
+    ad_set_tan(ad, r->arg[k], t[k]);
+  }
+  ad->b.at = home;
+  ad->b.before = op;
+  ad->split = true;
+  IrOp *mark = op->prev;
+  jvp_region(ad, r);
+  lin_partition(ad, mark ? mark->next : home->first, op, linear);
+  for (int k = 0; k < ny; k++)
+    if (ad_tan(ad, r->yield[k])) ad_add(ad, ad_tan(ad, r->yield[k]), op->in[nx + k]);
+  tr_region(ad, linear);
+  ad->b.loc = op->loc;
+  ad->b.scope = op->scope;
+  for (int k = 0; k < r->nyield; k++) ad_set_map(ad, op->out[k], ad_map(ad, r->yield[k]));
+  for (int k = 0; k < nx; k++) {
+    IrValue *out = op->out[r->nyield + k], *dx = t[k] ? ad_ct(ad, t[k]) : NULL;
+    ad_set_map(ad, out, dx ? dx : ad_zero(ad, out));
+  }
+}
+
+static void expand_jvp(Ad *ad, IrOp *op) {
+  IrRegion *r = op->sub[0];
+  int nx = (int)ir_int(op, A_NX), ny = (int)ir_int(op, A_NY);
+  analyse(ad, r, nx, ny);
+  for (int k = 0; k < nx; k++) {
+    ad_set_map(ad, r->arg[k], op->in[k]);
+    if (ad_has(ad, r->arg[k], AD_USEFUL)) ad_set_tan(ad, r->arg[k], op->in[nx + k]);
+  }
+  ad->b.at = op->parent;
+  ad->b.before = op;
+  ad->split = false;
+  jvp_region(ad, r);
+  ad->b.loc = op->loc;
+  ad->b.scope = op->scope;
+  for (int k = 0; k < r->nyield; k++) ad_set_map(ad, op->out[k], ad_map(ad, r->yield[k]));
+  for (int k = 0; k < ny; k++) {
+    IrValue *out = op->out[r->nyield + k], *dy = ad_tan(ad, r->yield[k]);
+    ad_set_map(ad, out, dy ? dy : ad_zero(ad, out));
+  }
+}
+
+// A custom_vjp that nothing differentiates is its first region.
+static void expand_custom(Ad *ad, IrOp *op) {
+  IrRegion *r = op->sub[0];
+  for (int k = 0; k < r->narg; k++) ad_set_map(ad, r->arg[k], op->in[k]);
+  ad->b = (IrBuilder){ad->g, op->parent, op, op->loc, op->scope};
+  ad_room(ad);
+  ir_clone_into(&ad->b, r, ad->map);
+  for (int k = 0; k < op->nout; k++) ad_set_map(ad, op->out[k], ad_map(ad, r->yield[k]));
+}
+
+// Innermost first; what follows an expanded op reads its results through map as the walk gets there.
+// custom_vjp stays as long as something around it may differentiate it.
+static void expand_region(Ad *ad, IrRegion *r, bool custom) {
+  for (IrOp *op = r->first, *next; op; op = next) {
+    for (int k = 0; k < op->nin; k++) op->in[k] = ad_map(ad, op->in[k]);
+    if (op->code == IR_CUSTOM && custom) {
+      IrOp *before = op->prev;
+      expand_custom(ad, op);
+      next = before ? before->next : r->first;
+      if (next == op) next = op->next;
+      ir_move_before(op, ad->dead, NULL);
+      continue;
+    }
+    for (int k = 0; k < op->nregion; k++) expand_region(ad, op->sub[k], custom);
+    next = op->next;
+    if (op->code == IR_VJP) expand_vjp(ad, op);
+    else if (op->code == IR_JVP) expand_jvp(ad, op);
+    else continue;
+    ir_move_before(op, ad->dead, NULL);
+  }
+  for (int k = 0; k < r->nyield; k++) r->yield[k] = ad_map(ad, r->yield[k]);
+}
+
+void pass_autodiff(PassContext *c, IrGraph *g) {
+  Ad ad = {.c = c, .g = g, .b = {.graph = g}, .dead = ir_region(g)};
+  ad_room(&ad);
+  expand_region(&ad, g->top, false);
+  expand_region(&ad, g->top, true);
+}
