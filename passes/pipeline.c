@@ -1,0 +1,62 @@
+// The journey of a graph, in order. Help, dumps and timings read this array.
+#include "passes/passes.h"
+
+#include <string.h>
+
+static const char simplify_why[] =
+  "shapes and regions are gone when LLVM sees the code: it can neither drop a dead carry of a loop nor an array never read";
+
+const Pass pass_pipeline[] = {
+  {"simplify", pass_simplify, "a verified graph", "the same function, fewer ops", simplify_why},
+  {"autodiff", pass_autodiff, "a verified graph", "no vjp, jvp, custom_vjp or stop_grad",
+   "derivatives are graph to graph: what the way back reads and keeps is decided before fusion and memory"},
+  {"simplify", pass_simplify, "no derivative left to take", "no zero cotangents, no dead tangents", simplify_why},
+  {"vmap", pass_vmap, "no derivative left to take", "map regions only where lanes diverge",
+   "before fusion: a batched product is one product, and lanes of straight code are one loop nest"},
+  {"simplify", pass_simplify, "a verified graph", "broadcasts and transposes of batching folded away", simplify_why},
+  {NULL, NULL, NULL, NULL, NULL},
+};
+
+const Pass *pass_find(const char *name) {
+  for (const Pass *p = pass_pipeline; p->name; p++)
+    if (!strcmp(p->name, name)) return p;
+  return NULL;
+}
+
+static bool run_one(PassContext *c, IrGraph *g, const Pass *p, const char *print_after, FILE *to) {
+  int errors = c->diags->count;
+  p->run(c, g);
+  if (c->diags->count > errors) return false;
+#ifndef NDEBUG
+  char *wrong = ir_verify(g);
+  ICE_IF(wrong, "after pass %s: %s", p->name, wrong);
+#endif
+  if (print_after && (!strcmp(print_after, "all") || !strcmp(print_after, p->name))) {
+    char *text = ir_print(c->arena, g);
+    fputs(text, to);
+  }
+  return true;
+}
+
+static bool run_list(PassContext *c, IrGraph *g, const char *list, const char *print_after, FILE *to) {
+  while (*list) {
+    size_t n = strcspn(list, ",");
+    char *name = arena_strn(c->arena, list, n);
+    list += n + (list[n] == ',');
+    const Pass *p = pass_find(name);
+    if (!p) {
+      Diag *d = diag_error(c->diags, (Loc){0}, "there is no pass `%s`", name);
+      diag_help(c->diags, d, "`rlc passes` lists them");
+      return false;
+    }
+    if (!run_one(c, g, p, print_after, to)) return false;
+  }
+  return true;
+}
+
+bool pass_run(PassContext *c, IrGraph *g, const char *list, const char *print_after, FILE *to) {
+  if (list) return run_list(c, g, list, print_after, to);
+  for (const Pass *p = pass_pipeline; p->name; p++)
+    if (!run_one(c, g, p, print_after, to)) return false;
+  return true;
+}
