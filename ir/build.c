@@ -122,11 +122,7 @@ IrOp *ir_build(IrBuilder *b, IrCode code, int nin, IrValue *const *in, const IrT
                const IrAttr *attr, int nregion, IrRegion *const *sub) {
   Arena *a = b->graph->arena;
   IrType few[16], *out = few;
-  int nout = 0, most = ir_info[code].nout;
-  if (most < 0) {
-    most = nin;
-    for (int k = 0; k < nregion; k++) most += sub[k]->nyield;
-  }
+  int nout = 0, most = ir_most_out(code, nin, nregion, sub);
   if (most > 16) out = arena_array(a, IrType, most);
   const char *why = ir_infer(a, code, nin, in, want, nattr, attr, nregion, sub, out, &nout);
   ICE_IF(why, "%s: %s", ir_info[code].name, why);

@@ -173,6 +173,8 @@ const char *ir_key_name(IrKey k);
 int ir_code_find(const char *name);              // -1: none
 int ir_nregion(IrCode code);                     // regions every op of this code has
 bool ir_key_is_list(IrKey k);                    // a list of integers; else one integer (A_DATA, A_NAME: bytes)
+bool ir_key_may_lack(IrKey k);                   // the text form leaves it out where it is 0
+const char *ir_scatter_name(IrScatter m);        // "add"
 
 // ---- attributes ---------------------------------------------------------------------
 const IrAttr *ir_attr(const IrOp *op, IrKey k);  // NULL: not there
@@ -206,7 +208,8 @@ IrOp *ir_build(IrBuilder *b, IrCode code, int nin, IrValue *const *in, const IrT
 // The same rule without building: NULL if fine (out[] filled, *nout set), else the reason.
 const char *ir_infer(Arena *a, IrCode code, int nin, IrValue *const *in, const IrType *want,
                      int nattr, const IrAttr *attr, int nregion, IrRegion *const *sub, IrType *out, int *nout);
-#define IR_MAX_OUT 4096
+#define IR_MAX_OUT 4096                          // operands, region arguments and yields of one op together
+int ir_most_out(IrCode code, int nin, int nregion, IrRegion *const *sub); // room that ir_infer needs in out[]
 
 IrAttr ir_attr_ints(Arena *a, IrKey k, int n, const int64_t *v);
 IrAttr ir_attr_int(Arena *a, IrKey k, int64_t v);
@@ -252,7 +255,7 @@ int ir_count_ops(const IrRegion *r);             // nested ones too
 // NULL if the graph obeys every rule, else what is wrong and where.
 char *ir_verify(const IrGraph *g);
 char *ir_print(Arena *a, const IrGraph *g);
-// Reads what ir_print wrote (one or more graphs). Errors go to d; NULL then.
+// Reads what ir_print wrote (one or more graphs, linked by `next`). Errors go to d; NULL then.
 IrGraph *ir_read(Arena *a, Diags *d, const Source *src);
 
 // ---- the reference evaluator --------------------------------------------------------------
@@ -268,7 +271,7 @@ typedef struct IrArray {
 typedef struct IrEval {
   bool typed;
   int64_t max_turns;           // of one `while`; 0: no limit
-  bool find_bad;               // stop at the first value that is not finite
+  bool find_bad;               // stop at the first op that makes NaN or infinity of finite operands (constants may)
   const IrOp *bad;             // where it was
 } IrEval;
 

@@ -726,6 +726,13 @@ static const char *complete(Rule *r, int nregion) {
   return NULL;
 }
 
+int ir_most_out(IrCode code, int nin, int nregion, IrRegion *const *sub) {
+  if (ir_info[code].nout >= 0) return ir_info[code].nout;
+  int most = nin;
+  for (int k = 0; k < nregion; k++) most += 2 * sub[k]->nyield;
+  return most;
+}
+
 const char *ir_infer(Arena *a, IrCode code, int nin, IrValue *const *in, const IrType *want_, int nattr,
                      const IrAttr *attr_, int nregion, IrRegion *const *sub, IrType *out, int *nout) {
   ICE_IF((int)code < 0 || code >= IR_NCODE, "op code %d", (int)code);
