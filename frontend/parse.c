@@ -711,13 +711,16 @@ static Ast *parse_primary(Parser *p) {
 }
 
 static Ast *parse_postfix(Parser *p) {
+  enter(p);
   Ast *n = parse_primary(p);
   for (;;) {
     if (is(p, LEX_DOT)) n = parse_field(p, n);
     else if (is(p, LEX_LPAREN) && !ended(p)) n = parse_call(p, n);
     else if (is(p, LEX_LBRACKET) && !ended(p)) n = parse_index(p, n);
-    else return n;
+    else break;
   }
+  leave(p);
+  return n;
 }
 
 static Ast *unary_node(Parser *p, AstOp op, Loc at, Ast *operand) {
@@ -733,22 +736,14 @@ static Ast *binary_node(Parser *p, AstOp op, Loc at, Ast *left, Ast *right) {
 }
 
 static Ast *parse_unary(Parser *p) {
+  Ast *base = is(p, LEX_MINUS) ? NULL : parse_postfix(p);
+  if (base && !is(p, LEX_CARET)) return base;
   Loc at = p->tok.loc;
   enter(p);
-  Ast *n;
-  if (is(p, LEX_MINUS)) {
-    take(p, ROLE_PREFIX);
-    n = unary_node(p, AST_NEG, at, parse_unary(p));
-  } else {
-    n = parse_postfix(p);
-    at = p->tok.loc;
-    if (is(p, LEX_CARET)) {
-      take(p, ROLE_TIGHT);
-      n = binary_node(p, AST_POW, at, n, parse_unary(p));
-    }
-  }
+  take(p, base ? ROLE_TIGHT : ROLE_PREFIX);
+  Ast *operand = parse_unary(p);
   leave(p);
-  return n;
+  return base ? binary_node(p, AST_POW, at, base, operand) : unary_node(p, AST_NEG, at, operand);
 }
 
 // Levels of infix operators, from loose to tight.

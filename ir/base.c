@@ -68,6 +68,7 @@ char *arena_strn(Arena *a, const char *s, size_t n) {
 char *arena_str(Arena *a, const char *s) { return arena_strn(a, s, strlen(s)); }
 
 static char *arena_vprintf(Arena *a, const char *fmt, va_list args) {
+  ICE_IF(!fmt, "a message without a format");
   va_list again;
   va_copy(again, args);
   int n = vsnprintf(NULL, 0, fmt, again);
@@ -124,6 +125,7 @@ void str_put(Str *s, const char *p, size_t n) {
 }
 
 void str_printf(Str *s, const char *fmt, ...) {
+  ICE_IF(!fmt, "text without a format");
   va_list args;
   va_start(args, fmt);
   int n = vsnprintf(NULL, 0, fmt, args);
