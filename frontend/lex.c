@@ -158,6 +158,7 @@ static void take_string(Lexer *lx, Token *t) {
     if (lx->at + n >= lx->src->size || c == '\n' || c == '\r') {
       t->loc.width = (int)n;
       lex_error(lx, t, "this string is not closed", "it ends with `\"` on the same line; a line break in it is written \\n");
+      t->kind = LEX_BAD;       // it may have swallowed what closes the brackets before it
       break;
     }
     if (c == '"') {
@@ -201,8 +202,12 @@ static const char *stray_help(char c) {
 static void take_stray(Lexer *lx, Token *t) {
   size_t n = 1;
   char c = look(lx, 0);
-  if ((unsigned char)c >= 0x80)
+  if ((unsigned char)c >= 0x80) {
     while ((unsigned char)look(lx, n) >= 0x80) n++;
+  } else if (c == '\'') {
+    while (look(lx, n) && look(lx, n) != '\n' && look(lx, n) != '\'') n++;
+    if (look(lx, n) == '\'') n++;
+  }
   t->kind = LEX_BAD;
   t->loc.width = (int)n;
   Diag *g;

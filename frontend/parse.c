@@ -24,10 +24,13 @@ typedef struct Parser {
   Token tok, ahead;
   bool has_ahead;
   Loc prev;                // the last word taken
+  LexKind last;            // its kind
+  int line_col;            // column of the first word of the line that it is on
   bool lines;              // a newline ends a statement here
   bool starts;             // the next word taken begins a statement
   int depth;               // of recursion
   bool abandon;            // too deep: give up the whole declaration
+  Loc suspect;             // a `{` of this declaration whose `}` is indented less than its line
   int nesting;             // ( and [ open, within the whole file
   jmp_buf *recover;
   VEC(Ast *) kid;          // kids of nodes that are not finished
@@ -55,6 +58,8 @@ static const Token *ahead(Parser *p) {
 static Token skip(Parser *p) {
   Token t = p->tok;
   p->prev = t.loc;
+  p->last = t.kind;
+  if (t.nl) p->line_col = t.loc.col;
   p->tok = *ahead(p);
   p->has_ahead = false;
   return t;
@@ -106,12 +111,13 @@ static const char *foreign(Parser *p) {
   const Token *t = &p->tok;
   if (is(p, LEX_AMP) && ahead(p)->kind == LEX_AMP) return "`and` joins two conditions";
   if (is(p, LEX_BAR) && ahead(p)->kind == LEX_BAR) return "`or` joins two conditions";
-  if (is(p, LEX_STAR) && !ended(p)) return "a power is written with `^`";
-  if (is(p, LEX_SET)) return "`==` compares; `=` stands in statements, named arguments and declarations only";
+  if (is(p, LEX_STAR) && p->last == LEX_STAR) return "a power is written with `^`";
+  if (is(p, LEX_PLUS) && p->last == LEX_PLUS) return "`x += 1` adds to a variable";
+  if (is(p, LEX_SET) && p->nesting) return "`==` compares; `=` stands in statements, named arguments and declarations only";
   if (is(p, LEX_CASE)) return "`=>` stands in the cases of a `match`; a lambda is `|x| value`";
   if (is(p, LEX_ELSE)) return "`else` stands right behind the block of its `if`";
   if (is(p, LEX_RETURN)) return "a block's last expression is its value; leave `return` out";
-  if (is(p, LEX_FN)) return "a function inside a function is a lambda: `let f = |x| value`";
+  if (is(p, LEX_FN) && p->depth && !t->nl) return "a function inside a function is a lambda: `let f = |x| value`";
   if (is(p, LEX_NOT)) return "`not` binds loosely: put it in parentheses";
   if (is_called(t, "elif") || is_called(t, "elseif")) return "write `else if`";
   if (is_called(t, "def") || is_called(t, "func") || is_called(t, "function")) return "functions begin with `fn`";
@@ -149,14 +155,18 @@ static Token open_bracket(Parser *p, LexRole role) {
   return take(p, role);
 }
 
-static Token expect_name(Parser *p, const char *what) {
+static Token expect_name_help(Parser *p, const char *what, const char *help) {
   if (!is(p, LEX_NAME) && lex_is_word(p->tok.kind) && !ended(p)) {
     Diag *g = diag_error(p->diags, p->tok.loc, "expected %s, found the reserved word `%s`", what, lex_text(p->tok.kind));
     diag_help(p->diags, g, "a reserved word cannot be a name; `%s_` can", lex_text(p->tok.kind));
     give_up(p);
   }
-  if (!is(p, LEX_NAME) || ended(p)) expected_help(p, what, "a name begins with a letter or _, and goes on with letters, digits and _");
+  if (!is(p, LEX_NAME) || ended(p)) expected_help(p, what, help);
   return take(p, ROLE_WORD);
+}
+
+static Token expect_name(Parser *p, const char *what) {
+  return expect_name_help(p, what, "a name begins with a letter or _, and goes on with letters, digits and _");
 }
 
 // ---- nodes ---------------------------------------------------------------------
@@ -283,7 +293,8 @@ static void skip_declaration(Parser *p, const Recover *r) {
     const Token *t = &p->tok;
     bool moved = t->loc.line != r->first.loc.line || t->loc.col != r->first.loc.col;
     if (t->kind == LEX_EOF || (moved && at_next_decl(p))) return;
-    if (moved && t->nl && braces <= 0 && begins_decl(p)) return;
+    bool outside = braces <= 0 && t->nl && t->loc.col <= r->first.loc.col;
+    if (moved && outside && lex_is_word(t->kind)) return;
     braces += (t->kind == LEX_LBRACE) - (t->kind == LEX_RBRACE);
     skip(p);
   }
@@ -316,6 +327,8 @@ static void expect_end(Parser *p, const char *after) {
   if (is(p, LEX_RBRACE) || is(p, LEX_SEMI) || is(p, LEX_EOF) || p->tok.nl) return;
   if (is(p, LEX_BAD)) give_up(p);
   const char *help = foreign(p);
+  if (is(p, LEX_RPAREN) || is(p, LEX_RBRACKET)) help = "no bracket is open that it could close";
+  if (is(p, LEX_SET)) help = "`==` compares; an assignment has one place on its left";
   Diag *g = diag_error(p->diags, p->tok.loc, "expected the end of the line after %s, found %s", after, found(p));
   diag_help(p->diags, g, "%s", help ? help : "put the next one on a line of its own, or `;` between them");
   give_up(p);
@@ -324,10 +337,14 @@ static void expect_end(Parser *p, const char *after) {
 // { x END x END }, where each x is read by `parse`; pushes what it reads. With
 // `functions`, an `fn` in the first column belongs here.
 static void parse_braces(Parser *p, const char *what, const char *help, bool functions, void (*parse)(Parser *)) {
-  if (!is(p, LEX_LBRACE) || ended(p))
-    expected_help(p, what, is(p, LEX_LBRACE) ? "the `{` goes on the line above, behind what it belongs to" : help);
+  if (!is(p, LEX_LBRACE) && is(p, LEX_SET)) help = "`==` compares; `=` stands in statements, named arguments and declarations only";
+  if (!is(p, LEX_LBRACE)) expected_help(p, what, help);
+  if (ended(p)) {
+    Diag *g = diag_error(p->diags, missing_at(p), "expected %s, found the end of the line", what);
+    diag_help(p->diags, g, "the `{` of the next line goes here");
+  }
   bool outer = p->lines;
-  int open = p->token.n;
+  int open = p->token.n, indent = p->tok.nl ? p->tok.loc.col : p->line_col;
   Token brace = take(p, ROLE_BRACE_OPEN);
   p->token.at[open].glued = true;
   p->lines = true;
@@ -335,7 +352,7 @@ static void parse_braces(Parser *p, const char *what, const char *help, bool fun
     while (is(p, LEX_SEMI)) skip(p);
     if (is(p, LEX_RBRACE)) break;
     if (is(p, LEX_EOF) || (at_next_decl(p) && !(functions && is(p, LEX_FN)))) {
-      Diag *g = diag_error(p->diags, brace.loc, "this `{` is not closed");
+      Diag *g = diag_error(p->diags, p->suspect.line ? p->suspect : brace.loc, "this `{` is not closed");
       diag_help(p->diags, g, "a `}` is missing before line %d", p->tok.loc.line + (is(p, LEX_EOF) && !p->tok.nl));
       give_up(p);
     }
@@ -348,6 +365,7 @@ static void parse_braces(Parser *p, const char *what, const char *help, bool fun
     if (is(p, LEX_EOF) || at_next_decl(p)) give_up(p);
   }
   int close = p->token.n;
+  if (p->tok.nl && p->tok.loc.col < indent && !p->suspect.line) p->suspect = brace.loc;
   take(p, ROLE_BRACE_CLOSE);
   p->token.at[open].multi = p->token.at[close].multi = p->token.at[open].line != p->token.at[close].line;
   p->lines = outer;
@@ -457,7 +475,7 @@ static Ast *parse_type(Parser *p) {
   if (is(p, LEX_LPAREN) && !ended(p)) {
     t = type_tuple(p);
   } else {
-    Token name = expect_name(p, "a type");
+    Token name = expect_name_help(p, "a type", "types are written like `f32`, `f32[B, 4]`, `agent.params` or `(x: f32, y: i32)`");
     t = named(node(p, AST_NAME, name.loc), word(p, &name));
   }
   for (;;) {
@@ -626,11 +644,17 @@ static Ast *parse_brackets(Parser *p) {
   return finish(p, node(p, AST_LIST, at), from);
 }
 
+// The value that a word like `if` or `claim` asks for, on the word's own line.
+static Ast *parse_value(Parser *p) {
+  if (ended(p)) expected_help(p, "a value", "it stands on the same line as the word that asks for it");
+  return parse_expr(p);
+}
+
 static Ast *parse_if(Parser *p) {
   Loc at = p->tok.loc;
   enter(p);
   take(p, ROLE_WORD);
-  Ast *condition = parse_expr(p), *then = parse_block(p), *other = NULL;
+  Ast *condition = parse_value(p), *then = parse_block(p), *other = NULL;
   if (is(p, LEX_ELSE)) {
     take(p, ROLE_WORD);
     p->token.at[p->token.n - 1].glued = true;
@@ -649,7 +673,7 @@ static Ast *parse_match(Parser *p) {
   Loc at = p->tok.loc;
   int from = p->kid.n;
   take(p, ROLE_WORD);
-  push_expr(p);
+  push(p, parse_value(p));
   parse_braces(p, "`{` and the cases", "`match n { 0 => a; _ => b }`", false, push_case);
   return finish(p, node(p, AST_MATCH, at), from);
 }
@@ -657,7 +681,7 @@ static Ast *parse_match(Parser *p) {
 static Ast *parse_while(Parser *p) {
   Loc at = p->tok.loc;
   take(p, ROLE_WORD);
-  Ast *condition = parse_expr(p), *block = parse_block(p);
+  Ast *condition = parse_value(p), *block = parse_block(p);
   return node2(p, AST_WHILE, at, condition, block);
 }
 
@@ -666,7 +690,7 @@ static Ast *parse_loop(Parser *p, AstKind kind) {
   Token head = take(p, ROLE_WORD);
   Ast *pattern = parse_pattern(p);
   expect(p, LEX_IN, ROLE_WORD, "`in`", "loops are written `for x in xs { … }`");
-  Ast *over = parse_expr(p);
+  Ast *over = parse_value(p);
   bool reversed = is_name(p, "reversed");
   if (reversed) {
     if (kind != AST_SCAN) {
@@ -706,8 +730,11 @@ static Ast *parse_primary(Parser *p) {
     case LEX_UNROLL: return parse_loop(p, AST_UNROLL);
     case LEX_BAR: expected_help(p, "a value", "a lambda goes as far as it can: put it in parentheses, `(|x| value)`");
     case LEX_AMP: expected_help(p, "a value", "`&x` stands in the arguments of a call and in patterns only");
-    default: expected_help(p, "a value", NULL);
+    default: break;
   }
+  const char *asks = p->last == LEX_EOF ? NULL : lex_text(p->last);
+  expected_help(p, "a value", asks ? arena_printf(p->arena, "`%s` asks for one: a name, a number, a call, ( ), [ ], an `if` or a loop", asks)
+                                   : "a value is a name, a number, a call, ( ), [ ], { }, an `if` or a loop");
 }
 
 static Ast *parse_postfix(Parser *p) {
@@ -839,6 +866,7 @@ static Ast *parse_expr(Parser *p) {
 
 static void push_case(Parser *p) {
   Loc at = p->tok.loc;
+  if (is(p, LEX_MINUS)) expected_help(p, "a case's label", "a negative label stands in parentheses: `(-1) => value`");
   Ast *label = parse_primary(p);
   expect(p, LEX_CASE, ROLE_WORD, "`=>`", "a case is written `label => value`");
   Ast *value = parse_expr(p);
@@ -869,7 +897,9 @@ static Ast *parse_let(Parser *p) {
     diag_help(p->diags, g, "leave the `&` out");
   }
   Ast *type = optional_type(p);
-  expect(p, LEX_SET, ROLE_WORD, "`=` and a value", head.kind == LEX_LET ? "`let` gives a value a name: `let x = value`" : "`var` begins with a value: `var x = value`");
+  const char *help = head.kind == LEX_LET ? "`let` gives a value a name: `let x = value`" : "`var` begins with a value: `var x = value`";
+  if (is(p, LEX_COMMA)) help = "several names stand in parentheses: `let (a, b) = value`";
+  expect(p, LEX_SET, ROLE_WORD, "`=` and a value", help);
   Ast *n = node3(p, AST_LET, at, pattern, type, parse_expr(p));
   n->flag = head.kind == LEX_VAR;
   return n;
@@ -905,7 +935,7 @@ static Ast *parse_param(Parser *p) {
 static Ast *parse_every(Parser *p) {
   Loc at = p->tok.loc;
   take(p, ROLE_WORD);
-  Ast *count = parse_expr(p), *block = parse_block(p);
+  Ast *count = parse_value(p), *block = parse_block(p);
   return node2(p, AST_EVERY, at, count, block);
 }
 
@@ -1023,7 +1053,7 @@ static Ast **take_kids(Parser *p, int from, int *n) {
 
 static Ast *parse_from(Parser *p) {
   take(p, ROLE_WORD);
-  return parse_expr(p);
+  return parse_value(p);
 }
 
 static void parse_backward(Parser *p, AstFn *f) {
@@ -1101,13 +1131,13 @@ static const char *doc_above(Parser *p, int line) {
 
 static void push_use(Parser *p) {
   for (;;) {
-    Token t = expect_name(p, "a module's name");
+    Token t = expect_name_help(p, "a module's name", "modules are named like `use nn, rl`");
     Ast *n = node(p, AST_USE, t.loc);
     Str path = { .arena = p->arena };
     str_put(&path, t.text, (size_t)t.loc.width);
     while (is(p, LEX_DOT)) {
       take(p, ROLE_TIGHT);
-      t = expect_name(p, "a module's name");
+      t = expect_name_help(p, "a module's name", "modules are named like `use nn, rl`");
       str_printf(&path, ".%.*s", t.loc.width, t.text);
     }
     n->name = path.s;
@@ -1257,7 +1287,7 @@ static void push_train_item(Parser *p) {
     take(p, ROLE_WORD);
     if (!is_name(p, "when") || ended(p)) expected_help(p, "`when`", "`stop when iter >= 100`");
     take(p, ROLE_WORD);
-    push(p, node1(p, AST_STOP, at, parse_expr(p)));
+    push(p, node1(p, AST_STOP, at, parse_value(p)));
   } else if (is_name(p, "export")) {
     push_export(p);
   } else {
@@ -1272,7 +1302,7 @@ static void push_experiment_item(Parser *p) {
     push(p, parse_let(p));
   } else if (is_name(p, "claim")) {
     take(p, ROLE_WORD);
-    push(p, node1(p, AST_CLAIM, at, parse_expr(p)));
+    push(p, node1(p, AST_CLAIM, at, parse_value(p)));
   } else {
     expected_help(p, "`let` or `claim`", "an experiment runs trainers, `let a = T.run()`, and claims, `claim mean(a.score) > 0`");
   }
@@ -1345,7 +1375,7 @@ static void push_declaration(Parser *p) {
   }
   int i = 0, from = p->kid.n;
   while (i < NDECLARATION && !is_name(p, declarations[i].word)) i++;
-  if (i == NDECLARATION || !(lex_is_word(ahead(p)->kind) || ahead(p)->nl)) unknown_declaration(p);
+  if (i == NDECLARATION) unknown_declaration(p);
   const char *doc = doc_above(p, p->tok.loc.line);
   take(p, ROLE_WORD);
   declarations[i].parse(p);
@@ -1370,6 +1400,7 @@ Ast *ast_parse(Arena *a, Diags *d, const Source *src) {
     if (is(&p, LEX_EOF)) break;
     Recover r;
     p.starts = true;
+    p.suspect = (Loc){0};
     if (guarded(&p, &r, push_declaration)) continue;
     p.abandon = false;
     skip_declaration(&p, &r);

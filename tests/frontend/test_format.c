@@ -121,7 +121,7 @@ static void format_one(const char *path) {
 // Formats a folder's files; `broken` says that some of them may not parse.
 static void format_all(const char *path, bool broken) {
   unparsed = 0;
-  tree_files(path, format_one);
+  tree_files(test_root(), path, format_one);
   if (!broken && unparsed) printf("\n  %d files of %s do not parse\n", unparsed, path);
   CU_ASSERT(broken || !unparsed);
 }

@@ -280,7 +280,7 @@ static void recovery(void) {
   for (size_t i = 0; i < sizeof want / sizeof *want; i++) CU_ASSERT_PTR_NOT_NULL(strstr(shown, want[i]));
   n = errors_in("fn f() {\n  if a {\n    b\n}\n\nfn g() = 1\n", shown, sizeof shown);
   CU_ASSERT_EQUAL(n, 1);
-  CU_ASSERT_PTR_NOT_NULL(strstr(shown, "test:1:8: error: this `{` is not closed"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(shown, "test:2:8: error: this `{` is not closed"));
   CU_ASSERT_PTR_NOT_NULL(strstr(shown, "before line 6"));
 }
 
@@ -400,7 +400,7 @@ static void parse_one(const char *path) {
   CU_ASSERT_EQUAL(n, 0);
 }
 
-static void wishes(void) { CU_ASSERT(tree_files("tests/frontend/wishes", parse_one) >= 15); }
+static void wishes(void) { CU_ASSERT(tree_files(test_root(), "tests/frontend/wishes", parse_one) >= 15); }
 
 void suite_parse(void) {
   CU_pSuite s = test_suite("parse");

@@ -1,7 +1,5 @@
 #include "tests/frontend/tree.h"
 
-#include "tests/test.h"
-
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,9 +111,9 @@ static int walk(const char *path, void (*each)(const char *path)) {
   return found;
 }
 
-int tree_files(const char *folder, void (*each)(const char *path)) {
+int tree_files(const char *root, const char *folder, void (*each)(const char *path)) {
   char path[4096];
-  snprintf(path, sizeof path, "%s/%s", test_root(), folder);
+  snprintf(path, sizeof path, "%s/%s", root, folder);
   return walk(path, each);
 }
 

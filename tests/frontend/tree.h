@@ -10,7 +10,7 @@ char *tree_text(Arena *a, const Ast *n);
 
 // Calls `each` for every file below root/folder whose name ends in .rl, by name.
 // Returns how many there were; a folder that is missing has none.
-int tree_files(const char *folder, void (*each)(const char *path));
+int tree_files(const char *root, const char *folder, void (*each)(const char *path));
 
 // The diagnostics as diag_print shows them.
 char *tree_diags(Arena *a, const Diags *d);

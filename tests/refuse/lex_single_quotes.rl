@@ -1,0 +1,2 @@
+// expect 2:25: stray character `'d.csv'`
+data d: f32[N] from csv('d.csv')

@@ -1,0 +1,11 @@
+// expect 6:8: expected `=` and a value, found the end of the line
+// expect 7:13: expected `=` and a value, found the end of the line
+// expect 8:10: expected a value, found the end of the line
+// expect 9:8: expected `=` and a value, found `,`
+fn f(x) {
+  let y
+  let z: f32
+  var w =
+  let a, b = x
+  x
+}

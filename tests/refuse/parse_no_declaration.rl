@@ -1,0 +1,2 @@
+// expect 1:1: there is no declaration in this file
+// nothing but this
