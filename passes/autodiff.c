@@ -300,19 +300,10 @@ static void expand_custom(Ad *ad, IrOp *op) {
 }
 
 // Innermost first; what follows an expanded op reads its results through map as the walk gets there.
-// custom_vjp stays as long as something around it may differentiate it.
-static void expand_region(Ad *ad, IrRegion *r, bool custom) {
+static void expand_region(Ad *ad, IrRegion *r) {
   for (IrOp *op = r->first, *next; op; op = next) {
     for (int k = 0; k < op->nin; k++) op->in[k] = ad_map(ad, op->in[k]);
-    if (op->code == IR_CUSTOM && custom) {
-      IrOp *before = op->prev;
-      expand_custom(ad, op);
-      next = before ? before->next : r->first;
-      if (next == op) next = op->next;
-      ir_move_before(op, ad->dead, NULL);
-      continue;
-    }
-    for (int k = 0; k < op->nregion; k++) expand_region(ad, op->sub[k], custom);
+    for (int k = 0; k < op->nregion; k++) expand_region(ad, op->sub[k]);
     next = op->next;
     if (op->code == IR_VJP) expand_vjp(ad, op);
     else if (op->code == IR_JVP) expand_jvp(ad, op);
@@ -322,9 +313,30 @@ static void expand_region(Ad *ad, IrRegion *r, bool custom) {
   for (int k = 0; k < r->nyield; k++) r->yield[k] = ad_map(ad, r->yield[k]);
 }
 
+// When nothing is left that differentiates: custom_vjp and stop_grad are what they compute.
+static void settle_region(Ad *ad, IrRegion *r) {
+  for (IrOp *op = r->first, *next; op; op = next) {
+    IrOp *before = op->prev;
+    for (int k = 0; k < op->nin; k++) op->in[k] = ad_map(ad, op->in[k]);
+    next = op->next;
+    if (op->code == IR_CUSTOM) {
+      expand_custom(ad, op);
+      next = before ? before->next : r->first;
+      if (next == op) next = op->next;
+    } else if (op->code == IR_STOP_GRAD) {
+      ad_set_map(ad, op->out[0], op->in[0]);
+    } else {
+      for (int k = 0; k < op->nregion; k++) settle_region(ad, op->sub[k]);
+      continue;
+    }
+    ir_move_before(op, ad->dead, NULL);
+  }
+  for (int k = 0; k < r->nyield; k++) r->yield[k] = ad_map(ad, r->yield[k]);
+}
+
 void pass_autodiff(PassContext *c, IrGraph *g) {
   Ad ad = {.c = c, .g = g, .b = {.graph = g}, .dead = ir_region(g)};
   ad_room(&ad);
-  expand_region(&ad, g->top, false);
-  expand_region(&ad, g->top, true);
+  expand_region(&ad, g->top);
+  settle_region(&ad, g->top);
 }

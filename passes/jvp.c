@@ -580,7 +580,9 @@ static void jvp_op(Ad *ad, IrOp *op) {
   if (wanted && moved) rule_of[op->code](ad, &j);
   for (int k = 0; k < op->nout; k++) {
     ad_set_map(ad, op->out[k], j.y[k]);
-    if (wants(ad, op->out[k])) ad_set_tan(ad, op->out[k], j.dy[k]);
+    if (!wants(ad, op->out[k]) || !j.dy[k]) continue;
+    ad_set_tan(ad, op->out[k], j.dy[k]);
+    if (ad->split) ad_mark(ad, j.dy[k], AD_LINEAR);   // now: a loop's body may capture it
   }
 }
 

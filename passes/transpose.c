@@ -329,14 +329,14 @@ static void tr_loop(Ad *ad, IrOp *op, IrValue **ct) {
   IrAttr at[3] = {ir_attr_int(a, A_N, ir_int(op, A_N)), ir_attr_int(a, A_REVERSE, !ir_int(op, A_REVERSE)),
                   ir_attr_int(a, A_NCARRY, nc + cap.n)};
   IrOp *to = ir_build(B, op->code, in.n, in.at, NULL, scan ? 3 : 1, at, 1, &body);
-  for (int k = 0; k < nc; k++) ADD(k, to->out[k]);
   int r = first;
-  for (int k = 0; k < cap.n; k++) {
+  for (int k = 0; k < cap.n; k++) {      // before the operands, which may be captured too
     bool any = ad_ct(ad, cap.at[k]) != NULL;
     ad_set_ct(ad, cap.at[k], scan ? to->out[r++] : before.at[k]);
     int64_t lanes = 0;
     if (!scan && any) ad_add(ad, cap.at[k], ir_reduce(B, IR_SUM, to->out[r++], 1, &lanes));
   }
+  for (int k = 0; k < nc; k++) ADD(k, to->out[k]);
   for (int k = 0; k < ns; k++)
     if (back[k]) ad_add(ad, IN(nc + k), to->out[r++]);
 }
