@@ -7,8 +7,8 @@ function(embed_table name symbol)
   set(n 0)
   foreach(f ${ARGN})
     string(APPEND code "extern const char ${symbol}_${n}[], ${symbol}_end_${n}[];\n"
-      "__asm__(\".section .rodata\\n.balign 16\\n${symbol}_${n}:\\n.incbin \\\"${f}\\\"\\n\"\n"
-      "        \"${symbol}_end_${n}:\\n.byte 0\\n.text\\n\");\n")
+      "__asm__(\".pushsection .rodata\\n.balign 16\\n${symbol}_${n}:\\n.incbin \\\"${f}\\\"\\n\"\n"
+      "        \"${symbol}_end_${n}:\\n.byte 0\\n.popsection\\n\");\n")
     string(APPEND rows "  { \"$<PATH:GET_FILENAME,${f}>\", ${symbol}_${n}, ${symbol}_end_${n} },\n")
     math(EXPR n "${n} + 1")
   endforeach()

@@ -61,7 +61,7 @@ static double erfinv_guess(double a) {
   }
   static const double c[] = { -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
                               -0.0076224613, 0.00943887047, 1.00167406, 2.83297682 };
-  if (w > 16) return sqrt(w - log(2 * sqrt(PI) * sqrt(w)));
+  if (w > 16) return sqrt(w - log(sqrt(PI * w) / 2));
   double p = 0;
   for (int i = 0; i < 9; i++) p = p * (sqrt(w) - 3) + c[i];
   return p * a;

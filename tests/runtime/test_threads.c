@@ -1,0 +1,68 @@
+// The pool: every piece once, whatever the number of threads and however often.
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/threads.h"
+#include "tests/test.h"
+
+#define MOST 1000
+
+typedef struct Count { _Atomic int taken[MOST]; } Count;
+
+static void count(char **argv, int64_t piece) {
+  Count *c = (Count *)(void *)argv[0];
+  atomic_fetch_add_explicit(&c->taken[piece], 1, memory_order_relaxed);
+}
+
+static void once_each(void) {
+  static Count c;
+  for (int threads = 1; threads <= 8; threads++) {
+    RtPool *p = rt_pool_new(threads);
+    CU_ASSERT_EQUAL(p == NULL, threads == 1);
+    int jobs = 0;
+    for (int round = 0; round < 300; round++) {
+      int64_t pieces = (round * 37) % MOST;
+      memset(&c, 0, sizeof c);
+      char *argv[] = { (char *)&c };
+      rt_parallel(p, count, argv, pieces);
+      bool fine = true;
+      for (int i = 0; i < MOST; i++) fine &= c.taken[i] == (i < pieces);
+      jobs += fine;
+      if (round % 100 == 50) usleep(2000);      // long enough for the threads to go to sleep
+    }
+    CU_ASSERT_EQUAL(jobs, 300);
+    rt_pool_free(p);
+  }
+}
+
+static void sum_piece(char **argv, int64_t piece) {
+  const float *x = (const float *)(void *)argv[0];
+  float s = 0;
+  for (int i = 0; i < 100; i++) s += x[piece * 100 + i];
+  ((float *)(void *)argv[1])[piece] = s;
+}
+
+static void same_bits(void) {
+  static float x[MOST * 100];
+  float first[MOST], out[MOST];
+  for (int i = 0; i < MOST * 100; i++) x[i] = (float)(i * 2654435761u % 1000) * 0.001f;
+  char *argv[] = { (char *)x, (char *)first };
+  rt_parallel(NULL, sum_piece, argv, MOST);
+  argv[1] = (char *)out;
+  for (int threads = 2; threads <= 4; threads++) {
+    RtPool *p = rt_pool_new(threads);
+    memset(out, 0, sizeof out);
+    rt_parallel(p, sum_piece, argv, MOST);
+    CU_ASSERT_EQUAL(memcmp(first, out, sizeof out), 0);
+    rt_pool_free(p);
+  }
+}
+
+void suite_threads(void) {
+  CU_pSuite s = test_suite("threads");
+  test_add(s, "every piece once", once_each);
+  test_add(s, "the same bits", same_bits);
+}
