@@ -148,7 +148,9 @@ static bool expect(Reader *r, char c) {
   return is(r, c) ? next(r) : refuse(r, what);
 }
 
-static bool expect_word(Reader *r, const char *w) { return is_text(r, w) ? next(r) : refuse(r, w); }
+static bool expect_word(Reader *r, const char *w) {
+  return is_text(r, w) ? next(r) : refuse(r, arena_printf(r->arena, "'%s'", w));
+}
 
 static bool read_name(Reader *r, const char **name) {
   if (r->t.kind != T_WORD && r->t.kind != T_STRING) return refuse(r, "a name");
