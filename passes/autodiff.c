@@ -237,8 +237,19 @@ static void analyse(Ad *ad, IrRegion *r, int nx, int ny) {
 }
 
 // ---- expanding
+static bool has_map(const IrRegion *r) {
+  ir_each_op(r, op) {
+    if (op->code == IR_MAP) return true;
+    for (int k = 0; k < op->nregion; k++)
+      if (has_map(op->sub[k])) return true;
+  }
+  return false;
+}
 
+// Maps are batched before they are run backward: the cotangent of what all lanes share is then one
+// product over the lanes, where the transposed map would give a share for each lane and sum them.
 static void expand_vjp(Ad *ad, IrOp *op) {
+  if (has_map(op->sub[0])) pass_vmap_region(ad->c, op->sub[0]);
   IrRegion *r = op->sub[0], *linear = ir_region(ad->g), *home = op->parent;
   int nx = (int)ir_int(op, A_NX), ny = (int)ir_int(op, A_NY);
   IrValue **t = arena_array(ad->c->arena, IrValue *, nx);

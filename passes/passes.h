@@ -28,13 +28,9 @@ bool pass_run(PassContext *c, IrGraph *g, const char *list, const char *print_af
 void pass_autodiff(PassContext *c, IrGraph *g);
 // map regions of straight code become ops with one more axis; divergent ones stay. [passes/vmap.c]
 void pass_vmap(PassContext *c, IrGraph *g);
+void pass_vmap_region(PassContext *c, IrRegion *r);   // the maps in r alone
 // Constant folding, algebraic identities, common subexpressions, dead code, loop-invariant
 // hoisting, dead carries; to a fixed point. [passes/simplify.c]
 void pass_simplify(PassContext *c, IrGraph *g);
-
-// ---- pieces of autodiff shared by its files --------------------------------------------
-// Appends to b the tangent of op's results. tan[v->id] is the tangent of value v, NULL for zero;
-// it is set for op's results. The array grows with the graph: use jvp_get and jvp_set.
-typedef struct Tangents { IrValue **at; int n; } Tangents;
 
 #endif

@@ -679,9 +679,10 @@ static void each_map(Vm *v, IrRegion *r) {
   resolve(v, r->nyield, r->yield);
 }
 
-void pass_vmap(PassContext *c, IrGraph *g) {
+void pass_vmap_region(PassContext *c, IrRegion *r) {
   (void)c;
   // Scratch memory goes back when the pass ends, also when it ends because there is no more.
+  IrGraph *g = r->graph;
   jmp_buf oom, *outer = g->arena->oom;
   Arena tmp = {.oom = &oom};
   Vm v = {.tmp = &tmp, .g = g};
@@ -691,7 +692,9 @@ void pass_vmap(PassContext *c, IrGraph *g) {
     longjmp(*outer, 1);
   }
   g->arena->oom = &oom;
-  each_map(&v, g->top);
+  each_map(&v, r);
   g->arena->oom = outer;
   arena_free(&tmp);
 }
+
+void pass_vmap(PassContext *c, IrGraph *g) { pass_vmap_region(c, g->top); }

@@ -738,6 +738,27 @@ static void test_map(void) {
   end_arena();
 }
 
+// What has no batched form stays a map, and is run backward as one: a kernel for each lane, over one image.
+static void test_map_that_stays(void) {
+  begin_arena();
+  Fn f = fn("map of convolutions");
+  IrValue *kernel = IN(-1, 1, 3, 2, 2, 1, 1), *image = IN(-1, 1, 1, 3, 3, 1);
+  IrRegion *outer, *body = enter(&f, &outer);
+  arg(body, IR_I32, 0, NULL);
+  IrValue *in[2] = {ir_un(&f.b, IR_SIN, image), arg(body, IR_F64, 4, LIST(2, 2, 1, 1))};
+  IrAttr at[5] = {ir_attr_ints(&arena, A_STRIDE, 2, LIST(1, 1)), ir_attr_ints(&arena, A_LO, 2, LIST(0, 0)),
+                  ir_attr_ints(&arena, A_HI, 2, LIST(1, 0)), ir_attr_ints(&arena, A_DILATE, 2, LIST(1, 1)),
+                  ir_attr_int(&arena, A_GROUPS, 1)};
+  IrValue *y = ir_build(&f.b, IR_CONV, 2, in, NULL, 5, at, 0, NULL)->out[0];
+  ir_yield(body, mul(&f, ir_un(&f.b, IR_TANH, y), y));
+  OUT(loop(&f, IR_MAP, 3, 0, 0, 1, &kernel, body, outer)->out[0]);
+  check2(&f);
+  IrGraph *g = derivative(f.g, IR_VJP);
+  CU_ASSERT(expands_cleanly(f.name, g));
+  CU_ASSERT_PTR_NOT_NULL(find(g->top, IR_MAP, 1));
+  end_arena();
+}
+
 // y = x^2 repeated until it is small.
 static Fn shrinking(void) {
   Fn f = fn("while");
@@ -953,6 +974,7 @@ void suite_autodiff(void) {
   test_add(s, "nested scan", test_nested_scan);
   test_add(s, "cond", test_cond);
   test_add(s, "map", test_map);
+  test_add(s, "map that stays a map", test_map_that_stays);
   test_add(s, "while", test_while);
   test_add(s, "what is refused", test_refused);
   test_add(s, "custom_vjp", test_custom);
