@@ -63,10 +63,9 @@ static void skip_blanks(Lexer *lx) {
   }
 }
 
-static Diag *lex_error(Lexer *lx, Token *t, const char *message, const char *help) {
-  Diag *g = diag_error(lx->diags, t->loc, "%s", message);
-  if (help) diag_help(lx->diags, g, "%s", help);
-  return g;
+// Says no more after LEX_ERROR_MOST: by then the file is no program.
+static void lex_error(Lexer *lx, Loc at, const char *message, const char *help) {
+  if (lx->errors++ < LEX_ERROR_MOST) diag_help(lx->diags, diag_error(lx->diags, at, "%s", message), "%s", help);
 }
 
 // ---- numbers -----------------------------------------------------------------
@@ -104,7 +103,7 @@ static void number_value(Lexer *lx, Token *t, size_t n) {
     if (fits) t->i = t->i * 10 + d;
   }
   if (fits) return;
-  lex_error(lx, t, t->is_int ? "this integer does not fit in 64 bits" : "this number does not fit in 64-bit floating point",
+  lex_error(lx, t->loc, t->is_int ? "this integer does not fit in 64 bits" : "this number does not fit in 64-bit floating point",
             t->is_int ? "the largest is 9_223_372_036_854_775_807; with a decimal point it is a float" : "the largest is about 1.8e308; `inf` is infinity");
   t->i = 0;
   t->f = 0;
@@ -129,8 +128,8 @@ static void take_number(Lexer *lx, Token *t) {
   t->loc.width = (int)n;
   const char *fault = number_fault(t->text, n);
   if (fault) {
-    Diag *g = diag_error(lx->diags, t->loc, "`%.*s` is not a number: %s", (int)(n > 40 ? 40 : n), t->text, fault);
-    diag_help(lx->diags, g, "numbers are written like 42, 10_000, 0.5 or 2.5e-4");
+    const char *message = arena_printf(lx->arena, "`%.*s` is not a number: %s", (int)(n > 40 ? 40 : n), t->text, fault);
+    lex_error(lx, t->loc, message, "numbers are written like 42, 10_000, 0.5 or 2.5e-4");
   } else {
     number_value(lx, t, n);
   }
@@ -157,7 +156,7 @@ static void take_string(Lexer *lx, Token *t) {
     char c = look(lx, n);
     if (lx->at + n >= lx->src->size || c == '\n' || c == '\r') {
       t->loc.width = (int)n;
-      lex_error(lx, t, "this string is not closed", "it ends with `\"` on the same line; a line break in it is written \\n");
+      lex_error(lx, t->loc, "this string is not closed", "it ends with `\"` on the same line; a line break in it is written \\n");
       t->kind = LEX_BAD;       // it may have swallowed what closes the brackets before it
       break;
     }
@@ -167,16 +166,12 @@ static void take_string(Lexer *lx, Token *t) {
     }
     if (c == '\\' && lx->at + n + 1 < lx->src->size && look(lx, n + 1) != '\n') {
       char e = escape(look(lx, ++n));
-      Token at = *t;
-      at.loc.col += (int)n - 1;
-      at.loc.width = 2;
-      if (!e) lex_error(lx, &at, "unknown escape in a string", "the escapes are \\n \\t \\\" \\\\");
+      Loc at = { t->loc.src, t->loc.line, t->loc.col + (int)n - 1, 2 };
+      if (!e) lex_error(lx, at, "unknown escape in a string", "the escapes are \\n \\t \\\" \\\\");
       c = e ? e : '?';
     } else if ((unsigned char)c < 0x20 && c != '\t') {
-      Token at = *t;
-      at.loc.col += (int)n;
-      at.loc.width = 1;
-      lex_error(lx, &at, "a control character in a string", "remove it, or write \\n or \\t");
+      Loc at = { t->loc.src, t->loc.line, t->loc.col + (int)n, 1 };
+      lex_error(lx, at, "a control character in a string", "remove it, or write \\n or \\t");
     }
     str_put(&s, &c, 1);
   }
@@ -210,10 +205,12 @@ static void take_stray(Lexer *lx, Token *t) {
   }
   t->kind = LEX_BAD;
   t->loc.width = (int)n;
-  Diag *g;
-  if ((unsigned char)c < 0x20 || c == 0x7F) g = diag_error(lx->diags, t->loc, "stray control character 0x%02x", (unsigned char)c);
-  else g = diag_error(lx->diags, t->loc, "stray character `%.*s`", (int)(n > 40 ? 40 : n), t->text);
-  diag_help(lx->diags, g, "%s", stray_help(c));
+  int shown = (int)(n > 40 ? 40 : n);
+  while (shown > 1 && ((unsigned char)t->text[shown] & 0xC0) == 0x80) shown--;   // not in the middle of a character
+  bool control = (unsigned char)c < 0x20 || c == 0x7F;
+  const char *message = control ? arena_printf(lx->arena, "stray control character 0x%02x", (unsigned char)c)
+                                : arena_printf(lx->arena, "stray character `%.*s`", shown, t->text);
+  lex_error(lx, t->loc, message, stray_help(c));
   lx->at += n;
 }
 

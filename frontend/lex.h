@@ -41,12 +41,14 @@ typedef struct Token {
   double f;
 } Token;
 
+#define LEX_ERROR_MOST (10 * DIAG_MOST)
 typedef struct Lexer {
   Arena *arena;
   Diags *diags;
   const Source *src;
   size_t at, line_start;
   int line;
+  int errors;
   bool nl;
   bool after_dot;          // `t.0.1` is two items, not the number 0.1
   VEC(AstComment) comment;

@@ -29,6 +29,7 @@ typedef struct Parser {
   bool lines;              // a newline ends a statement here
   bool starts;             // the next word taken begins a statement
   int depth;               // of recursion
+  int errors_before;       // those that were in diags already
   bool abandon;            // too deep: give up the whole declaration
   Loc suspect;             // a `{` of this declaration whose `}` is indented less than its line
   int nesting;             // ( and [ open, within the whole file
@@ -334,6 +335,9 @@ static void expect_end(Parser *p, const char *after) {
   give_up(p);
 }
 
+// Nobody reads more, and a file of garbage would fill the memory with messages.
+static bool too_many(const Parser *p) { return p->diags->count - p->errors_before >= LEX_ERROR_MOST; }
+
 // { x END x END }, where each x is read by `parse`; pushes what it reads. With
 // `functions`, an `fn` in the first column belongs here.
 static void parse_braces(Parser *p, const char *what, const char *help, bool functions, void (*parse)(Parser *)) {
@@ -359,7 +363,7 @@ static void parse_braces(Parser *p, const char *what, const char *help, bool fun
     Recover r;
     p->starts = true;
     if (guarded(p, &r, parse)) continue;
-    if (p->abandon) give_up(p);
+    if (p->abandon || too_many(p)) give_up(p);
     skip_statement(p, &r);
     restore(p, &r);
     if (is(p, LEX_EOF) || at_next_decl(p)) give_up(p);
@@ -590,6 +594,7 @@ static void push_index(Parser *p) {
   if (is(p, LEX_COLON)) {
     take(p, ROLE_SLICE);
     Ast *hi = index_ends(p) ? NULL : parse_expr(p);
+    if (is(p, LEX_COLON)) fail(p, p->tok.loc, "a slice has two bounds", "`a[lo:hi]` takes every element between; `a[lo +: n]` takes n from a start known when running");
     push(p, node2(p, AST_IX_RANGE, at, lo, hi));
   } else if (is(p, LEX_PLUS_COLON)) {
     take(p, ROLE_WORD);
@@ -1387,14 +1392,13 @@ static void push_declaration(Parser *p) {
 // ---- files -----------------------------------------------------------------------------
 
 static Parser parser_start(Arena *a, Diags *d, const Source *src) {
-  Parser p = { .arena = a, .diags = d, .lexer = lex_start(a, d, src), .lines = true };
+  Parser p = { .arena = a, .diags = d, .lexer = lex_start(a, d, src), .lines = true, .errors_before = d->count };
   p.tok = lex_next(&p.lexer);
   return p;
 }
 
 Ast *ast_parse(Arena *a, Diags *d, const Source *src) {
   Parser p = parser_start(a, d, src);
-  int errors = d->count;
   for (;;) {
     while (is(&p, LEX_SEMI)) skip(&p);
     if (is(&p, LEX_EOF)) break;
@@ -1402,13 +1406,14 @@ Ast *ast_parse(Arena *a, Diags *d, const Source *src) {
     p.starts = true;
     p.suspect = (Loc){0};
     if (guarded(&p, &r, push_declaration)) continue;
+    if (too_many(&p)) break;
     p.abandon = false;
     skip_declaration(&p, &r);
     restore(&p, &r);
   }
   Ast *file = node(&p, AST_FILE, (Loc){ src, 1, 1, 1 });
   file->kid = take_kids(&p, 0, &file->nkid);
-  if (!file->nkid && d->count == errors)
+  if (!file->nkid && d->count == p.errors_before)
     diag_help(d, diag_error(d, file->loc, "there is no declaration in this file"), "a program is made of declarations: use, const, fn, model, train, …");
   file->src = src;
   file->comment = p.lexer.comment.at;

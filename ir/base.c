@@ -167,30 +167,36 @@ void diag_help(Diags *d, Diag *g, const char *fmt, ...) {
   va_end(args);
 }
 
-// By file in the order in which files were first complained about, then by
-// place; what has no line comes before its file's lines.
-static int diag_order(const Diag *a, const Diag *b) {
-  if (a->loc.line != b->loc.line) return a->loc.line < b->loc.line ? -1 : 1;
-  return a->loc.col < b->loc.col ? -1 : a->loc.col > b->loc.col;
+typedef struct Placed {
+  Diag *diag;
+  int file;               // files in the order in which they were first complained about
+  int number;             // keeps the sort stable
+} Placed;
+
+// What has no line comes before its file's lines.
+static int by_place(const void *a, const void *b) {
+  const Placed *x = a, *y = b;
+  if (x->file != y->file) return x->file - y->file;
+  if (x->diag->loc.line != y->diag->loc.line) return x->diag->loc.line - y->diag->loc.line;
+  if (x->diag->loc.col != y->diag->loc.col) return x->diag->loc.col - y->diag->loc.col;
+  return x->number - y->number;
 }
 
 static bool diag_same(const Diag *a, const Diag *b) {
-  return a->loc.src == b->loc.src && !diag_order(a, b) && !strcmp(a->message, b->message);
+  return a->loc.src == b->loc.src && a->loc.line == b->loc.line && a->loc.col == b->loc.col && !strcmp(a->message, b->message);
 }
 
-static Diag **diag_sorted(const Diags *d) {
-  Diag **v = arena_array(d->arena, Diag *, d->count);
+static Placed *diag_sorted(const Diags *d) {
+  Placed *v = arena_array(d->arena, Placed, d->count);
+  VEC(const Source *) files = {0};
   int n = 0;
-  for (Diag *g = d->first; g; g = g->next) {
-    int i = n++;
-    int group = 0;       // where this file's run ends
-    for (int k = 0; k < i; k++)
-      if (v[k]->loc.src == g->loc.src) group = k + 1;
-    int at = group ? group : i;
-    while (at > 0 && v[at - 1]->loc.src == g->loc.src && diag_order(v[at - 1], g) > 0) at--;
-    memmove(v + at + 1, v + at, (size_t)(i - at) * sizeof *v);
-    v[at] = g;
+  for (Diag *g = d->first; g; g = g->next, n++) {
+    int file = 0;
+    while (file < files.n && files.at[file] != g->loc.src) file++;
+    if (file == files.n) vec_push(d->arena, &files, g->loc.src);
+    v[n] = (Placed){ g, file, n };
   }
+  qsort(v, (size_t)n, sizeof *v, by_place);
   return v;
 }
 
@@ -240,12 +246,12 @@ static void print_one(const Diag *g, FILE *to) {
 
 void diag_print(const Diags *d, FILE *to) {
   if (!d->count) return;
-  Diag **v = diag_sorted(d);
+  Placed *v = diag_sorted(d);
   int shown = 0, left = 0;
   for (int i = 0; i < d->count; i++) {
-    if (i && diag_same(v[i - 1], v[i])) continue;
+    if (i && diag_same(v[i - 1].diag, v[i].diag)) continue;
     if (shown == DIAG_MOST) left++;
-    else print_one(v[i], to), shown++;
+    else print_one(v[i].diag, to), shown++;
   }
   if (left) fprintf(to, "and %d more error%s\n", left, left == 1 ? "" : "s");
 }

@@ -284,6 +284,20 @@ static void recovery(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(shown, "before line 6"));
 }
 
+// Errors without end neither fill the memory nor take long to sort.
+static void garbage(void) {
+  static const char *const lines[] = { "x\n", "fn f() { )\n", "fn f() {\n  x x\n}\n", "$" };
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    size_t n = strlen(lines[i]), most = 100000;
+    char *text = malloc(n * most + 1), shown[16384];
+    for (size_t k = 0; k < most; k++) memcpy(text + k * n, lines[i], n);
+    text[n * most] = 0;
+    int errors = errors_in(text, shown, sizeof shown);
+    CU_ASSERT(errors > 0 && errors <= 20 * DIAG_MOST);
+    free(text);
+  }
+}
+
 static void memory(void) {
   static const char text[] = "fn f(x) { let y = x[1, 2] + g(a = 3) }\n// c\nfn g(a) = [1, 2, 3]\n";
   for (volatile long n = 1; n < 200; n++) {
@@ -412,6 +426,7 @@ void suite_parse(void) {
   test_add(s, "places", places);
   test_add(s, "deep nesting", deep);
   test_add(s, "recovery", recovery);
+  test_add(s, "garbage", garbage);
   test_add(s, "memory runs out", memory);
   test_add(s, "bad files", bad_files);
   test_add(s, "NUL inside", nul_inside);
