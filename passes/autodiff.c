@@ -95,6 +95,10 @@ void ad_refuse(Ad *ad, const IrOp *op, const char *help, const char *fmt, ...) {
   va_start(ap, fmt);
   vsnprintf(text, sizeof text, fmt, ap);
   va_end(ap);
+  // A derivative of a derivative meets the same op again.
+  for (Diag *d = ad->c->diags->first; d; d = d->next)
+    if (d->loc.src == op->loc.src && d->loc.line == op->loc.line && d->loc.col == op->loc.col && !strcmp(d->message, text))
+      return;
   diag_help(ad->c->diags, diag_error(ad->c->diags, op->loc, "%s", text), "%s", help);
 }
 

@@ -797,6 +797,9 @@ static void test_while(void) {
   run(f.name, forth, in, &dy);
   expect(&f, "jvp", 0, dy.f[0], differences(&f, g, in, &in[0].f[0], &one));
   refused(&f, IR_VJP, "`while` cannot be differentiated in reverse", "`for` or `scan`");
+  Fn twice = f;
+  twice.g = derivative(f.g, IR_VJP);
+  refused(&twice, IR_VJP, "`while` cannot be differentiated in reverse", "`for` or `scan`");   // said once
 
   // One that the differentiated output does not depend on is no obstacle.
   IrValue *x = f.g->top->arg[0];
