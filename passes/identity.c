@@ -453,6 +453,26 @@ static IrValue *reverse(IrBuilder *b, IrOp *op) {
 }
 
 // ---- reductions --------------------------------------------------------------------------
+// Axes that repeat are not reduced over, and not there while others are: the greatest of equal
+// elements is the element. A sum along one that repeats stays: its roundings are not a product's (L1).
+static IrValue *reduce_of_broadcast(IrBuilder *b, const IrOp *op, const int64_t *axes, int n) {
+  const IrValue *x = op->in[0];
+  IrValue *y = operand(x);
+  int64_t red[IR_MAX_RANK], to[IR_MAX_RANK];
+  int nred = 0, nto = 0;
+  bool gone[IR_MAX_RANK] = {false};
+  for (int j = 0; j < n; j++) gone[axes[j]] = true;
+  for (int k = 0; k < y->type.rank; k++) {
+    int64_t a = perm_of(x)[k], before = 0;
+    for (int j = 0; j < a; j++) before += !gone[j];
+    if (gone[a]) red[nred++] = k;
+    else to[nto++] = before;
+  }
+  bool idempotent = op->code == IR_RMAX || op->code == IR_RMIN || op->code == IR_ALL || op->code == IR_ANY;
+  if (!idempotent && nred < n) return NULL;
+  return ir_broadcast(b, nred ? ir_reduce(b, op->code, y, nred, red) : y, op->out[0]->type, to);
+}
+
 static IrValue *reduce(IrBuilder *b, IrOp *op) {
   int n;
   const int64_t *axes = ir_ints(op, A_AXES, &n);
@@ -474,26 +494,7 @@ static IrValue *reduce(IrBuilder *b, IrOp *op) {
     IrValue *y = ir_reshape(b, x, rank, dim);
     return nleft ? ir_reduce(b, op->code, y, nleft, left) : ir_reshape(b, y, t.rank, t.dim);
   }
-  bool idempotent = op->code == IR_RMAX || op->code == IR_RMIN || op->code == IR_ALL || op->code == IR_ANY;
-  if (!idempotent || ir_count(&x->type) == 0) return NULL;
-  if (is(x, IR_BROADCAST)) {
-    // max over equal elements is the element: drop the reduced axes along which x repeats.
-    IrValue *y = operand(x);
-    int64_t red[IR_MAX_RANK], to[IR_MAX_RANK];
-    int nred = 0, nto = 0;
-    bool gone[IR_MAX_RANK] = {false};
-    for (int j = 0; j < n; j++) gone[axes[j]] = true;
-    for (int k = 0; k < y->type.rank; k++) {
-      int64_t a = perm_of(x)[k];
-      if (gone[a]) { red[nred++] = k; continue; }
-      int64_t before = 0;
-      for (int j = 0; j < a; j++) before += !gone[j];
-      to[nto++] = before;
-    }
-    if (nred == n) return NULL;
-    return ir_broadcast(b, nred ? ir_reduce(b, op->code, y, nred, red) : y, t, to);
-  }
-  return NULL;
+  return is(x, IR_BROADCAST) && ir_count(&x->type) > 0 ? reduce_of_broadcast(b, op, axes, n) : NULL;
 }
 
 // ---- products and indices --------------------------------------------------------------------

@@ -1,0 +1,114 @@
+#include "tests/passes/run.h"
+
+#include "tests/test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+Arena run_arena;
+static jmp_buf oom;
+static uint64_t seed;
+
+void run_begin(void) {
+  if (setjmp(oom)) {
+    fprintf(stderr, "out of memory\n");
+    exit(2);
+  }
+  run_arena = (Arena){.oom = &oom};
+  seed = 0x9e3779b97f4a7c15u;
+}
+
+void run_end(void) { arena_free(&run_arena); }
+
+static uint64_t draw(void) {
+  seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+  return seed;
+}
+
+static double uniform(double lo, double hi) { return lo + (hi - lo) * (double)(draw() >> 11) / 9007199254740992.0; }
+
+IrGraph *run_read(const char *text) {
+  Diags d = {.arena = &run_arena};
+  const Source *src = source_text(&run_arena, "test", arena_printf(&run_arena, "graph f%s", text));
+  IrGraph *g = ir_read(&run_arena, &d, src);
+  if (!g) diag_print(&d, stdout);
+  CU_ASSERT_PTR_NOT_NULL(g);
+  return g;
+}
+
+static void fill(IrArray *x, const char *name) {
+  int64_t n = ir_count(&x->type), m = x->type.rank ? x->type.dim[x->type.rank - 1] : 1;
+  bool pos = !strncmp(name, "pos", 3), unit = !strncmp(name, "unit", 4), idx = !strncmp(name, "idx", 3);
+  bool spd = !strncmp(name, "spd", 3), low = !strncmp(name, "low", 3);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t row = i / m % m, col = i % m;
+    double v = pos ? uniform(0.1, 2) : unit ? uniform(-0.9, 0.9) : uniform(-2, 2);
+    if (spd) v = row == col ? (double)m + uniform(0, 1) : 1 / (1.0 + (double)(row > col ? row - col : col - row));
+    if (low) v = row == col ? uniform(1, 2) : row > col ? v : 0;
+    if (ir_is_complex(x->type.dtype)) x->f[2 * i] = v, x->f[2 * i + 1] = uniform(-2, 2);
+    else if (ir_is_float(x->type.dtype)) x->f[i] = x->type.dtype == IR_F64 ? v : (double)(float)(ldexp(round(ldexp(v, 5)), -5));
+    else if (x->type.dtype == IR_BOOL) x->i[i] = (int64_t)(draw() >> 40 & 1);
+    else if (x->type.dtype == IR_U64) x->i[i] = (int64_t)draw();
+    else if (idx) x->i[i] = (int64_t)(draw() >> 33) % 8 - 2;
+    else x->i[i] = ir_is_signed(x->type.dtype) ? (int64_t)(draw() >> 33) % 9 - 4 : (int64_t)(draw() >> 33) % 9;
+  }
+}
+
+IrArray *run_inputs(const IrGraph *g) {
+  IrArray *in = arena_array(&run_arena, IrArray, g->top->narg + 1);
+  for (int k = 0; k < g->top->narg; k++) {
+    in[k] = ir_array(&run_arena, g->top->arg[k]->type);
+    fill(&in[k], g->in_name[k] ? g->in_name[k] : "");
+  }
+  return in;
+}
+
+IrArray *run_eval(const IrGraph *g, const IrArray *in) {
+  IrArray *out = arena_array(&run_arena, IrArray, g->top->nyield + 1);
+  IrEval how = {.typed = true, .max_turns = 1000};
+  const char *why = ir_eval(&run_arena, &how, g, in, out);
+  if (why) printf("evaluation: %s\n", why);
+  return why ? NULL : out;
+}
+
+bool run_agree(const IrGraph *g, const IrArray *x, const IrArray *y, double tolerance) {
+  for (int k = 0; k < g->top->nyield; k++) {
+    if (!ir_type_eq(&x[k].type, &y[k].type)) return printf("output %d: another type\n", k), false;
+    int64_t n = ir_count(&x[k].type);
+    bool f = ir_is_diff(x[k].type.dtype);
+    if (ir_is_complex(x[k].type.dtype)) n *= 2;
+    for (int64_t i = 0; i < n; i++) {
+      double a = f ? x[k].f[i] : (double)x[k].i[i], b = f ? y[k].f[i] : (double)y[k].i[i];
+      bool same = a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= tolerance * fmax(1, fabs(a));
+      if (!same) return printf("output %d element %lld: %.17g, now %.17g\n", k, (long long)i, a, b), false;
+    }
+  }
+  return true;
+}
+
+bool run_keeps(IrGraph *g, const char *passes, double tolerance) {
+  char *text = ir_print(&run_arena, g);
+  IrArray *in = run_inputs(g), *before = run_eval(g, in), *after = NULL;
+  Diags d = {.arena = &run_arena};
+  bool ok = pass_run(&(PassContext){&run_arena, &d}, g, passes, NULL, NULL);
+  if (!ok) diag_print(&d, stdout);
+  char *wrong = ir_verify(g);
+  if (wrong) printf("verify: %s\n", wrong), ok = false;
+  if (ok && before) after = run_eval(g, in);
+  ok = ok && before && after && run_agree(g, before, after, tolerance);
+  if (!ok) printf("%s%s -> %s", text, passes, ir_print(&run_arena, g));
+  return ok;
+}
+
+static int count(const IrRegion *r, IrCode code) {
+  int n = 0;
+  ir_each_op(r, op) {
+    n += op->code == code;
+    for (int i = 0; i < op->nregion; i++) n += count(op->sub[i], code);
+  }
+  return n;
+}
+
+int run_count(const IrGraph *g, IrCode code) { return count(g->top, code); }

@@ -1,0 +1,26 @@
+// Shared by the tests of passes: graphs from text, random inputs, and whether
+// two graphs are the same function.
+#ifndef RLC_TESTS_PASSES_RUN_H
+#define RLC_TESTS_PASSES_RUN_H
+
+#include "passes/passes.h"
+
+extern Arena run_arena;             // of the test at hand
+void run_begin(void);               // a fresh arena; call first in each test
+void run_end(void);
+
+// The graph of "graph f" + text; a failed check and NULL where it does not read.
+IrGraph *run_read(const char *text);
+// Inputs from a fixed seed. An input's name tells its range: pos… (0.1, 2), unit… (-0.9, 0.9),
+// idx… integers in [-2, 6), spd… symmetric positive definite over its last two axes, low… lower
+// triangular with a diagonal away from zero; else (-2, 2), integers in [-4, 5).
+IrArray *run_inputs(const IrGraph *g);
+// Outputs on these inputs in typed mode, or NULL and a message.
+IrArray *run_eval(const IrGraph *g, const IrArray *in);
+// Whether all outputs agree: |x - y| <= tolerance * max(1, |x|), NaN with NaN. Prints the first that does not.
+bool run_agree(const IrGraph *g, const IrArray *x, const IrArray *y, double tolerance);
+// Runs the passes on g; checks the verifier, and that the function stays.
+bool run_keeps(IrGraph *g, const char *passes, double tolerance);
+int run_count(const IrGraph *g, IrCode code);  // ops of that code, nested ones too
+
+#endif
