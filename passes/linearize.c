@@ -72,10 +72,10 @@ typedef struct Residuals {
   bool loop;
   IrBuilder outer;       // where the primal op will stand
   Values need;           // primal values that linear ops read, each once
-  Values kept;           // those that the primal op yields for it …
-  VEC(int) at;           // … and which of its yields they are
+  Values kept;           // conds: those that the primal op is to yield for it
   IrValue **slice;       // loops: operand of the primal op for each of its slices
-  int first_slice;       // index of the first slice among the primal's arguments
+  int ncarry;            // the primal op's first results, which are no residuals
+  IrOp *op;              // the primal op, once built
   Values more;           // operands of the linear op for the arguments that residuals added
   Values mapped;         // keys set in map
 } Residuals;
@@ -104,7 +104,7 @@ static bool is_cheap(const IrOp *op) {
 
 static bool available(Ad *ad, Residuals *r, const IrValue *v, int depth) {
   if (!defined_by(v, r->primal) || ad_has(ad, v, AD_KEPT)) return true;
-  if (!v->op) return r->loop && (v->index == 0 || v->index >= r->first_slice);
+  if (!v->op) return r->loop && (v->index == 0 || v->index > r->ncarry);
   if (depth == MOST_DEPTH || !is_cheap(v->op)) return false;
   for (int k = 0; k < v->op->nin; k++)
     if (!available(ad, r, v->op->in[k], depth + 1)) return false;
@@ -127,15 +127,9 @@ static void mark_fixed(Ad *ad, IrRegion *body) {
 }
 
 static void keep(Ad *ad, Residuals *r, IrValue *v) {
-  Arena *a = ad->c->arena;
-  int at = -1;           // of a cond: share_places sets it
-  if (r->loop) {
-    for (at = r->first_slice - 1; at < r->primal->nyield && r->primal->yield[at] != v;) at++;
-    if (at == r->primal->nyield) ir_yield(r->primal, v);
-  }
   ad_mark(ad, v, AD_KEPT);
-  vec_push(a, &r->kept, v);
-  vec_push(a, &r->at, at);
+  if (r->loop) ir_yield(r->primal, v);
+  else vec_push(ad->c->arena, &r->kept, v);       // share_places yields it
 }
 
 static void choose(Ad *ad, Residuals *r, IrValue *v) {
@@ -147,9 +141,12 @@ static void choose(Ad *ad, Residuals *r, IrValue *v) {
   else keep(ad, r, v);
 }
 
-// What must be kept is chosen first, so that cheap values find it.
+// What the user's region yields is there already; what else must be kept is chosen first, so that
+// cheap values find it.
 static void choose_all(Ad *ad, Residuals *r) {
   if (r->loop) mark_fixed(ad, r->primal);
+  for (int k = r->ncarry; k < r->primal->nyield; k++)
+    if (defined_by(r->primal->yield[k], r->primal)) ad_mark(ad, r->primal->yield[k], AD_KEPT);
   each_use(ad, r->linear, note_need, r);
   for (int cheap = 0; cheap < 2; cheap++)
     for (int k = 0; k < r->need.n; k++) {
@@ -164,14 +161,21 @@ static IrValue *give(Ad *ad, Residuals *r, IrValue *v, IrValue *to) {
   return to;
 }
 
+static IrValue *slice_of(Ad *ad, Residuals *r, IrValue *v, IrValue *array) {
+  vec_push(ad->c->arena, &r->more, array);
+  return give(ad, r, v, ir_arg(r->linear, v->type));
+}
+
 // What stands for primal value v in the linear region; emits there what is computed again.
 static IrValue *provide(Ad *ad, Residuals *r, IrValue *v) {
   if (!defined_by(v, r->primal)) return v;
   if (ad_map(ad, v) != v) return ad_map(ad, v);
-  if (!v->op && v->index == 0) return give(ad, r, v, r->linear->arg[0]);
-  if (!v->op) {
-    vec_push(ad->c->arena, &r->more, r->slice[v->index - r->first_slice]);
-    return give(ad, r, v, ir_arg(r->linear, v->type));
+  if (r->loop && !v->op && v->index == 0) return give(ad, r, v, r->linear->arg[0]);
+  if (r->loop && !v->op && v->index > r->ncarry) return slice_of(ad, r, v, r->slice[v->index - 1 - r->ncarry]);
+  if (ad_has(ad, v, AD_KEPT)) {
+    int k = r->ncarry;
+    while (r->primal->yield[k] != v) k++;
+    return r->loop ? slice_of(ad, r, v, r->op->out[k]) : give(ad, r, v, r->op->out[k]);
   }
   IrValue **in = arena_array(ad->c->arena, IrValue *, v->op->nin);
   for (int k = 0; k < v->op->nin; k++) in[k] = provide(ad, r, v->op->in[k]);
@@ -185,15 +189,7 @@ static void substitute(Ad *ad, IrValue **v, void *data) {
 
 // Linear ops read residuals in place of primal values; op is the finished primal op.
 static void connect(Ad *ad, Residuals *r, IrOp *op) {
-  Arena *a = ad->c->arena;
-  for (int k = 0; k < r->kept.n; k++) {
-    IrValue *v = r->kept.at[k], *from = op->out[r->at.at[k]];
-    if (r->loop) {
-      vec_push(a, &r->more, from);
-      from = ir_arg(r->linear, v->type);
-    }
-    give(ad, r, v, from);
-  }
+  r->op = op;
   IrBuilder saved;
   ad_enter(ad, r->linear, &saved);
   ad->b.before = r->linear->first;
@@ -245,7 +241,7 @@ void lin_loop(Ad *ad, Jvp *j) {
   prune(ad, linear);
 
   Residuals r = {.primal = primal, .linear = linear, .loop = true, .outer = ad->b,
-                 .slice = j->x + nc, .first_slice = 1 + nc};
+                 .slice = j->x + nc, .ncarry = nc};
   choose_all(ad, &r);
   IrAttr at[3] = {ir_attr_int(a, A_N, ir_int(op, A_N)), ir_attr_int(a, A_REVERSE, ir_int(op, A_REVERSE)),
                   ir_attr_int(a, A_NCARRY, nc)};
@@ -264,14 +260,12 @@ void lin_loop(Ad *ad, Jvp *j) {
 
 // Residuals of both sides share places among the results where their types are equal; the side that
 // was not taken yields zeros there.
-static void share_places(Ad *ad, Residuals *side, int nout) {
-  IrRegion *p0 = side[0].primal, *p1 = side[1].primal;
+static void share_places(Ad *ad, Residuals *side) {
   Arena *a = ad->c->arena;
   Values place[2] = {{0}, {0}};
   for (int k = 0; k < side[0].kept.n; k++) {
     vec_push(a, &place[0], side[0].kept.at[k]);
     vec_push(a, &place[1], (IrValue *)NULL);
-    side[0].at.at[k] = nout + k;
   }
   for (int k = 0; k < side[1].kept.n; k++) {
     IrValue *v = side[1].kept.at[k];
@@ -279,19 +273,16 @@ static void share_places(Ad *ad, Residuals *side, int nout) {
     while (p < place[0].n && (place[1].at[p] || !ir_type_eq(&place[0].at[p]->type, &v->type))) p++;
     if (p == place[0].n) {
       vec_push(a, &place[0], (IrValue *)NULL);
-      vec_push(a, &place[1], v);
+      vec_push(a, &place[1], (IrValue *)NULL);
     }
     place[1].at[p] = v;
-    side[1].at.at[k] = nout + p;
   }
-  for (int p = 0; p < place[0].n; p++) {
-    IrRegion *region[2] = {p0, p1};
-    for (int s = 0; s < 2; s++) {
-      IrBuilder saved;
-      ad_enter(ad, region[s], &saved);
-      ir_yield(region[s], place[s].at[p] ? place[s].at[p] : ad_zero(ad, place[1 - s].at[p]));
-      ad->b = saved;
-    }
+  for (int s = 0; s < 2; s++) {
+    IrBuilder saved;
+    ad_enter(ad, side[s].primal, &saved);
+    for (int p = 0; p < place[0].n; p++)
+      ir_yield(side[s].primal, place[s].at[p] ? place[s].at[p] : ad_zero(ad, place[1 - s].at[p]));
+    ad->b = saved;
   }
 }
 
@@ -321,7 +312,7 @@ void lin_cond(Ad *ad, Jvp *j) {
     side[s] = (Residuals){.primal = primal[s], .linear = linear[s], .outer = ad->b};
     choose_all(ad, &side[s]);
   }
-  share_places(ad, side, op->nout);
+  share_places(ad, side);
   IrOp *to = ir_build(&ad->b, IR_COND, 1, j->x, NULL, 0, NULL, 2, primal);
   for (int k = 0; k < op->nout; k++) {
     j->y[k] = to->out[k];
