@@ -136,7 +136,7 @@ Ast *ast_parse(Arena *a, Diags *d, const Source *src);
 // Parses a single expression (for --set name=value and tests).
 Ast *ast_parse_expr(Arena *a, Diags *d, const Source *src);
 
-// The canonical layout of a parsed file: comments kept, idempotent.
+// The canonical layout of a file that parsed without errors: comments kept, idempotent.
 char *ast_format(Arena *a, const Ast *file);
 
 const char *ast_op_text(AstOp op);   // "+", "and", …

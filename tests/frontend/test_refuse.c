@@ -3,6 +3,7 @@
 // for each error that it must give, in any order; it must give no other, and
 // each must come with a way out. Files named lex_ and parse_ have errors of
 // syntax, which the parser finds alone; all others go through the elaborator.
+#include "frontend/elab.h"
 #include "tests/frontend/tree.h"
 #include "tests/test.h"
 
@@ -28,6 +29,17 @@ static bool holds(const Diags *d, const char *s, const char *end) {
   return false;
 }
 
+static void check(Arena *a, Diags *d, const Source *src, const char *path) {
+  if (is_syntax(path)) {
+    ast_parse(a, d, src);
+    return;
+  }
+#if __has_include("frontend/elab.c")
+  Elab *e = elab_new(a, d, src, &(ElabOptions){0});
+  if (e) elab_check(e);
+#endif
+}
+
 static int wrong;
 
 static void refuse_one(const char *path) {
@@ -37,7 +49,7 @@ static void refuse_one(const char *path) {
   Diags d = { .arena = &a };
   const Source *src = source_read(&a, &d, path);
   CU_ASSERT_PTR_NOT_NULL_FATAL(src);
-  if (is_syntax(path)) ast_parse(&a, &d, src);
+  check(&a, &d, src, path);
   int expected = 0, before = wrong;
   for (const char *s = src->text; !strncmp(s, EXPECT, strlen(EXPECT)); expected++) {
     const char *end = strchr(s, '\n');
