@@ -1,0 +1,88 @@
+// The command line. driver/main.c holds the table of commands; each has a file of its own.
+#ifndef RLC_DRIVER_H
+#define RLC_DRIVER_H
+
+#include "backend/backend.h"
+#include "frontend/elab.h"
+#include "passes/passes.h"
+#include "runtime/trainer.h"
+
+typedef struct Driver {
+  Arena *arena;
+  Diags *diags;
+  double started;                  // rt_now() at the start of the process
+} Driver;
+
+typedef struct Command {
+  const char *name, *brief;
+  const char *help;                // usage and options, printed as it stands
+  int (*run)(Driver *d, int argc, char **argv);  // argv[0] is the command's name; returns the exit status
+} Command;
+extern const Command commands[];   // ended by name == NULL
+
+int command_run(Driver *d, int argc, char **argv);
+int command_build(Driver *d, int argc, char **argv);
+int command_check(Driver *d, int argc, char **argv);
+int command_fmt(Driver *d, int argc, char **argv);
+int command_emit(Driver *d, int argc, char **argv);
+int command_opt(Driver *d, int argc, char **argv);
+int command_eval(Driver *d, int argc, char **argv);
+int command_passes(Driver *d, int argc, char **argv);
+int command_ops(Driver *d, int argc, char **argv);
+
+// ---- arguments -----------------------------------------------------------------------------------
+// A wrong command line: says so, and where help is. Returns RT_USAGE.
+int usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// Takes argv[*i] if it is `name` (--name VALUE or --name=VALUE) and sets *value. A value that is missing sets
+// it to NULL.
+bool take_value(int argc, char **argv, int *i, const char *name, const char **value);
+// Takes --set, --trainer, --target-cpu, --target and --print-after. 1: taken; 0: none of these; -1: without a value.
+struct Job;
+int take_job(Driver *d, int argc, char **argv, int *i, struct Job *j);
+// Whether argv[i] looks like an option; `-` alone does not.
+bool is_option(const char *word);
+bool has_ending(const char *path, const char *ending);
+
+// ---- output -----------------------------------------------------------------------------------------
+int mistake(Driver *d);            // prints the diagnostics; RT_MISTAKE
+int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));   // "rlc: …"; RT_MISTAKE
+// Puts text into `path` (beside, synced, renamed), or on standard output if path is NULL or "-".
+bool put_text(const char *path, const char *text, size_t n, int mode);
+// A new folder for pieces of a build; NULL after a message. folder_remove deletes it with what is in it.
+char *folder_make(Driver *d);
+void folder_remove(const char *folder);
+
+// ---- from source to program ----------------------------------------------------------------------------
+typedef struct Job {
+  const char *path;                // of the .rl file
+  const char *trainer;             // NULL: the file's only or last one
+  int nset; const RtSet *set;
+  const char *print_after;         // a pass, "all" or NULL: its graphs go to standard error
+  const char *cpu, *triple;        // NULL: this machine's
+} Job;
+
+typedef struct Compiled {
+  ElabTrainer *trainer;
+  Target target;
+  Program program;
+  RtProgram table;
+  Plan *plan[2];
+} Compiled;
+
+// All return NULL, with diagnostics in d, on a user's mistake.
+const Source *job_source(Driver *d, const Job *j);
+Elab *job_elab(Driver *d, const Job *j);
+ElabTrainer *job_trainer(Driver *d, const Job *j);             // graphs as elaborated
+bool job_passes(Driver *d, const Job *j, IrGraph *g);           // runs the whole pipeline
+bool job_target(Driver *d, const Job *j, Target *t);            // false after a message
+Compiled *job_compile(Driver *d, const Job *j);                 // to plans and table
+// Plans one graph that is no trainer: inputs in RT_STATE, outputs in RT_OUT.
+Plan *plan_alone(Driver *d, const IrGraph *g, const Target *t, PlanConsts *consts);
+// RtOptions.diagnose: steps through the reference evaluator and names the first bad value. data: Diagnosis.
+typedef struct Diagnosis { Driver *driver; const ElabTrainer *trainer; const RtProgram *table; } Diagnosis;
+bool job_diagnose(void *data, const RtFrame *before, int64_t step);
+
+// An IR text file; NULL with diagnostics.
+IrGraph *graph_read(Driver *d, const char *path);
+
+#endif

@@ -1,0 +1,55 @@
+// What can be listed: passes and ops.
+#include <string.h>
+
+#include "driver/driver.h"
+
+int command_passes(Driver *d, int argc, char **argv) {
+  (void)d;
+  if (argc > 1) return usage("passes", "it takes no argument: %s", argv[1]);
+  int n = 0;
+  for (const Pass *p = pass_pipeline; p->name; p++)
+    printf("%2d  %s\n      needs  %s\n      gives  %s\n      why    %s\n", ++n, p->name, p->needs, p->gives, p->why);
+  return RT_FINE;
+}
+
+static void operands(const IrInfo *o, char *to, size_t room) {
+  const char *in = o->nin < 0 ? "any" : o->nin == 0 ? "none" : o->nin == 1 ? "x" : o->nin == 2 ? "x, z" : "x, y, z";
+  snprintf(to, room, "%s", in);
+}
+
+static void attributes(const IrInfo *o, char *to, size_t room) {
+  size_t n = 0;
+  *to = 0;
+  for (int k = 0; k < A_NKEY; k++)
+    if (o->attrs >> k & 1) n += (size_t)snprintf(to + n, n < room ? room - n : 0, "%s%s", n ? ", " : "", ir_key_name((IrKey)k));
+}
+
+static void print_op(const IrInfo *o, bool markdown) {
+  char in[32], attrs[200];
+  operands(o, in, sizeof in);
+  attributes(o, attrs, sizeof attrs);
+  if (!markdown) {
+    printf("%-17s %s%s%s%s\n", o->name, o->doc, *attrs ? "  {" : "", attrs, *attrs ? "}" : "");
+    return;
+  }
+  printf("| `%s` | %s | %s | ", o->name, in, attrs);
+  for (const char *s = o->doc; *s; s++) printf(*s == '|' ? "\\%c" : "%c", *s);
+  printf(" |\n");
+}
+
+int command_ops(Driver *d, int argc, char **argv) {
+  (void)d;
+  bool markdown = false, some = false;
+  for (int i = 1; i < argc; i++) {
+    if (!strcmp(argv[i], "--markdown")) markdown = true;
+    else if (is_option(argv[i])) return usage("ops", "there is no option %s", argv[i]);
+    else if (ir_code_find(argv[i]) < 0) return complain("there is no op `%s`; `rlc ops` lists them", argv[i]);
+    else some = true;
+  }
+  if (markdown) puts("| op | operands | attributes | meaning |\n|---|---|---|---|");
+  if (!some)
+    for (int c = 0; c < IR_NCODE; c++) print_op(&ir_info[c], markdown);
+  for (int i = 1; some && i < argc; i++)
+    if (!is_option(argv[i])) print_op(&ir_info[ir_code_find(argv[i])], markdown);
+  return RT_FINE;
+}
