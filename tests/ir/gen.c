@@ -17,6 +17,7 @@ typedef struct Gen {
   IrBuilder b;
   VEC(IrValue *) pool;  // what may be used here
   VEC(double) bound;    // by value id: no |x| is greater
+  VEC(bool) used;       // by value id: picked already
   int depth;
 } Gen;
 
@@ -93,16 +94,27 @@ static bool fits_matrix(const IrType *t) { return fits_number(t) && t->rank >= 2
 static bool fits_complex_part(const IrType *t) { return t->dtype == IR_F32 || t->dtype == IR_F64; }
 static bool fits_predicate(const IrType *t) { return t->dtype == IR_BOOL && t->rank == 0; }
 
-// Late values are likelier, so that graphs grow deep.
+static bool is_used(const Gen *g, const IrValue *v) { return v->id < g->used.n && g->used.at[v->id]; }
+
+static IrValue *use(Gen *g, IrValue *v) {
+  while (g->used.n <= v->id) vec_push(g->arena, &g->used, false);
+  g->used.at[v->id] = true;
+  return v;
+}
+
+// The latest value nothing uses yet, half of the time: little of the graph should be dead.
+// Otherwise late values are likelier, so that graphs grow deep.
 static IrValue *pick(Gen *g, Fits *fits) {
   int n = g->pool.n;
+  for (int k = n - 1; k >= 0 && chance(g, 95); k--)
+    if (!is_used(g, g->pool.at[k]) && fits(&g->pool.at[k]->type) && chance(g, 50)) return use(g, g->pool.at[k]);
   for (int k = 0; k < 6; k++) {
     int from = chance(g, 60) && n > 6 ? n - 6 : 0;
     IrValue *v = g->pool.at[from + below(g, n - from)];
-    if (fits(&v->type)) return v;
+    if (fits(&v->type)) return use(g, v);
   }
   for (int k = below(g, n), i = 0; i < n; i++)
-    if (fits(&g->pool.at[(k + i) % n]->type)) return g->pool.at[(k + i) % n];
+    if (fits(&g->pool.at[(k + i) % n]->type)) return use(g, g->pool.at[(k + i) % n]);
   return NULL;
 }
 
@@ -138,19 +150,29 @@ static IrValue *constant(Gen *g, IrType t) {
   return bounded(g, ir_const(&g->b, t, data, (size_t)(n * size)), 3);
 }
 
-// A value of exactly this type: one of the pool, or one made from the pool, or new.
-static IrValue *of_type(Gen *g, IrType t) {
+// v in this type, if that takes no more than a change of shape or dtype; else NULL.
+static IrValue *as_type(Gen *g, IrValue *v, const IrType *t) {
+  if (ir_type_eq(&v->type, t)) return v;
+  if (v->type.dtype != t->dtype) return NULL;
+  if (ir_count(&v->type) == ir_count(t)) return bounded(g, ir_reshape(&g->b, v, t->rank, t->dim), bound(g, v));
+  return v->type.rank ? NULL : bounded(g, ir_spread(&g->b, v, t->rank, t->dim), bound(g, v));
+}
+
+// A value of exactly this type other than `not`: of the pool, unused ones first, or made from
+// one, or new.
+static IrValue *of_type_not(Gen *g, IrType t, const IrValue *not) {
   int n = g->pool.n;
-  for (int k = below(g, n), i = 0; i < n && chance(g, 98); i++) {
-    IrValue *v = g->pool.at[(k + i) % n];
-    if (ir_type_eq(&v->type, &t)) return v;
-    if (v->type.dtype == t.dtype && ir_count(&v->type) == ir_count(&t) && chance(g, 50))
-      return bounded(g, ir_reshape(&g->b, v, t.rank, t.dim), bound(g, v));
-    if (v->type.dtype == t.dtype && v->type.rank == 0 && chance(g, 30))
-      return bounded(g, ir_spread(&g->b, v, t.rank, t.dim), bound(g, v));
-  }
+  for (int pass = chance(g, 20); pass < 2 && chance(g, 95); pass++)
+    for (int k = pass ? below(g, n) : n - 1, i = 0; i < n; i++) {
+      IrValue *v = g->pool.at[(k + (pass ? i : n - i)) % n];
+      if (v == not || (!pass && is_used(g, v)) || chance(g, 20)) continue;
+      IrValue *y = as_type(g, v, &t);
+      if (y) return use(g, v), y;
+    }
   return constant(g, t);
 }
+
+static IrValue *of_type(Gen *g, IrType t) { return of_type_not(g, t, NULL); }
 
 static IrValue *indices(Gen *g, IrType t, int64_t n) {
   int64_t count = ir_count(&t);
@@ -188,7 +210,7 @@ static bool emit_unary(Gen *g, IrCode c, Fits *fits) {
 static bool emit_binary(Gen *g, IrCode c, Fits *fits) {
   IrValue *x = pick(g, fits), *y;
   if (!x || !allowed(g, c, &x->type)) return false;
-  y = of_type(g, x->type);
+  y = of_type_not(g, x->type, chance(g, 95) ? x : NULL);
   bool cx = ir_is_complex(x->type.dtype), f = ir_is_float(x->type.dtype);
   double b = bound(g, x) + bound(g, y);
   if (c == IR_MUL) b = 2 * bound(g, x) * bound(g, y);
@@ -498,7 +520,7 @@ static IrValue *arg(Gen *g, IrRegion *r, IrType t, double b) {
 
 static bool fits_inside(const IrType *t) { return t->rank < 5 && ir_count(t) <= MOST / 8; }
 
-static int inner_ops(const Gen *g) { return 1 + g->o->nop / 3; }
+static int inner_ops(const Gen *g) { return 1 + g->o->nop / (3 * g->depth); }
 
 // A carried float must not exceed its bound after a turn, or turns would compound.
 static double carried(const Gen *g, const IrValue *v) { return fmax(1, bound(g, v)); }
@@ -689,7 +711,7 @@ IrGraph *gen_graph(Arena *a, uint64_t seed, const GenOptions *o) {
   for (int k = 0, n = 1 + below(&g, 4); k < n; k++)
     push(&g, bounded(&g, ir_input(g.g, some_type(&g, k ? some_dtype(&g) : g.real), NULL), ir_is_diff(g.real) ? 3 : 0));
   body(&g, o->nop);
-  for (int k = 0, n = 1 + below(&g, 8); k < n; k++) ir_output(g.g, k ? pick(&g, fits_any) : g.pool.at[g.pool.n - 1], NULL);
+  for (int k = 0, n = 1 + below(&g, 8); k < n; k++) ir_output(g.g, pick(&g, fits_any), NULL);
   return g.g;
 }
 

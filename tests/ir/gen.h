@@ -17,7 +17,7 @@ typedef enum GenKinds {
 } GenKinds;
 
 typedef struct GenOptions {
-  int nop;           // ops at the top, about; regions have a third of it
+  int nop;           // ops at the top, about; regions have a third of it, regions in them a sixth, …
   int depth;         // regions in each other
   unsigned kinds;    // GenKinds
   IrDtype real;      // dtype of floats; IR_BOOL (0) means IR_F32
