@@ -52,8 +52,8 @@ static bool build_program(Driver *d, const char *object, size_t n, const char *o
   char *folder = folder_make(d);
   if (!folder) return false;
   const char *o = arena_printf(d->arena, "%s/program.o", folder), *a = arena_printf(d->arena, "%s/%s", folder, embed_runtime->name);
-  bool fine = put_text(o, object, n, 0600) &&
-              put_text(a, embed_runtime->data, (size_t)(embed_runtime->end - embed_runtime->data), 0600) && link_program(d, o, a, out);
+  bool fine = put_text(o, object, n) &&
+              put_text(a, embed_runtime->data, (size_t)(embed_runtime->end - embed_runtime->data)) && link_program(d, o, a, out);
   folder_remove(folder);
   return fine;
 }
@@ -65,7 +65,7 @@ static int build(Driver *d, const Job *j, const char *out) {
   size_t n = 0;
   char *why = "";
   if (!llvm_emit_object(d->arena, &c->program, &c->target, &object, &n, &why)) return complain("%s", why);
-  bool fine = has_ending(out, ".o") ? put_text(out, object, n, 0666) : build_program(d, object, n, out);
+  bool fine = has_ending(out, ".o") ? put_text(out, object, n) : build_program(d, object, n, out);
   return fine ? RT_FINE : RT_MISTAKE;
 }
 

@@ -95,7 +95,7 @@ static int emit(Driver *d, const Args *a) {
     n = text ? strlen(text) : 0;
   }
   if (!text) return complain("%s", why);
-  return put_text(a->out, text, n, 0666) ? RT_FINE : RT_MISTAKE;
+  return put_text(a->out, text, n) ? RT_FINE : RT_MISTAKE;
 }
 
 int command_emit(Driver *d, int argc, char **argv) {

@@ -91,7 +91,7 @@ static void print_value(Driver *d, const char *name, const IrArray *x, bool exac
   int64_t at = 0;
   bool wide = exact || x->type.dtype == IR_F64 || x->type.dtype == IR_C128;
   if (name && *name) printf("%s: ", name);
-  printf("%s = %s", ir_type_text(d->arena, &x->type), x->type.rank > 1 ? "\n" : "");
+  printf("%s =%c", ir_type_text(d->arena, &x->type), x->type.rank > 1 ? '\n' : ' ');
   print_axis(x, 0, &at, wide ? 15 : 7);
   putchar('\n');
 }

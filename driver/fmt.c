@@ -24,7 +24,7 @@ static int format(Driver *d, const char *path, bool check_only) {
   bool same = n == src->size && !memcmp(text, src->text, n);
   if (check_only) return same ? RT_FINE : complain("%s is not in the canonical layout; `rlc fmt %s` changes it", path, path);
   if (same && !standard) return RT_FINE;
-  return put_text(path, text, n, 0666) ? RT_FINE : RT_MISTAKE;
+  return put_text(path, text, n) ? RT_FINE : RT_MISTAKE;
 }
 
 int command_fmt(Driver *d, int argc, char **argv) {

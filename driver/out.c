@@ -37,13 +37,14 @@ static bool write_whole(int fd, const char *s, size_t n) {
   return true;
 }
 
+// mode 0: as the process makes files.
 static bool put_beside(const char *path, const char *text, size_t n, int mode) {
   char beside[PATH_MAX];
   if (snprintf(beside, sizeof beside, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof beside)
     return errno = ENAMETOOLONG, false;
-  int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+  int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return false;
-  bool fine = write_whole(fd, text, n) && fsync(fd) == 0;
+  bool fine = (!mode || fchmod(fd, (mode_t)mode) == 0) && write_whole(fd, text, n) && fsync(fd) == 0;
   int why = errno;
   if (close(fd) != 0 && fine) fine = false, why = errno;
   if (fine && rename(beside, path) != 0) fine = false, why = errno;
@@ -62,15 +63,14 @@ static bool put_through(const char *path, const char *text, size_t n) {
   return fine;
 }
 
-bool put_text(const char *path, const char *text, size_t n, int mode) {
+bool put_text(const char *path, const char *text, size_t n) {
   if (!path || !strcmp(path, "-")) return fwrite(text, 1, n, stdout) == n;  // main looks whether it arrived
   struct stat st;
   char real[PATH_MAX];
   bool there = stat(path, &st) == 0;
-  if (there && S_ISREG(st.st_mode)) mode |= st.st_mode & 0777;
   // A device must not be replaced by a file; behind a link stands the file to replace.
   bool fine = there && !S_ISREG(st.st_mode) ? put_through(path, text, n)
-                                            : put_beside(there && realpath(path, real) ? real : path, text, n, mode);
+                                            : put_beside(there && realpath(path, real) ? real : path, text, n, there ? st.st_mode & 07777 : 0);
   if (!fine) complain("cannot write %s: %s", path, strerror(errno));
   return fine;
 }

@@ -1,0 +1,169 @@
+// The rlc program from outside: what it prints, what it leaves, how it exits.
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "tests/runtime/toy.h"
+#include "tests/test.h"
+
+typedef struct Said { int status; char *out, *err; } Said;
+
+static char *dir;
+
+static const char *binary(void) {
+  const char *rlc = getenv("RLC_BINARY");
+#ifdef RLC_BINARY
+  if (!rlc) rlc = RLC_BINARY;
+#endif
+  return rlc;
+}
+
+// Runs a shell command in a folder of its own, with $RLC and $ROOT set. What was said lives until the next call.
+static Said sh(const char *fmt, ...) {
+  static Said said;
+  static char command[4096];
+  va_list ap;
+  va_start(ap, fmt);
+  int n = snprintf(command, sizeof command, "cd '%s' && { ", dir);
+  n += vsnprintf(command + n, sizeof command - (size_t)n, fmt, ap);
+  va_end(ap);
+  snprintf(command + n, sizeof command - (size_t)n, "; } >.out 2>.err </dev/null");
+  int status = system(command);
+  said.status = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+  size_t size;
+  free(said.out);
+  free(said.err);
+  said.out = toy_read(dir, ".out", &size);
+  said.err = toy_read(dir, ".err", &size);
+  return said;
+}
+
+static void begin(void) {
+  dir = toy_dir();
+  setenv("RLC", binary(), 1);
+  setenv("ROOT", test_root(), 1);
+}
+
+static void end(void) {
+  toy_remove(dir);
+}
+
+#define SAYS(text, part) CU_ASSERT_PTR_NOT_NULL(strstr((text), (part)))
+
+static void put(const char *name, const char *text) {
+  toy_write(dir, name, text, strlen(text));
+}
+
+static void wrong_command_lines(void) {
+  static const char *const wrong[] = {
+    "$RLC", "$RLC walk x.rl", "$RLC run", "$RLC run a.rl b.rl", "$RLC run --seed", "$RLC run --seed x a.rl", "$RLC run --nope a.rl",
+    "$RLC build a.rl", "$RLC build -o", "$RLC check", "$RLC check --all a.rl", "$RLC fmt", "$RLC emit a.rl", "$RLC emit --ir",
+    "$RLC emit --ir --asm a.rl", "$RLC emit --raw --asm a.rl", "$RLC opt", "$RLC opt --passes", "$RLC eval", "$RLC eval x.ir --in y",
+    "$RLC passes x", "$RLC ops --html", "$RLC build a.rl -o a --target aarch64-linux-gnu", "$RLC run --target x a.rl",
+  };
+  begin();
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    Said s = sh("%s", wrong[i]);
+    CU_ASSERT_EQUAL(s.status, 2);
+    if (i) SAYS(s.err, "--help` says how it is used\n");
+  }
+  end();
+}
+
+static void help(void) {
+  begin();
+  Said s = sh("$RLC --help");
+  CU_ASSERT_EQUAL(s.status, 0);
+  SAYS(s.out, "commands:");
+  CU_ASSERT_STRING_EQUAL(s.err, "");
+  static const char *const names[] = { "run", "build", "check", "fmt", "emit", "opt", "eval", "passes", "ops" };
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    s = sh("$RLC %s --help", names[i]);
+    CU_ASSERT_EQUAL(s.status, 0);
+    CU_ASSERT_EQUAL(strncmp(s.out, "usage: rlc ", 11), 0);
+  }
+  end();
+}
+
+static void lists(void) {
+  begin();
+  Said s = sh("$RLC ops dot");
+  CU_ASSERT_EQUAL(s.status, 0);
+  SAYS(s.out, "sum_k");
+  s = sh("$RLC ops dots");
+  CU_ASSERT_EQUAL(s.status, 1);
+  CU_ASSERT_STRING_EQUAL(s.err, "rlc: there is no op `dots`; `rlc ops` lists them\n");
+  s = sh("$RLC passes");
+  SAYS(s.out, "autodiff");
+  s = sh("$RLC ops > /dev/full");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "No space left on device");
+  end();
+}
+
+static void formats(void) {
+  begin();
+  put("a.rl", "// one\nfn f(x:f32)->f32{x+1} // two\n");
+  put("bad.rl", "fn f(\n");
+  CU_ASSERT_EQUAL(sh("$RLC fmt --check a.rl").status, 1);
+  Said s = sh("chmod 640 a.rl && $RLC fmt a.rl && cat a.rl && stat -c %%a a.rl");
+  CU_ASSERT_EQUAL(s.status, 0);
+  SAYS(s.out, "// one\nfn f(x: f32) -> f32 { x + 1 }");
+  SAYS(s.out, "// two\n640\n");
+  CU_ASSERT_EQUAL(sh("$RLC fmt --check a.rl").status, 0);
+  s = sh("$RLC fmt - < a.rl | cmp - a.rl");
+  CU_ASSERT_EQUAL(s.status, 0);
+  s = sh("cp bad.rl was; $RLC fmt bad.rl; a=$?; cmp was bad.rl && exit $a");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "bad.rl:");
+  s = sh("$RLC fmt absent.rl");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "absent.rl");
+  end();
+}
+
+static const char graph[] =
+  "graph f(%0 x: f32[2, 2]) {\n"
+  "  %1: f32[2, 2] = const 0\n"
+  "  %2: f32[2, 2] = tanh %0\n"
+  "  yield %2 -> \"y\"\n"
+  "}\n";
+
+static void graphs(void) {
+  begin();
+  put("g.ir", graph);
+  Said s = sh("$RLC opt --passes=simplify g.ir > o.ir && ! grep -q const o.ir && $RLC opt --passes=simplify o.ir | cmp - o.ir");
+  CU_ASSERT_EQUAL(s.status, 0);
+  s = sh("$RLC opt --passes=nope g.ir");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "there is no pass `nope`");
+  s = sh("$RLC eval g.ir --in x=0,1,2,3");
+  CU_ASSERT_EQUAL(s.status, 0);
+  CU_ASSERT_STRING_EQUAL(s.out, "y: f32[2, 2] =\n[[0, 0.7615942],\n [0.9640276, 0.9950548]]\n");
+  s = sh("$RLC eval g.ir --in x=0.5");
+  SAYS(s.out, "[[0.4621172, 0.4621172],");
+  s = sh("$RLC eval g.ir");
+  CU_ASSERT_EQUAL(s.status, 1);
+  CU_ASSERT_STRING_EQUAL(s.err, "rlc: input x: f32[2, 2] is not given; --in x=NUMBERS gives it\n");
+  CU_ASSERT_EQUAL(sh("$RLC eval g.ir --in x=1,2,3").status, 1);
+  CU_ASSERT_EQUAL(sh("$RLC eval g.ir --in x=1,two,3,4").status, 1);
+  CU_ASSERT_EQUAL(sh("$RLC eval g.ir --in z=1").status, 1);
+  put("bad.ir", "graph f(%0 x: f32[2, 2]) {\n  %1: f32 = tanh %0\n  yield %1\n}\n");
+  s = sh("$RLC opt bad.ir");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "bad.ir:2:");
+  end();
+}
+
+void suite_cli(void) {
+  CU_pSuite s = test_suite("cli");
+  test_add(s, "wrong command lines", wrong_command_lines);
+  test_add(s, "help", help);
+  test_add(s, "lists", lists);
+  test_add(s, "fmt", formats);
+  test_add(s, "opt and eval on IR text", graphs);
+}
