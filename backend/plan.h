@@ -75,11 +75,13 @@ struct PlanNode {
   int vector;
   int64_t pieces;                  // into how many pieces of axis `piece_axis` threads may cut it; 1: one thread
   int piece_axis; int64_t piece_len; // of the domain; piece i: [i * piece_len, min(dim, (i + 1) * piece_len))
-  PlanRef scratch; int64_t scratch_bytes; // DOT, CONV, LIB: packing room and such (per piece, one behind another)
+  PlanRef scratch; int64_t scratch_bytes; // DOT, CONV, LIB: packing room and such (per piece, one behind another);
+                                   // blas: room for the product where it is not a root, once
   bool blas;                       // DOT: large enough for OpenBLAS
   PlanRef from, to; int64_t bytes; // COPY; the two places do not overlap
   PlanBlock body[2];               // control
   const IrValue *test;             // WHILE: the condition's value
+  double flops, traffic;           // of one execution, bodies left out: operations (dear ones weighted), bytes read and written
 };
 
 typedef struct Plan {
@@ -126,7 +128,7 @@ char *plan_print(Arena *a, const Plan *p);
 // Checks the law above by walking the plan: NULL or what is wrong. Debug builds run it.
 char *plan_verify(const Plan *p);
 
-// Flops and bytes of one execution of a node (control: of its bodies, all turns).
+// Flops and bytes of one execution of a node (control: of its bodies, all turns; while: one turn; cond: the dearer side).
 double plan_flops(const Plan *p, const PlanNode *n);
 int64_t plan_bytes(const Plan *p, const PlanNode *n);
 

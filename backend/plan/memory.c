@@ -1,0 +1,654 @@
+// Memory: which values share a buffer, which copies that leaves, and where each buffer is.
+//
+// An object is what has bytes of its own: a stored value with all its views; a slice that a loop hands
+// to its body is an object inside another. Classes are objects in one buffer, live at different times.
+//
+// Time: tick t of the walk in order of execution (each body once) is the instants 4t … 4t+3:
+//   4t, 4t+1   copies in front of the node read, write
+//   4t+2       the node has read what it reads at its own index only
+//   4t+3       the node reads the rest, and writes
+// The start and the end of a body have ticks of their own, for copies. What a loop's body reads from outside lives
+// to the loop's end; the branches of a cond exclude each other, so that either may write over what the
+// other reads. An object is live over a set of intervals (closed); two objects may share a buffer if these are
+// disjoint. A node may then write over an operand that it reads at its own index only.
+//
+// Sharing is tried for each pair that a copy would otherwise join: largest first.
+#include "backend/plan/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Span { int from, to; } Span;
+typedef struct Use { Block *block; int time; } Use;
+
+typedef struct Object {
+  const IrValue *v;              // NULL: room for a copy, or scratch
+  Block *block;                  // it is defined in
+  int64_t bytes;
+  int def, last;                 // last: use in its own block
+  VEC(Use) use;                  // in inner blocks
+  int part_of;                   // slice of this object, or -1
+  const IrOp *loop;
+  int64_t stride;
+  int cls;
+} Object;
+
+typedef enum Pin { PIN_NONE, PIN_FIXED, PIN_SLOT } Pin;
+typedef struct Class {
+  int into;                      // merged into this one, or itself
+  VEC(Span) live;                // sorted, apart
+  int64_t bytes;
+  Pin pin;
+  bool fixed;                    // never shared
+  PlanRef ref;                   // PIN_FIXED, and all once placed
+  int part_of; const IrOp *loop; int64_t stride; // PIN_SLOT: of this object
+  Block *body;                   // PIN_SLOT: where it stays in one place
+  int lo, hi;                    // of the room in the arena
+} Class;
+
+typedef struct Pair { int object, with; int64_t bytes; int order; } Pair; // `with`: object of the class to share with
+
+typedef struct Memory {
+  Planner *p;
+  VEC(Object) object;
+  VEC(Class) cls;
+  VEC(Pair) pair;
+} Memory;
+
+static Object *obj(Memory *m, int k) { return &m->object.at[k]; }
+
+static int class_of(Memory *m, int object) {
+  int k = m->object.at[object].cls;
+  while (m->cls.at[k].into != k) k = m->cls.at[k].into = m->cls.at[m->cls.at[k].into].into;
+  return k;
+}
+
+// ---- ticks --------------------------------------------------------------------------------------
+static void number(Planner *p, Block *b) {
+  b->t0 = ++p->tick;
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    u->tick = u->end = ++p->tick;
+    for (int i = 0; i < 2; i++)
+      if (u->body[i]) number(p, u->body[i]);
+    if (u->body[0]) u->end = ++p->tick;
+  }
+  b->t1 = ++p->tick;
+}
+
+// ---- objects --------------------------------------------------------------------------------------
+static int new_object(Memory *m, const IrValue *v, Block *b, int64_t bytes, int def) {
+  Object o = {.v = v, .block = b, .bytes = bytes, .def = def, .last = def, .part_of = -1, .cls = m->cls.n};
+  Class c = {.into = m->cls.n, .bytes = bytes, .part_of = -1};
+  vec_push(m->p->a, &m->cls, c);
+  vec_push(m->p->a, &m->object, o);
+  if (v) fact_of(m->p, v)->obj = m->object.n - 1;
+  return m->object.n - 1;
+}
+
+static int value_object(Memory *m, const IrValue *v, Block *b, int def) { return new_object(m, v, b, ir_bytes(&v->type), def); }
+
+static int object_of(Memory *m, const IrValue *v) {
+  int k = fact_of(m->p, fact_of(m->p, v)->base)->obj;
+  ICE_IF(k < 0, "value %d has no memory", v->id);
+  return k;
+}
+
+static void use_at(Memory *m, int object, Block *b, int time) {
+  Object *o = obj(m, object);
+  if (o->part_of >= 0) {
+    Unit *loop = o->block->owner;
+    use_at(m, o->part_of, loop->block, 4 * loop->end + 1);
+    return;
+  }
+  if (b == o->block) {
+    if (time > o->last) o->last = time;
+    return;
+  }
+  Use u = {b, time};
+  vec_push(m->p->a, &o->use, u);
+}
+
+static void add_live(Memory *m, int object, int from, int to) {
+  Class *c = &m->cls.at[class_of(m, object)];
+  Span s = {from, to};
+  vec_push(m->p->a, &c->live, s);
+}
+
+// The object has the class of another, whatever their lives.
+static void same_class(Memory *m, int object, int with) {
+  m->cls.at[class_of(m, object)].into = class_of(m, with);
+}
+
+static void pair(Memory *m, int object, int with) {
+  Pair q = {object, with, obj(m, object)->bytes, m->pair.n};
+  if (q.bytes > 0) vec_push(m->p->a, &m->pair, q);
+}
+
+static void move(Memory *m, Block *b, Unit *before, bool head, int from, int to, const IrOp *op) {
+  Move v = {from, to, op};
+  if (before) vec_push(m->p->a, &before->before, v);
+  else if (head) vec_push(m->p->a, &b->head, v);
+  else vec_push(m->p->a, &b->tail, v);
+}
+
+// ---- objects of constants -----------------------------------------------------------------------
+static void pin_const(Memory *m, const IrValue *v, Block *b) {
+  const IrAttr *t = ir_attr(v->op, A_DATA);
+  Str *d = &m->p->consts->data;
+  static const char zero[RT_ALIGN];
+  if (d->n % RT_ALIGN) str_put(d, zero, RT_ALIGN - d->n % RT_ALIGN);
+  int64_t bytes = ir_bytes(&v->type), offset = (int64_t)d->n;
+  int k = value_object(m, v, b, 0);
+  Class *c = &m->cls.at[class_of(m, k)];
+  c->pin = PIN_FIXED;
+  c->fixed = true;
+  c->ref = (PlanRef){.space = RT_CONST, .offset = offset};
+  for (int64_t at = 0; at < bytes; at += t->n) str_put(d, t->data, (size_t)t->n);
+}
+
+// ---- objects of nodes -----------------------------------------------------------------------------
+static void walk_block(Memory *m, Block *b);
+
+static int arg_object(Memory *m, Block *b, int k, int def) { return value_object(m, b->region->arg[k], b, def); }
+
+static void slice_object(Memory *m, Block *b, const IrValue *arg, const IrValue *whole, const IrOp *loop) {
+  int k = value_object(m, arg, b, 4 * b->t0);
+  Object *o = obj(m, k);
+  o->part_of = object_of(m, whole);
+  o->loop = loop;
+  o->stride = o->bytes;
+}
+
+// A stacked result lives from the loop's start. Its slot of the turn is a place of its own, which the
+// yielded value takes if it can. What the turn did not make is copied at its start, so that
+// a carried value may be written over before the end.
+static void stacked(Memory *m, Unit *u, Block *body, int result, const IrValue *yield) {
+  const IrOp *op = u->node->op;
+  int slot = new_object(m, NULL, body, ir_bytes(&yield->type), 4 * body->t1 + 1);
+  Class *c = &m->cls.at[class_of(m, slot)];
+  c->pin = PIN_SLOT;
+  c->part_of = result;
+  c->loop = op;
+  c->stride = c->bytes;
+  c->body = body;
+  int from = object_of(m, yield);
+  Object *o = obj(m, from);
+  bool made = o->block == body && o->part_of < 0 && o->v->op;
+  if (made) {
+    use_at(m, from, body, 4 * body->t1);
+    pair(m, from, slot);
+    move(m, body, NULL, false, from, slot, op);
+  } else {
+    use_at(m, from, body, 4 * body->t0);
+    add_live(m, slot, 4 * body->t0 + 1, 4 * body->t1 + 1);
+    move(m, body, NULL, true, from, slot, op);
+  }
+}
+
+static void carried_in(Memory *m, Unit *u, const IrValue *init, int carry) {
+  int from = object_of(m, init);
+  use_at(m, from, u->block, 4 * u->tick);
+  pair(m, from, carry);
+  move(m, NULL, u, false, from, carry, u->node->op);
+}
+
+static void carried_on(Memory *m, Unit *u, Block *body, const IrValue *yield, int carry) {
+  int from = object_of(m, yield);
+  use_at(m, from, body, 4 * body->t1);
+  if (class_of(m, from) == class_of(m, carry)) return;
+  pair(m, from, carry);
+  move(m, body, NULL, false, from, carry, u->node->op);
+}
+
+static void place_loop(Memory *m, Unit *u) {
+  const IrOp *op = u->node->op;
+  Block *body = u->body[0];
+  const IrRegion *r = body->region;
+  bool scan = op->code == IR_SCAN;
+  int n = scan ? (int)ir_int(op, A_NCARRY) : 0, *carry = arena_array(m->p->a, int, n + 1);
+  if (fact_of(m->p, r->arg[0])->stored) value_object(m, r->arg[0], body, 4 * body->t0);
+  for (int k = 0; k < n; k++) {
+    carry[k] = arg_object(m, body, 1 + k, 4 * u->tick + 1);
+    int result = value_object(m, op->out[k], u->block, 4 * u->end + 2);
+    same_class(m, result, carry[k]);
+    add_live(m, carry[k], 4 * body->t1 + 1, 4 * u->end + 2);
+    carried_in(m, u, op->in[k], carry[k]);
+  }
+  for (int k = n; k < op->nin; k++) {
+    slice_object(m, body, r->arg[1 + k], op->in[k], op);
+    use_at(m, object_of(m, op->in[k]), u->block, 4 * u->end + 1);
+  }
+  int *result = arena_array(m->p->a, int, op->nout + 1);
+  for (int k = n; k < op->nout; k++) result[k] = value_object(m, op->out[k], u->block, 4 * u->tick + 1);
+  walk_block(m, body);
+  for (int k = 0; k < n; k++) carried_on(m, u, body, r->yield[k], carry[k]);
+  for (int k = n; k < op->nout; k++) {
+    add_live(m, result[k], 4 * u->tick + 1, 4 * u->end + 2);
+    stacked(m, u, body, result[k], r->yield[k]);
+  }
+}
+
+// The carried values are live all through the condition: it reads them, and then the turn does, or
+// the loop ends with them.
+static void place_while(Memory *m, Unit *u) {
+  const IrOp *op = u->node->op;
+  Block *test = u->body[0], *body = u->body[1];
+  for (int k = 0; k < op->nin; k++) {
+    int carry = arg_object(m, test, k, 4 * u->tick + 1);
+    add_live(m, carry, 4 * u->tick + 1, 4 * body->t0);
+    same_class(m, arg_object(m, body, k, 4 * body->t0), carry);
+    same_class(m, value_object(m, op->out[k], u->block, 4 * u->end + 2), carry);
+    add_live(m, carry, 4 * body->t1 + 1, 4 * u->end + 2);
+    carried_in(m, u, op->in[k], carry);
+  }
+  walk_block(m, test);
+  use_at(m, object_of(m, test->region->yield[0]), test, 4 * test->t1);
+  u->node->test = test->region->yield[0];
+  walk_block(m, body);
+  for (int k = 0; k < op->nin; k++)
+    carried_on(m, u, body, body->region->yield[k], object_of(m, test->region->arg[k]));
+}
+
+static void place_cond(Memory *m, Unit *u) {
+  const IrOp *op = u->node->op;
+  use_at(m, object_of(m, op->in[0]), u->block, 4 * u->tick);
+  for (int k = 0; k < op->nout; k++) value_object(m, op->out[k], u->block, 4 * u->end + 2);
+  for (int i = 0; i < 2; i++) {
+    Block *body = u->body[i];
+    walk_block(m, body);
+    for (int k = 0; k < op->nout; k++) {
+      int result = object_of(m, op->out[k]);
+      add_live(m, result, 4 * body->t1 + 1, 4 * body->t1 + 1);
+      carried_on(m, u, body, body->region->yield[k], result);
+    }
+  }
+}
+
+static void place_node(Memory *m, Unit *u) {
+  const PlanNode *n = u->node;
+  const IrOp *op = n->op;
+  if (n->kind == PLAN_UPDATE) {
+    int old = object_of(m, op->in[0]);
+    int result = value_object(m, op->out[0], u->block, 4 * u->tick + 1);
+    use_at(m, old, u->block, 4 * u->tick);
+    pair(m, old, result);
+    move(m, NULL, u, false, old, result, op);
+    for (int k = 1; k < op->nin; k++) use_at(m, object_of(m, op->in[k]), u->block, 4 * u->tick + 3);
+    return;
+  }
+  // A product by OpenBLAS is finished before its epilogue reads anything: nothing it reads is written over.
+  for (int k = 0; k < u->read.n; k++)
+    use_at(m, object_of(m, u->read.at[k].v), u->block, 4 * u->tick + (u->read.at[k].point && !n->blas ? 2 : 3));
+  if (!u->root.n)
+    for (int k = 0; k < op->nout; k++) value_object(m, op->out[k], u->block, 4 * u->tick + 3);
+  for (int k = 0; k < u->root.n; k++) {
+    const IrValue *v = u->root.at[k];
+    if (v->op) value_object(m, v, u->block, 4 * u->tick + 3);
+    for (int i = 0; v->op && i < u->read.n; i++)
+      if (u->read.at[i].point && ir_bytes(&u->read.at[i].v->type) == ir_bytes(&v->type) && fact_of(m->p, u->read.at[i].v)->block == u->block)
+        pair(m, object_of(m, u->read.at[i].v), object_of(m, v));
+  }
+  if (n->scratch_bytes > 0) {
+    u->scratch = new_object(m, NULL, u->block, n->scratch_bytes * (n->blas ? 1 : n->pieces), 4 * u->tick);
+    obj(m, u->scratch)->last = 4 * u->tick + 3;
+  }
+}
+
+static void walk_block(Memory *m, Block *b) {
+  for (int k = 0; k < b->op.n; k++)
+    for (int i = 0; i < b->op.at[k]->nout; i++) {
+      const IrValue *v = b->op.at[k]->out[i];
+      Fact *f = fact_of(m->p, v);
+      if (b->op.at[k]->code == IR_CONST && f->stored && !f->unit && ir_count(&v->type)) pin_const(m, v, b);
+      else if (f->stored && f->base == v && !ir_count(&v->type) && !f->unit) value_object(m, v, b, 4 * b->t0);
+    }
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    switch (u->node->kind) {
+      case PLAN_SCAN: case PLAN_MAP: place_loop(m, u); break;
+      case PLAN_WHILE: place_while(m, u); break;
+      case PLAN_COND: place_cond(m, u); break;
+      default: place_node(m, u); break;
+    }
+  }
+}
+
+// ---- ports -----------------------------------------------------------------------------------------
+static bool same_port(const PlanPort *a, const PlanPort *b) { return a->space == b->space && a->offset == b->offset; }
+
+static int port_object(Memory *m, const IrValue *v, const PlanPort *port) {
+  int k = v ? value_object(m, v, m->p->top, 0) : new_object(m, NULL, m->p->top, 0, 0);
+  Class *c = &m->cls.at[class_of(m, k)];
+  c->pin = PIN_FIXED;
+  c->ref = (PlanRef){.space = port->space, .offset = port->offset};
+  return k;
+}
+
+static void place_inputs(Memory *m) {
+  const IrRegion *r = m->p->g->top;
+  const PlanInterface *io = m->p->io;
+  for (int k = 0; k < r->narg; k++) {
+    int o = port_object(m, r->arg[k], &io->in[k]);
+    bool state = false;
+    for (int i = 0; i < r->nyield; i++) state |= same_port(&io->in[k], &io->out[i]);
+    m->cls.at[class_of(m, o)].fixed = !state;
+  }
+}
+
+static void place_outputs(Memory *m) {
+  const IrRegion *r = m->p->g->top;
+  const PlanInterface *io = m->p->io;
+  Block *top = m->p->top;
+  for (int i = 0; i < r->nyield; i++) {
+    int from = object_of(m, r->yield[i]), to = -1;
+    for (int k = 0; k < r->narg; k++)
+      if (same_port(&io->in[k], &io->out[i])) to = object_of(m, r->arg[k]);
+    Object *o = obj(m, from);
+    bool early = to < 0 && !o->v->op;     // an argument: copied first, then its place may be written over
+    if (to == from) {
+      use_at(m, from, top, 4 * top->t1 + 3);
+      continue;
+    }
+    if (to < 0) {
+      to = port_object(m, NULL, &io->out[i]);
+      obj(m, to)->bytes = m->cls.at[class_of(m, to)].bytes = ir_bytes(&r->yield[i]->type);
+      obj(m, to)->def = obj(m, to)->last = 4 * top->t1 + 1;
+    }
+    use_at(m, from, top, early ? 4 * top->t0 : 4 * top->t1);
+    add_live(m, to, early ? 4 * top->t0 + 1 : 4 * top->t1 + 1, 4 * top->t1 + 3);
+    pair(m, from, to);
+    move(m, top, NULL, early, from, to, NULL);
+  }
+}
+
+// ---- lives ------------------------------------------------------------------------------------------
+static int by_from(const void *a, const void *b) {
+  const Span *x = a, *y = b;
+  return (x->from > y->from) - (x->from < y->from);
+}
+
+static void tidy(Class *c) {
+  if (c->live.n < 2) return;
+  qsort(c->live.at, (size_t)c->live.n, sizeof *c->live.at, by_from);
+  int n = 0;
+  for (int k = 0; k < c->live.n; k++) {
+    Span s = c->live.at[k];
+    if (n && s.from <= c->live.at[n - 1].to + 1) {
+      if (s.to > c->live.at[n - 1].to) c->live.at[n - 1].to = s.to;
+    } else c->live.at[n++] = s;
+  }
+  c->live.n = n;
+}
+
+// From the definition to a use in an inner block: to the end of the outermost loop on the way; through
+// the side taken of a cond.
+static void live_until(Memory *m, int object, const Use *u) {
+  Object *o = obj(m, object);
+  Block *path[256];
+  int n = 0, from = o->def;
+  for (Block *b = u->block; b != o->block; b = b->outer) {
+    ICE_IF(!b || n == 256, "a use outside of the block of its definition");
+    path[n++] = b;
+  }
+  while (n--) {
+    const Unit *owner = path[n]->owner;
+    if (path[n]->loop) {
+      add_live(m, object, from, 4 * owner->end + 1);
+      return;
+    }
+    add_live(m, object, from, 4 * owner->tick + 1);
+    from = 4 * path[n]->t0;
+  }
+  add_live(m, object, from, u->time);
+}
+
+static void find_lives(Memory *m) {
+  for (int k = 0; k < m->object.n; k++) {
+    Object *o = obj(m, k);
+    if (o->part_of >= 0) continue;
+    add_live(m, k, o->def, o->last);
+    for (int i = 0; i < o->use.n; i++) live_until(m, k, &o->use.at[i]);
+  }
+  for (int k = 0; k < m->cls.n; k++) tidy(&m->cls.at[k]);
+}
+
+// ---- sharing ------------------------------------------------------------------------------------------
+static bool apart(const Class *a, const Class *b) {
+  for (int i = 0, k = 0; i < a->live.n && k < b->live.n;) {
+    if (a->live.at[i].to < b->live.at[k].from) i++;
+    else if (b->live.at[k].to < a->live.at[i].from) k++;
+    else return false;
+  }
+  return true;
+}
+
+static bool inside(const Class *c, const Block *body) {
+  return !c->live.n || (c->live.at[0].from >= 4 * body->t0 && c->live.at[c->live.n - 1].to <= 4 * body->t1 + 3);
+}
+
+static void try_share(Memory *m, const Pair *q) {
+  if (obj(m, q->object)->part_of >= 0) return;
+  int i = class_of(m, q->object), k = class_of(m, q->with);
+  Class *a = &m->cls.at[i], *b = &m->cls.at[k];
+  if (i == k || a->bytes != b->bytes || a->fixed || b->fixed || (a->pin && b->pin)) return;
+  if (a->pin) {
+    Class *t = a;
+    a = b;
+    b = t;
+  }
+  if (b->pin == PIN_SLOT && !inside(a, b->body)) return;
+  if (!apart(a, b)) return;
+  for (int j = 0; j < a->live.n; j++) vec_push(m->p->a, &b->live, a->live.at[j]);
+  tidy(b);
+  a->into = b->into;
+}
+
+static int by_bytes(const void *a, const void *b) {
+  const Pair *x = a, *y = b;
+  if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
+  return (x->order > y->order) - (x->order < y->order);
+}
+
+static void share(Memory *m) {
+  if (m->pair.n) qsort(m->pair.at, (size_t)m->pair.n, sizeof *m->pair.at, by_bytes);
+  for (int k = 0; k < m->pair.n; k++) try_share(m, &m->pair.at[k]);
+}
+
+// ---- copies --------------------------------------------------------------------------------------------
+static bool is_const(const IrValue *v) {
+  while (v && v->op && (plan_is_view(v->op) || v->op->code == IR_BROADCAST)) v = v->op->in[0];
+  return v && v->op && v->op->code == IR_CONST;
+}
+
+static void note_waste(Memory *m, const Move *v) {
+  const Object *from = obj(m, v->from);
+  if (from->bytes < PLAN_WASTE || !from->v || is_const(from->v) || m->cls.at[class_of(m, v->to)].pin == PIN_SLOT) return;
+  Plan *p = m->p->plan;
+  struct PlanWaste *at = arena_array(m->p->a, struct PlanWaste, p->nwaste + 1);
+  if (p->nwaste) memcpy(at, p->waste, sizeof *at * (size_t)p->nwaste);
+  at[p->nwaste++] = (struct PlanWaste){v->op, from->v, from->bytes};
+  p->waste = at;
+}
+
+static bool is_part(Memory *m, int object) { return obj(m, object)->part_of >= 0; }
+
+// The class whose bytes the object's are.
+static int room_of(Memory *m, int object) {
+  while (is_part(m, object)) object = obj(m, object)->part_of;
+  return class_of(m, object);
+}
+
+// Puts copies that are to happen at once into an order in which none writes over what another still
+// reads; where they go round in a circle, one goes through a place of its own. `tick`: of the copies.
+static void settle(Memory *m, Block *b, Moves *list, int tick) {
+  Moves out = {0};
+  int n = 0;
+  for (int k = 0; k < list->n; k++) {
+    Move v = list->at[k];
+    if ((!is_part(m, v.from) && class_of(m, v.from) == class_of(m, v.to)) || !obj(m, v.from)->bytes) continue;
+    note_waste(m, &v);
+    add_live(m, v.from, 4 * tick, 4 * tick + 1);
+    list->at[n++] = v;
+  }
+  while (n) {
+    int k = 0;
+    for (; k < n; k++) {
+      bool read = false;
+      for (int i = 0; i < n && !read; i++) read = i != k && room_of(m, list->at[i].from) == class_of(m, list->at[k].to);
+      if (!read) break;
+    }
+    if (k < n) {
+      vec_push(m->p->a, &out, list->at[k]);
+      list->at[k] = list->at[--n];
+      continue;
+    }
+    Move first = list->at[0];
+    int room = new_object(m, NULL, b, obj(m, first.from)->bytes, 4 * tick);
+    add_live(m, room, 4 * tick, 4 * tick + 1);
+    Move aside = {first.from, room, first.op};
+    vec_push(m->p->a, &out, aside);
+    list->at[0].from = room;
+  }
+  *list = out;
+}
+
+static void settle_block(Memory *m, Block *b) {
+  settle(m, b, &b->head, b->t0);
+  settle(m, b, &b->tail, b->t1);
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    settle(m, b, &u->before, u->tick);
+    for (int i = 0; i < 2; i++)
+      if (u->body[i]) settle_block(m, u->body[i]);
+  }
+}
+
+// ---- the arena -----------------------------------------------------------------------------------------
+typedef struct Room { int cls; int64_t offset, end; } Room;
+
+static int64_t round_up(int64_t x) { return (x + RT_ALIGN - 1) / RT_ALIGN * RT_ALIGN; }
+
+static _Thread_local const Class *sorted_classes;
+
+static int by_size(const void *a, const void *b) {
+  const Class *x = &sorted_classes[*(const int *)a], *y = &sorted_classes[*(const int *)b];
+  if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
+  return (x->lo > y->lo) - (x->lo < y->lo);
+}
+
+// Largest first, each at the lowest place that is free for all of its life. `placed` is in order of offset.
+static void place_arena(Memory *m) {
+  int n = 0, *order = arena_array(m->p->a, int, m->cls.n + 1);
+  for (int k = 0; k < m->cls.n; k++) {
+    Class *c = &m->cls.at[k];
+    if (c->into != k || c->pin || !c->live.n) continue;
+    tidy(c);
+    c->lo = c->live.at[0].from;
+    c->hi = c->live.at[c->live.n - 1].to | 1;   // reading at one's own index needs the very same place
+    order[n++] = k;
+  }
+  sorted_classes = m->cls.at;
+  qsort(order, (size_t)n, sizeof *order, by_size);
+  Room *placed = arena_array(m->p->a, Room, n + 1);
+  int nplaced = 0;
+  for (int i = 0; i < n; i++) {
+    Class *c = &m->cls.at[order[i]];
+    int64_t at = 0;
+    int k = 0;
+    for (; k < nplaced; k++) {
+      const Class *d = &m->cls.at[placed[k].cls];
+      if (d->hi < c->lo || c->hi < d->lo || placed[k].end <= at) continue;
+      if (placed[k].offset >= at + c->bytes) break;
+      at = round_up(placed[k].end);
+    }
+    c->ref = (PlanRef){.space = RT_ARENA, .offset = at};
+    if (at + c->bytes > m->p->plan->arena_bytes) m->p->plan->arena_bytes = at + c->bytes;
+    for (k = nplaced; k > 0 && placed[k - 1].offset > at; k--) placed[k] = placed[k - 1];
+    placed[k] = (Room){order[i], at, at + c->bytes};
+    nplaced++;
+  }
+  m->p->plan->arena_bytes = round_up(m->p->plan->arena_bytes);
+}
+
+// ---- addresses ---------------------------------------------------------------------------------------
+static PlanRef ref_of(Memory *m, int object);
+
+static PlanRef turned(PlanRef r, const IrOp *loop, int64_t stride) {
+  ICE_IF(r.nturn == IR_MAX_RANK, "an address that depends on more than %d loops", IR_MAX_RANK);
+  r.turn[r.nturn++] = (PlanTurn){loop, stride};
+  return r;
+}
+
+static PlanRef ref_of(Memory *m, int object) {
+  const Object *o = obj(m, object);
+  if (o->part_of >= 0) return turned(ref_of(m, o->part_of), o->loop, o->stride);
+  const Class *c = &m->cls.at[class_of(m, object)];
+  if (c->pin == PIN_SLOT) return turned(ref_of(m, c->part_of), c->loop, c->stride);
+  return c->ref;
+}
+
+static void append(Planner *p, PlanBlock *out, PlanNode *n) {
+  if (out->last) out->last->next = n;
+  else out->first = n;
+  out->last = n;
+  p->plan->nnode++;
+}
+
+static void emit_moves(Memory *m, PlanBlock *out, const Move *move, int n) {
+  for (int k = 0; k < n; k++) {
+    PlanNode *c = arena_new(m->p->a, PlanNode);
+    *c = (PlanNode){.kind = PLAN_COPY, .op = move[k].op, .vector = -1, .pieces = 1, .bytes = obj(m, move[k].from)->bytes,
+                    .from = ref_of(m, move[k].from), .to = ref_of(m, move[k].to)};
+    append(m->p, out, c);
+  }
+}
+
+static void emit_block(Memory *m, Block *b, PlanBlock *out) {
+  emit_moves(m, out, b->head.at, b->head.n);
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    emit_moves(m, out, u->before.at, u->before.n);
+    if (u->scratch >= 0) u->node->scratch = ref_of(m, u->scratch);
+    for (int i = 0; i < 2; i++)
+      if (u->body[i]) emit_block(m, u->body[i], &u->node->body[i]);
+    append(m->p, out, u->node);
+  }
+  emit_moves(m, out, b->tail.at, b->tail.n);
+}
+
+static void set_homes(Memory *m, Block *b) {
+  Planner *p = m->p;
+  const IrRegion *r = b->region;
+  for (int k = 0; k < r->narg; k++) {
+    Fact *f = fact_of(p, r->arg[k]);
+    PlanValue *v = &p->plan->value[r->arg[k]->id];
+    v->home = f->stored ? PLAN_STORED : PLAN_INLINE;
+    if (f->stored) v->ref = ref_of(m, object_of(m, r->arg[k]));
+  }
+  for (int k = 0; k < b->op.n; k++)
+    for (int i = 0; i < b->op.at[k]->nout; i++) {
+      const IrValue *o = b->op.at[k]->out[i];
+      PlanValue *v = &p->plan->value[o->id];
+      v->home = fact_of(p, o)->stored ? PLAN_STORED : PLAN_INLINE;
+      if (v->home == PLAN_STORED) v->ref = ref_of(m, object_of(m, o));
+    }
+  for (int k = 0; k < b->unit.n; k++)
+    for (int i = 0; i < 2; i++)
+      if (b->unit.at[k]->body[i]) set_homes(m, b->unit.at[k]->body[i]);
+}
+
+void plan_place(Planner *p) {
+  Memory m = {.p = p};
+  for (int k = 0; k < p->g->nvalue; k++) p->fact[k].obj = -1;
+  number(p, p->top);
+  place_inputs(&m);
+  walk_block(&m, p->top);
+  place_outputs(&m);
+  find_lives(&m);
+  share(&m);
+  settle_block(&m, p->top);
+  place_arena(&m);
+  emit_block(&m, p->top, &p->plan->body);
+  set_homes(&m, p->top);
+}

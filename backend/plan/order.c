@@ -1,0 +1,158 @@
+// What each node reads, and in which order the nodes of a block run: as in the graph, but readers
+// of a value before the node that would like to write over it, where nothing forbids it.
+#include "backend/plan/state.h"
+
+// ---- what a node reads ---------------------------------------------------------------------
+static bool keeps_point(const IrOp *op) {
+  if (lower_of(op) == LOWER_ELEMENT || plan_is_view(op)) return true;
+  return op->code == IR_BROADCAST && ir_count(&op->in[0]->type) == ir_count(&op->out[0]->type);
+}
+
+typedef struct Walk { Planner *p; int stamp; PlanLeaf *f; void *data; } Walk;
+
+static void walk_operands(Walk *w, const IrOp *op, bool point);
+
+// A value reached at the domain's index may be reached again at another: then it is walked once more.
+static void walk(Walk *w, const IrValue *v, bool point) {
+  Fact *f = fact_of(w->p, v);
+  if (f->mark == w->stamp && (!f->mark_point || point)) return;
+  f->mark = w->stamp;
+  f->mark_point = point;
+  if (f->stored) w->f(w->data, v, point);
+  else if (v->op) walk_operands(w, v->op, point);
+}
+
+static void walk_operands(Walk *w, const IrOp *op, bool point) {
+  point = point && keeps_point(op);
+  for (int k = 0; k < op->nin; k++) walk(w, op->in[k], point);
+}
+
+void plan_leaves(Planner *p, const IrValue *root, int stamp, PlanLeaf *f, void *data) {
+  Walk w = {p, stamp, f, data};
+  if (root->op) walk_operands(&w, root->op, true);
+}
+
+typedef struct Reader { Planner *p; Unit *u; } Reader;
+
+static void add_read(void *data, const IrValue *v, bool point) {
+  Reader *r = data;
+  v = fact_of(r->p, v)->base;
+  if (fact_of(r->p, v)->unit == r->u) return;
+  Read read = {v, point};
+  vec_push(r->p->a, &r->u->read, read);
+}
+
+static void read_outside(Planner *p, Unit *u, const Block *body, const IrValue *v) {
+  v = fact_of(p, v)->base;
+  const Block *b = fact_of(p, v)->block;
+  if (b == body || fact_of(p, v)->mark == p->stamp) return;
+  fact_of(p, v)->mark = p->stamp;
+  Read read = {v, false};
+  vec_push(p->a, &u->read, read);
+}
+
+static void find_reads(Planner *p, Unit *u) {
+  Reader r = {p, u};
+  p->stamp++;
+  for (int k = 0; k < u->root.n; k++) plan_leaves(p, u->root.at[k], p->stamp, add_read, &r);
+  if (u->root.n) return;
+  const IrOp *op = u->node->op;
+  for (int k = 0; k < op->nin; k++) add_read(&r, op->in[k], u->node->kind == PLAN_UPDATE && k == 0);
+  for (int k = 0; k < op->nregion; k++) {
+    Block *body = u->body[k];
+    for (int i = 0; i < body->unit.n; i++)
+      for (int j = 0; j < body->unit.at[i]->read.n; j++) read_outside(p, u, body, body->unit.at[i]->read.at[j].v);
+    for (int i = 0; i < body->region->nyield; i++) read_outside(p, u, body, body->region->yield[i]);
+  }
+}
+
+// ---- who would like to write over what --------------------------------------------------------
+static void want(Planner *p, Block *b, const IrValue *old, Unit *writer) {
+  old = fact_of(p, old)->base;
+  Fact *f = fact_of(p, old);
+  if (f->block != b) vec_push(p->a, &b->wants, old);
+  else if (writer) vec_push(p->a, &f->wanted, writer);
+}
+
+static void find_wants(Planner *p, Block *b) {
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    const IrOp *op = u->node->op;
+    if (u->node->kind == PLAN_UPDATE) want(p, b, op->in[0], u);
+    int carried = u->node->kind == PLAN_SCAN ? (int)ir_int(op, A_NCARRY) : u->node->kind == PLAN_WHILE ? op->nin : 0;
+    for (int i = 0; i < carried; i++) want(p, b, op->in[i], u);
+    for (int i = 0; u->node->kind == PLAN_COND && i < 2; i++)
+      for (int j = 0; j < u->body[i]->wants.n; j++) want(p, b, u->body[i]->wants.at[j], u);
+  }
+  const IrRegion *r = b->region;
+  const IrOp *owner = r->owner;
+  if (!owner) {
+    for (int i = 0; i < r->nyield; i++)
+      for (int k = 0; k < r->narg; k++)
+        if (p->io->in[k].space == p->io->out[i].space && p->io->in[k].offset == p->io->out[i].offset)
+          want(p, b, r->arg[k], fact_of(p, fact_of(p, r->yield[i])->base)->unit);
+  } else if (owner->code == IR_SCAN || (owner->code == IR_WHILE && b == b->owner->body[1])) {
+    int carried = owner->code == IR_SCAN ? (int)ir_int(owner, A_NCARRY) : owner->nin;
+    for (int k = 0; k < carried; k++)
+      want(p, b, r->arg[k + (owner->code == IR_SCAN)], fact_of(p, fact_of(p, r->yield[k])->base)->unit);
+  }
+}
+
+// ---- order ---------------------------------------------------------------------------------------
+static void link_units(Planner *p, Block *b) {
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    for (int i = 0; i < u->read.n; i++) {
+      Fact *f = fact_of(p, u->read.at[i].v);
+      if (f->block != b) continue;
+      if (f->unit && f->unit != u) {
+        vec_push(p->a, &f->unit->then, u);
+        u->waits++;
+      }
+      for (int j = 0; j < f->wanted.n; j++) {
+        Unit *w = f->wanted.at[j];
+        if (w == u || w->block != b) continue;
+        vec_push(p->a, &u->frees, w);
+        w->blockers++;
+      }
+    }
+  }
+}
+
+// Of the nodes that can run, the first in the graph that writes over nothing still wanted; else the first.
+static Unit *take(Unit **ready, int *n) {
+  int best = 0;
+  for (int k = 1; k < *n; k++) {
+    const Unit *u = ready[k], *v = ready[best];
+    if ((u->blockers > 0) != (v->blockers > 0) ? v->blockers > 0 : u->at < v->at) best = k;
+  }
+  Unit *u = ready[best];
+  ready[best] = ready[--*n];
+  return u;
+}
+
+static void sort_units(Planner *p, Block *b) {
+  Unit **ready = arena_array(p->a, Unit *, b->unit.n + 1), **order = arena_array(p->a, Unit *, b->unit.n + 1);
+  int nready = 0, n = 0;
+  for (int k = 0; k < b->unit.n; k++)
+    if (!b->unit.at[k]->waits) ready[nready++] = b->unit.at[k];
+  while (nready) {
+    Unit *u = take(ready, &nready);
+    order[n++] = u;
+    for (int k = 0; k < u->frees.n; k++) u->frees.at[k]->blockers--;
+    for (int k = 0; k < u->then.n; k++)
+      if (!--u->then.at[k]->waits) ready[nready++] = u->then.at[k];
+  }
+  ICE_IF(n != b->unit.n, "nodes that wait for each other: %d of %d in order", n, b->unit.n);
+  for (int k = 0; k < n; k++) b->unit.at[k] = order[k];
+}
+
+void plan_order(Planner *p, Block *b) {
+  for (int k = 0; k < b->unit.n; k++)
+    for (int i = 0; i < 2; i++)
+      if (b->unit.at[k]->body[i]) plan_order(p, b->unit.at[k]->body[i]);
+  for (int k = 0; k < b->unit.n; k++) find_reads(p, b->unit.at[k]);
+  find_wants(p, b);
+  link_units(p, b);
+  sort_units(p, b);
+}

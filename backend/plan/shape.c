@@ -1,0 +1,313 @@
+// The form of a node: which loop is cut into vectors, how many pieces threads may take, and
+// how much scratch room it needs. All of it follows from shapes alone.
+#include "backend/plan/state.h"
+
+#include <string.h>
+
+#define LANES 8               // of a vector, for comparing loops: the choice is the same for 4 and 16
+#define STRIDED 8.0           // cost of a vector load whose lanes lie apart; contiguous: 1
+#define UNIFORM 0.5           // cost of a load that all lanes share
+#define MOST_PIECES 64
+#define ROW_MULTIPLE 24       // pieces of a product end at multiples of every row tile (2, 3, 4, 6, 8, 12)
+#define MOST_LOOPS (2 * IR_MAX_RANK)
+
+// Which loops move along an axis of a value: bit x for loop x, `unit` where it is one loop, by one element.
+typedef struct Axis { uint32_t loops; bool unit; } Axis;
+typedef struct Index { Axis axis[IR_MAX_RANK]; } Index;
+
+typedef struct Cost {
+  Planner *p;
+  const PlanNode *node;
+  const IrOp *reduce;         // one of the node's large reductions, or NULL
+  double work;                // arithmetic for one point of the domain, outside of large reductions
+  double inner;               // … inside them, for one element
+  double access[MOST_LOOPS];  // loads and stores for a vector along loop x, outside
+  double inner_access[MOST_LOOPS];
+  double accesses, inner_accesses;
+  double traffic;             // bytes at one point, all elements of reductions counted
+} Cost;
+
+static double access_cost(const IrType *t, const Index *ix, int loop) {
+  bool moves = false;
+  int64_t inside = 1;
+  for (int k = t->rank - 1; k >= 0; k--) {
+    if (ix->axis[k].loops >> loop & 1) {
+      if (moves || inside != 1 || !ix->axis[k].unit) return STRIDED;
+      moves = true;
+    }
+    inside *= t->dim[k];
+  }
+  return moves ? 1 : UNIFORM;
+}
+
+static void add_access(Cost *c, const IrValue *v, const Index *ix, double times, bool inner) {
+  for (int x = 0; x < MOST_LOOPS; x++) (inner ? c->inner_access : c->access)[x] += times * access_cost(&v->type, ix, x);
+  *(inner ? &c->inner_accesses : &c->accesses) += times;
+  uint32_t loops = 0;
+  for (int k = 0; k < v->type.rank; k++) loops |= ix->axis[k].loops;
+  double elements = inner && c->reduce ? (double)plan_reduced(c->reduce) : 1;
+  if (loops) c->traffic += times * elements * ir_dtype_bytes(v->type.dtype);
+}
+
+// ---- index maps, from a result's axes to an operand's ------------------------------------------
+static Index through_reshape(const IrOp *op, const Index *out) {
+  const IrType *x = &op->in[0]->type, *y = &op->out[0]->type;
+  Index in = {0};
+  for (int i = 0, k = 0; i < x->rank; i++) {
+    if (x->dim[i] == 1) continue;
+    while (k < y->rank && y->dim[k] == 1) k++;
+    if (k < y->rank) in.axis[i] = out->axis[k++];
+  }
+  return in;
+}
+
+static Index through_reduce(Cost *c, const IrOp *op, const Index *out, bool large) {
+  int n, k = 0;
+  const int64_t *axes = ir_ints(op, ir_attr(op, A_AXES) ? A_AXES : A_AXIS, &n);
+  uint32_t reduced = 0;
+  for (int i = 0; i < n; i++) reduced |= 1u << axes[i];
+  Index in = {0};
+  for (int i = 0; i < op->in[0]->type.rank; i++) {
+    if (!(reduced >> i & 1)) in.axis[i] = out->axis[k++];
+    else if (large) in.axis[i] = (Axis){1u << (c->node->rank + i), true};
+  }
+  return in;
+}
+
+static Index through_gather(const IrOp *op, int operand, const Index *out) {
+  int nb = (int)ir_int(op, A_BATCH), ni = op->in[1]->type.rank - nb;
+  Index in = {0};
+  for (int k = 0; k < nb; k++) in.axis[k] = out->axis[k];
+  if (operand == 1) {
+    for (int k = nb; k < nb + ni; k++) in.axis[k] = out->axis[k];
+    return in;
+  }
+  for (int k = nb; k < nb + ni; k++) in.axis[nb].loops |= out->axis[k].loops;
+  for (int k = nb + 1; k < op->in[0]->type.rank; k++) in.axis[k] = out->axis[k - 1 + ni];
+  return in;
+}
+
+static Index through(Cost *c, const IrOp *op, int operand, const Index *out, bool large) {
+  Index in = *out;
+  const int64_t *at;
+  switch (op->code) {
+    case IR_BROADCAST:
+      at = ir_ints(op, A_AXES, NULL);
+      memset(&in, 0, sizeof in);
+      for (int k = 0; k < op->in[0]->type.rank; k++) in.axis[k] = out->axis[at[k]];
+      return in;
+    case IR_TRANSPOSE:
+      at = ir_ints(op, A_AXES, NULL);
+      for (int k = 0; k < op->in[0]->type.rank; k++) in.axis[at[k]] = out->axis[k];
+      return in;
+    case IR_SLICE: case IR_PAD:
+      at = ir_ints(op, op->code == IR_SLICE ? A_STRIDE : A_INNER, NULL);
+      for (int k = 0; k < op->in[0]->type.rank; k++)
+        if (at[k] != (op->code == IR_SLICE)) in.axis[k].unit = false;
+      return in;
+    case IR_DYN_SLICE:
+      if (operand) memset(&in, 0, sizeof in);
+      return in;
+    case IR_GATHER: return through_gather(op, operand, out);
+    case IR_RESHAPE: return c->node->linear ? in : through_reshape(op, out);
+    default: return lower_of(op) == LOWER_REDUCE ? through_reduce(c, op, out, large) : in;
+  }
+}
+
+// ---- what one point costs ------------------------------------------------------------------------
+static void cost_value(Cost *c, const IrValue *v, const Index *ix, double times, bool inner);
+
+static void cost_op(Cost *c, const IrOp *op, const Index *ix, double times, bool inner) {
+  bool reduce = lower_of(op) == LOWER_REDUCE;
+  bool large = reduce && !plan_small_reduce(op);
+  if (large) c->reduce = op, inner = true, c->inner += times;
+  else *(inner ? &c->inner : &c->work) += times * plan_op_cost(op);
+  double more = reduce && !large ? times * (double)plan_reduced(op) : times;
+  for (int k = 0; k < op->nin; k++) {
+    Index in = through(c, op, k, ix, large);
+    cost_value(c, op->in[k], &in, more, inner);
+  }
+}
+
+static void cost_value(Cost *c, const IrValue *v, const Index *ix, double times, bool inner) {
+  Fact *f = fact_of(c->p, v);
+  if (f->mark == c->p->stamp) return;
+  f->mark = c->p->stamp;
+  if (f->stored) add_access(c, v, ix, times, inner);
+  else if (v->op && !is_memory_op(v->op)) cost_op(c, v->op, ix, times, inner);
+}
+
+static void cost_node(Cost *c, const Unit *u) {
+  Index ix = {0};
+  for (int k = 0; k < u->node->rank; k++) ix.axis[k] = (Axis){1u << k, true};
+  c->p->stamp++;
+  for (int k = 0; k < u->root.n; k++) {
+    const IrValue *v = u->root.at[k];
+    fact_of(c->p, v)->mark = c->p->stamp;
+    if (v->op && !is_memory_op(v->op)) cost_op(c, v->op, &ix, 1, false);
+    if (u->node->linear) {
+      for (int x = 0; x < MOST_LOOPS; x++) c->access[x] += 1;
+      c->accesses++;
+    } else add_access(c, v, &ix, 1, false);
+  }
+}
+
+// ---- vectors -----------------------------------------------------------------------------------
+// How full the vectors along an axis of n elements are, in (0, 1].
+static double fill(int64_t n) { return (double)n / (double)(LANES * ((n + LANES - 1) / LANES)); }
+
+static void choose_vector(PlanNode *n, const Cost *c) {
+  double reduced = c->reduce ? (double)plan_reduced(c->reduce) : 0;
+  double best = c->work + c->accesses + reduced * (c->inner + c->inner_accesses);
+  n->vector = -1;
+  if (n->linear) {
+    n->vector = n->dim[0] > 1 ? 0 : -1;
+    return;
+  }
+  for (int x = 0; x < n->rank; x++) {
+    double t = c->work + c->access[x] + reduced * (c->inner + c->inner_access[x]);
+    t /= LANES * fill(n->dim[x]);
+    if (n->dim[x] > 1 && t < best) best = t, n->vector = x;
+  }
+  if (!c->reduce) return;
+  int naxes;
+  const int64_t *axes = ir_ints(c->reduce, ir_attr(c->reduce, A_AXES) ? A_AXES : A_AXIS, &naxes);
+  for (int k = 0; k < naxes; k++) {
+    int64_t len = c->reduce->in[0]->type.dim[axes[k]];
+    double t = reduced * (c->inner + c->inner_access[n->rank + axes[k]]) / (LANES * fill(len));
+    t += reduced / (double)len + 10 + c->work + c->accesses;
+    if (len > 1 && t < best) best = t, n->vector = n->rank + (int)axes[k];
+  }
+}
+
+// ---- pieces ---------------------------------------------------------------------------------------
+static void cut(PlanNode *n, int axis, int64_t pieces, int64_t multiple) {
+  int64_t len = (n->dim[axis] + pieces - 1) / pieces;
+  len = (len + multiple - 1) / multiple * multiple;
+  n->piece_axis = axis;
+  n->piece_len = len;
+  n->pieces = (n->dim[axis] + len - 1) / len;
+}
+
+static void choose_pieces(PlanNode *n) {
+  n->pieces = 1;
+  n->piece_axis = 0;
+  n->piece_len = n->rank ? n->dim[0] : 1;
+  double most = (n->flops + n->traffic / 4) / PLAN_PIECE_FLOPS;
+  int64_t pieces = most > MOST_PIECES ? MOST_PIECES : (int64_t)most;
+  if (pieces < 2 || !n->rank) return;
+  if (n->kind != PLAN_NEST) {
+    int axis = n->kind == PLAN_DOT && n->rank == 2 ? 0 : n->kind == PLAN_DOT && n->dim[0] < pieces ? n->rank - 2 : 0;
+    if (n->kind == PLAN_DOT && axis == n->rank - 2) cut(n, axis, pieces, ROW_MULTIPLE);
+    else cut(n, axis, pieces, 1);
+    return;
+  }
+  for (int k = 0; k < n->rank; k++)
+    if (k != n->vector && n->dim[k] >= pieces) {
+      cut(n, k, pieces, 1);
+      return;
+    }
+  int widest = 0;
+  for (int k = 1; k < n->rank; k++)
+    if (n->dim[k] > n->dim[widest]) widest = k;
+  cut(n, widest, pieces, widest == n->vector ? 64 : 1);
+}
+
+// ---- products and routines -----------------------------------------------------------------------
+static void shape_dot(Planner *p, Unit *u) {
+  PlanNode *n = u->node;
+  const IrOp *op = n->op;
+  const IrType *x = &op->in[0]->type, *y = &op->out[0]->type;
+  int64_t m = y->dim[y->rank - 2], cols = y->dim[y->rank - 1];
+  int64_t k = x->dim[x->rank - (ir_int(op, A_TA) ? 2 : 1)];
+  double flops = 2.0 * (double)m * (double)cols * (double)k;
+  if (ir_count(y)) n->flops += flops * (double)(ir_count(y) / (m * cols));
+  n->traffic += (double)(ir_bytes(x) + ir_bytes(&op->in[1]->type));
+  n->blas = flops > PLAN_BLAS_FLOPS && (x->dtype == IR_F32 || x->dtype == IR_F64);
+  choose_pieces(n);
+  int width = ir_dtype_bytes(x->dtype) < 4 ? 4 : ir_dtype_bytes(x->dtype);
+  if (n->blas && !fact_of(p, op->out[0])->stored) n->scratch_bytes = ir_bytes(y);
+  else if (!n->blas && ir_int(op, A_TB)) n->scratch_bytes = k * ((cols + 15) / 16 * 16) * width;
+}
+
+static void shape_lib(PlanNode *n) {
+  const IrOp *op = n->op;
+  const IrType *x = &op->in[0]->type;
+  double count = (double)ir_count(x);
+  n->flops = count;
+  n->traffic = 2 * (double)ir_bytes(x);
+  if (op->code == IR_ARGSORT) {
+    n->scratch_bytes = 16 * x->dim[ir_int(op, A_AXIS)];
+    n->flops = count * 20;
+  } else if (op->code == IR_QR || op->code == IR_CHOLESKY || op->code == IR_TRISOLVE) {
+    int64_t m = x->dim[x->rank - 2], cols = x->dim[x->rank - 1];
+    if (op->code == IR_QR) n->scratch_bytes = 2 * 8 * (m * cols + cols * cols + cols);
+    n->flops = 2 * count * (double)cols;
+  }
+}
+
+static void shape_conv(PlanNode *n) {
+  const IrOp *op = n->op;
+  const IrType *w = op->code == IR_CONV_DW ? &op->out[0]->type : &op->in[1]->type;
+  const IrType *y = op->code == IR_CONV ? &op->out[0]->type : op->code == IR_CONV_DX ? &op->in[0]->type : &op->in[1]->type;
+  double out = y->dim[3] ? (double)(ir_count(y) / y->dim[3]) : 0;
+  n->flops += 2 * out * (double)ir_count(w);
+  n->traffic += (double)(ir_bytes(&op->in[0]->type) + ir_bytes(&op->in[1]->type));
+  choose_pieces(n);
+}
+
+static void shape_unit(Planner *p, Unit *u) {
+  PlanNode *n = u->node;
+  if (n->kind == PLAN_LIB) shape_lib(n);
+  if (n->kind == PLAN_UPDATE) {
+    n->traffic = 2 * (double)ir_bytes(&n->op->in[n->op->code == IR_SCATTER ? 2 : 1]->type);
+    n->flops = n->op->code == IR_SCATTER ? (double)ir_count(&n->op->in[2]->type) : 0;
+  }
+  if (!u->root.n) return;
+  Cost c = {.p = p, .node = n};
+  cost_node(&c, u);
+  double points = 1;
+  for (int k = 0; k < n->rank; k++) points *= (double)n->dim[k];
+  double reduced = c.reduce ? (double)plan_reduced(c.reduce) : 0;
+  n->flops = points * (c.work + reduced * c.inner);
+  n->traffic = points * c.traffic;
+  if (n->kind == PLAN_DOT) shape_dot(p, u);
+  else if (n->kind == PLAN_CONV) shape_conv(n);
+  else {
+    choose_vector(n, &c);
+    choose_pieces(n);
+  }
+}
+
+void plan_shape(Planner *p, Block *b) {
+  for (int k = 0; k < b->unit.n; k++) {
+    shape_unit(p, b->unit.at[k]);
+    for (int i = 0; i < 2; i++)
+      if (b->unit.at[k]->body[i]) plan_shape(p, b->unit.at[k]->body[i]);
+  }
+}
+
+// ---- sums ------------------------------------------------------------------------------------------
+static double sum(const PlanNode *n, double (*own)(const PlanNode *)) {
+  double t = own(n), body[2] = {0, 0};
+  for (int k = 0; k < 2; k++)
+    for (const PlanNode *m = n->body[k].first; m; m = m->next) body[k] += sum(m, own);
+  switch (n->kind) {
+    case PLAN_SCAN: case PLAN_MAP: return t + body[0] * (double)ir_int(n->op, A_N);
+    case PLAN_COND: return t + (body[0] > body[1] ? body[0] : body[1]);
+    default: return t + body[0] + body[1];
+  }
+}
+
+static double own_flops(const PlanNode *n) { return n->flops; }
+static double own_bytes(const PlanNode *n) { return n->kind == PLAN_COPY ? 2 * (double)n->bytes : n->traffic; }
+
+double plan_flops(const Plan *p, const PlanNode *n) {
+  (void)p;
+  return sum(n, own_flops);
+}
+
+int64_t plan_bytes(const Plan *p, const PlanNode *n) {
+  (void)p;
+  return (int64_t)sum(n, own_bytes);
+}

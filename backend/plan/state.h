@@ -1,0 +1,117 @@
+// Inside the planner: what its files share.
+//
+//   mark     blocks; which values are used, and which must be in memory        [mark.c]
+//   fuse     which other values are stored, and which node stores each         [fuse.c]
+//   order    what each node reads; the order of nodes in a block               [order.c]
+//   shape    vector axis, pieces, scratch room of a node                       [shape.c]
+//   place    life times, shared buffers, copies, addresses                     [memory.c]
+//
+// build.c runs them in this order.
+#ifndef RLC_PLAN_STATE_H
+#define RLC_PLAN_STATE_H
+
+#include "backend/plan.h"
+
+typedef struct Block Block;
+typedef struct Unit Unit;
+
+// A STORED value that a node reads; `point`: only at the domain's own (linear) index, once all
+// loads of that point are done it may be written over.
+typedef struct Read { const IrValue *v; bool point; } Read;
+
+typedef struct Move { int from, to; const IrOp *op; } Move; // objects; to: any object of the class written
+typedef VEC(Move) Moves;
+
+struct Unit {                  // a node that is being planned
+  PlanNode *node;
+  Block *block;
+  Block *body[2];
+  VEC(IrValue *) root;
+  VEC(Read) read;              // of control: what the bodies read from outside, and the operands
+  int at;                      // position of its last root's op among the block's ops
+  int waits;                   // units it still waits for
+  int blockers;                // unscheduled readers of values it would like to write over
+  VEC(Unit *) then, frees;     // units that wait for it; whose blocker it is
+  bool done;
+  int tick, end;               // position in the whole plan's order; control: of its end
+  Moves before;                // copies in front of it
+  int scratch;                 // object, or -1
+};
+
+struct Block {
+  const IrRegion *region;
+  Block *outer;
+  Unit *owner;                 // NULL: the whole plan
+  bool loop;                   // scan, map, while; not the branches of cond
+  VEC(IrOp *) op;              // the used ones, in order
+  VEC(IrValue *) capture;      // values of outer blocks used here or in blocks inside
+  VEC(const IrValue *) wants;  // values that something in the block would like to write over
+  VEC(Unit *) unit;            // in order of execution once ordered
+  Moves head, tail;            // copies at the start and at the end of each turn
+  int t0, t1;                  // ticks of these
+};
+
+typedef struct Fact {          // by value id
+  Block *block;
+  Block *body[2];              // of the control op whose first result this is
+  bool used;
+  bool hard;                   // must be in memory, whatever fusion thinks
+  bool far;                    // used in an inner block
+  bool turn;                   // argument 0 of a scan's or map's region
+  bool stored;
+  bool linear;                 // its inlined tree is the same at every linear index
+  int16_t depth;               // of the inlined tree
+  int mark;                    // stamp of walks
+  bool mark_point;
+  // Level: a lower bound of the place in the block's order. `level` if the value is used at the
+  // domain's own index in a node whose domain has its shape; `over` if used in any other way.
+  int level, over;
+  uint64_t sort;               // what nodes of that level it can join: LINEAR, ANY or that of a product or reduction
+  int node;                    // index of the group that stores it
+  int own;                     // group which alone uses it, at its own index; -1 none yet, -2 several or mapped
+  float cost;                  // of computing one element, loads free
+  int size;                    // ops of the inlined tree, shared ones counted each time, reductions unrolled
+  double evals;                // elements computed if not stored
+  const IrValue *base;         // of a view: the value whose bytes it has; else itself
+  Unit *unit;                  // that writes it; NULL for arguments and constants
+  VEC(Unit *) wanted;          // by units of the block being ordered that would like to write over it
+  int obj;
+} Fact;
+
+typedef struct Planner {
+  Arena *a;
+  const IrGraph *g;
+  const PlanInterface *io;
+  const PlanTarget *target;
+  PlanConsts *consts;
+  Plan *plan;
+  Fact *fact;
+  int stamp;
+  int tick;
+  Block *top;
+} Planner;
+
+static inline Fact *fact_of(Planner *p, const IrValue *v) { return &p->fact[v->id]; }
+static inline IrLower lower_of(const IrOp *op) { return ir_info[op->code].lower; }
+static inline bool is_memory_op(const IrOp *op) {
+  IrLower l = lower_of(op);
+  return l == LOWER_DOT || l == LOWER_CONV || l == LOWER_LIB || l == LOWER_UPDATE || l == LOWER_CONTROL;
+}
+
+bool plan_unit_reshape(const IrOp *op);        // puts in or takes out axes of size 1 only
+bool plan_is_view(const IrOp *op);             // reshape, stop_grad
+bool plan_is_splat(const IrOp *op);            // const of one element, repeated or not
+double plan_op_cost(const IrOp *op);           // of one element of its result, operands free; about a multiply
+int64_t plan_reduced(const IrOp *op);          // elements reduced to one
+
+void plan_mark(Planner *p);
+void plan_fuse(Planner *p, Block *b);
+void plan_order(Planner *p, Block *b);
+void plan_shape(Planner *p, Block *b);
+void plan_place(Planner *p);
+
+// Calls f for each STORED value that computing v reaches through INLINE ones.
+typedef void PlanLeaf(void *data, const IrValue *leaf, bool point);
+void plan_leaves(Planner *p, const IrValue *root, int stamp, PlanLeaf *f, void *data);
+
+#endif
