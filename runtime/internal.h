@@ -55,6 +55,10 @@ void rt_progress_start(RtProgress *g, const RtProgram *p, const RtFrame *f, bool
 void rt_progress(RtProgress *g, const RtProgram *p, const RtFrame *f, double now);
 void rt_progress_clear(RtProgress *g);  // takes the line off the terminal
 
+// Into at least 40 bytes, returned: 1234567 -> 1,234,567; and 1,230,000.
+const char *rt_grouped(char *to, int64_t v);
+const char *rt_rounded(char *to, double v);
+
 int64_t rt_steps(const RtProgram *p, const RtFrame *f);      // of environments, or of the trainer where there are none
 double rt_return(const RtProgram *p, const RtFrame *f);      // metric score, else episode_return, else NaN
 

@@ -35,8 +35,7 @@ void rt_progress_clear(RtProgress *g) {
   g->shown = false;
 }
 
-// 1234567 -> 1,234,567
-static const char *grouped(char *to, int64_t v) {
+const char *rt_grouped(char *to, int64_t v) {
   char digits[24];
   int n = snprintf(digits, sizeof digits, "%lld", (long long)v), k = 0;
   for (int i = 0; i < n; i++) {
@@ -47,16 +46,16 @@ static const char *grouped(char *to, int64_t v) {
   return to;
 }
 
-static const char *rounded(char *to, double v) {
+const char *rt_rounded(char *to, double v) {
   double unit = v >= 1e4 ? pow(10, floor(log10(v)) - 2) : 1;
-  return grouped(to, (int64_t)(round(v / unit) * unit));
+  return rt_grouped(to, (int64_t)(round(v / unit) * unit));
 }
 
 static void line(RtProgress *g, const RtProgram *p, const RtFrame *f, double now, char *to, size_t room) {
   char a[40], b[40];
   size_t n = 0;
 #define ADD(...) (n += (size_t)snprintf(to + n, n < room ? room - n : 0, __VA_ARGS__), n = n < room ? n : room)
-  ADD("%s  %s %s  %s/s", p->name, grouped(a, rt_steps(p, f)), p->env_steps >= 0 ? "steps" : "updates", rounded(b, g->rate));
+  ADD("%s  %s %s  %s/s", p->name, rt_grouped(a, rt_steps(p, f)), p->env_steps >= 0 ? "steps" : "updates", rt_rounded(b, g->rate));
   double ret = rt_return(p, f);
   if (!isnan(ret)) ADD("  return %.4g", ret);
   const RtMetric *loss = rt_metric(p, "loss");

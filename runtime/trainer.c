@@ -389,8 +389,9 @@ static void last_words(const Run *r, End end, bool solved, double train_s) {
   const RtProgram *p = r->p;
   double ret = rt_return(p, &r->f), steps = (double)(rt_steps(p, &r->f) - r->env0);
   const char *how = solved ? "solved" : end == END_STOP ? "finished" : end == END_LIMIT ? "reached the step limit" : "interrupted";
-  fprintf(stderr, "%s: %s after %lld %s, %.2f s (%.3g/s)", p->name, how, (long long)rt_steps(p, &r->f),
-          p->env_steps >= 0 ? "environment steps" : "updates", train_s, train_s > 0 ? steps / train_s : 0);
+  char a[40], b[40];
+  fprintf(stderr, "%s: %s after %s %s, %.2f s (%s/s)", p->name, how, rt_grouped(a, rt_steps(p, &r->f)),
+          p->env_steps >= 0 ? "environment steps" : "updates", train_s, rt_rounded(b, train_s > 0 ? steps / train_s : 0));
   if (!isnan(ret)) fprintf(stderr, ", return %.4g", ret);
   const RtMetric *loss = rt_metric(p, "loss");
   if (loss) fprintf(stderr, ", loss %.4g", rt_metric_value(p, &r->f, (int)(loss - p->metric)));
