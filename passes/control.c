@@ -88,10 +88,11 @@ static void equal_carries(Simp *s, IrOp *op) {
   }
 }
 
-// An array of which each turn's slice can be had without it.
-static void cheap_slices(Simp *s, IrOp *op) {
+// An array of which each turn's slice can be had without it. True if that took new ops.
+static bool cheap_slices(Simp *s, IrOp *op) {
   IrRegion *r = op->sub[0];
   IrBuilder b = simp_at(s, op);
+  const IrOp *before = op->prev;
   int epoch = ++s->epoch;
   for (int k = carries(op); k < op->nin; k++) {
     IrValue *x = op->in[k], *slice = r->arg[k + 1];
@@ -117,6 +118,7 @@ static void cheap_slices(Simp *s, IrOp *op) {
     n->epoch = epoch;
     n->peer = slice;
   }
+  return op->prev != before;
 }
 
 static bool loop(Simp *s, IrOp *op) {
@@ -125,8 +127,16 @@ static bool loop(Simp *s, IrOp *op) {
   if (n == 1) return one_turn(s, op);
   invariant_carries(s, op);
   equal_carries(s, op);
-  cheap_slices(s, op);
-  return false;
+  return cheap_slices(s, op);
+}
+
+// A value built beside an op that was walked already: the next round looks at it. Until then
+// it is taken to depend on its region.
+static IrValue *settle(Simp *s, IrValue *v) {
+  Note *n = simp_note(s, v);
+  n->depth = n->free = s->level.n - 1;
+  n->leaf = ir_bytes(&v->type);
+  return v;
 }
 
 // Results that are known without running the loop. n >= 2 here.
@@ -141,12 +151,12 @@ static void loop_results(Simp *s, IrOp *op) {
     bool is_arg = y->region == r;
     if (!is_arg && simp_note(s, y)->free <= depth) {
       simp_hoist_to(s, y, depth);
-      simp_replace(s, op->out[k], k < nc ? y : repeat(&b, y, n));
+      simp_replace(s, op->out[k], k < nc ? y : settle(s, repeat(&b, y, n)));
       continue;
     }
     if (k < nc) continue;
     if (is_arg && y->index > nc) simp_replace(s, op->out[k], op->in[y->index - 1]);
-    else if (is_arg && y->index == 0) simp_replace(s, op->out[k], ir_iota(&b, op->out[k]->type, 0));
+    else if (is_arg && y->index == 0) simp_replace(s, op->out[k], settle(s, ir_iota(&b, op->out[k]->type, 0)));
     else {
       Note *note = simp_note(s, y);
       if (note->epoch == epoch) simp_replace(s, op->out[k], note->peer);
@@ -230,7 +240,7 @@ static void cond_results(Simp *s, IrOp *op) {
   for (int k = 0; k < op->nout; k++) {
     IrValue *x = op->sub[0]->yield[k], *y = op->sub[1]->yield[k];
     if (x == y) simp_replace(s, op->out[k], x);      // in neither branch, so before both
-    else if (simp_is_splat(x) && simp_same(x, y)) simp_replace(s, op->out[k], simp_resplat(&b, x, x->type));
+    else if (simp_is_splat(x) && simp_same(x, y)) simp_replace(s, op->out[k], settle(s, simp_resplat(&b, x, x->type)));
     else {
       Note *n = simp_note(s, x);
       if (n->epoch == epoch && op->sub[1]->yield[n->peer->index] == y) simp_replace(s, op->out[k], n->peer);

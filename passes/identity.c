@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { ONE_HOT = 64 };   // longest row that is compared rather than written to
+
 static bool is(const IrValue *v, IrCode c) { return v->op && v->op->code == c; }
 static bool is_int_like(const IrValue *v) { return !ir_is_diff(v->type.dtype); }
 static bool once(Simp *s, const IrValue *v) { return simp_note(s, v)->uses <= 1; }
@@ -22,10 +24,60 @@ static bool is_ones(const IrValue *v) {
   return simp_is_int(v, v->type.dtype == IR_BOOL ? 1 : ir_wrap(v->type.dtype, -1));
 }
 
+// No element of v is -0, if none of `given` (or NULL) is. A sum is -0 only where both
+// operands are, so what adds up from 0 never is: accumulators of a loop.
+static bool no_minus_zero(const IrValue *v, const IrValue *given, int fuel) {
+  double c;
+  if (v == given) return true;
+  if (fuel == 0) return false;
+  if (simp_splat_real(v, &c)) return c != 0 || !signbit(c);
+  if (!v->op) {
+    const IrOp *loop = v->region->owner;
+    if (!loop || loop->code != IR_SCAN || v->index == 0 || v->index > ir_int(loop, A_NCARRY)) return false;
+    return no_minus_zero(loop->in[v->index - 1], NULL, fuel - 1) &&
+           no_minus_zero(loop->sub[0]->yield[v->index - 1], v, fuel - 1);
+  }
+  IrValue **in = v->op->in;
+  switch (v->op->code) {
+  case IR_ADD: return no_minus_zero(in[0], given, fuel - 1) || no_minus_zero(in[1], given, fuel - 1);
+  case IR_MUL: return in[0] == in[1];
+  case IR_EXP: case IR_ABS: return true;
+  case IR_DYN_UPDATE: return no_minus_zero(in[0], given, fuel - 1) && no_minus_zero(in[1], given, fuel - 1);
+  case IR_SCATTER: return ir_int(v->op, A_MODE) == SCATTER_ADD && no_minus_zero(in[0], given, fuel - 1);
+  case IR_RESHAPE: case IR_TRANSPOSE: case IR_BROADCAST: case IR_SLICE: case IR_DYN_SLICE: case IR_GATHER:
+    return no_minus_zero(in[0], given, fuel - 1);
+  default: return false;
+  }
+}
+
 // ---- arithmetic ----------------------------------------------------------------------
+// x + (zeros with u written at a place): only the place is added to. Exact where x has no -0 (L3).
+static IrValue *add_at(IrBuilder *b, IrValue *x, IrValue *y) {
+  const IrOp *op = y->op;
+  if (!op || (op->code != IR_DYN_UPDATE && op->code != IR_SCATTER)) return NULL;
+  if (!simp_is_real(op->in[0], 0.0) || !no_minus_zero(x, NULL, 6)) return NULL;
+  if (op->code == IR_SCATTER) {
+    int nb = (int)ir_int(op, A_BATCH);
+    if (ir_int(op, A_MODE) != SCATTER_ADD || op->in[1]->type.rank != nb) return NULL;   // one index a row: one sum each
+    return ir_scatter(b, x, op->in[1], op->in[2], nb, SCATTER_ADD);
+  }
+  IrValue *in[IR_MAX_RANK + 2] = {x};
+  int rank = x->type.rank;
+  memcpy(in + 1, op->in + 2, sizeof in[0] * (size_t)rank);
+  IrAttr sizes = ir_attr_ints(b->graph->arena, A_SIZES, rank, op->in[1]->type.dim);
+  IrValue *piece = ir_build(b, IR_DYN_SLICE, rank + 1, in, NULL, 1, &sizes, 0, NULL)->out[0];
+  memcpy(in + 2, op->in + 2, sizeof in[0] * (size_t)rank);
+  in[1] = ir_bin(b, IR_ADD, piece, op->in[1]);
+  return ir_build(b, IR_DYN_UPDATE, rank + 2, in, NULL, 0, NULL, 0, NULL)->out[0];
+}
+
 static IrValue *add(IrBuilder *b, IrValue *x, IrValue *y) {
-  // L4: integers wrap, so sums of constants meet. L3: x + -0 is x, x + 0 is not.
+  // L4: integers wrap, so sums of constants meet. L3: x + -0 is x, x + 0 only where x is not -0.
   if (simp_is_int(y, 0) || simp_is_real(y, -0.0)) return x;
+  if (simp_is_real(y, 0.0) && no_minus_zero(x, NULL, 6)) return x;
+  IrValue *at = add_at(b, x, y);
+  if (!at) at = add_at(b, y, x);
+  if (at) return at;
   if (is(y, IR_NEG)) return ir_bin(b, IR_SUB, x, operand(y));
   if (is(x, IR_NEG)) return ir_bin(b, IR_SUB, y, operand(x));
   if (is_int_like(x) && simp_is_splat(y) && is(x, IR_ADD) && simp_is_splat(x->op->in[1]))
@@ -572,7 +624,30 @@ static IrValue *dyn_update(IrOp *op) {
   return ir_count(&u->type) == 0 ? x : NULL;
 }
 
-static IrValue *scatter(IrOp *op) { return ir_count(&op->in[1]->type) == 0 ? op->in[0] : NULL; }
+// One index a row, into equal elements of short rows: a comparison with the index, which fuses.
+// (An index out of range equals none: L8 drops it.)
+static IrValue *one_hot(IrBuilder *b, IrOp *op) {
+  IrValue *x = op->in[0], *idx = op->in[1], *u = op->in[2];
+  int nb = (int)ir_int(op, A_BATCH);
+  if (nb == 0 || idx->type.rank != nb || !simp_is_splat(x) || x->type.dim[nb] > ONE_HOT) return NULL;
+  IrType t = x->type;
+  int64_t axes[IR_MAX_RANK];
+  for (int k = 0; k < u->type.rank; k++) axes[k] = k < nb ? k : k + 1;
+  IrValue *new = ir_broadcast(b, u, t, axes);
+  switch ((IrScatter)ir_int(op, A_MODE)) {
+  case SCATTER_SET: break;
+  case SCATTER_ADD: new = ir_bin(b, IR_ADD, x, new); break;
+  case SCATTER_MAX: new = ir_bin(b, IR_MAX, x, new); break;
+  case SCATTER_MIN: new = ir_bin(b, IR_MIN, x, new); break;
+  }
+  t.dtype = IR_I32;
+  IrValue *i = ir_iota(b, t, nb), *at = ir_broadcast(b, idx, t, axes);
+  return ir_select(b, ir_bin(b, IR_EQ, i, at), new, x);
+}
+
+static IrValue *scatter(IrBuilder *b, IrOp *op) {
+  return ir_count(&op->in[1]->type) == 0 ? op->in[0] : one_hot(b, op);
+}
 
 // ---- elementwise over broadcasts -----------------------------------------------------------------
 // f(broadcast(x), broadcast(y)) where some axis repeats in all operands:
@@ -652,7 +727,7 @@ static IrValue *by_code(Simp *s, IrBuilder *b, IrOp *op) {
   case IR_DYN_SLICE: return dyn_slice(b, op);
   case IR_DYN_UPDATE: return dyn_update(op);
   case IR_GATHER: return gather(b, op);
-  case IR_SCATTER: return scatter(op);
+  case IR_SCATTER: return scatter(b, op);
   case IR_SUM: case IR_PROD: case IR_RMAX: case IR_RMIN: case IR_ALL: case IR_ANY: return reduce(b, op);
   case IR_CUMSUM: case IR_CUMPROD: case IR_CUMMAX: return x->type.dim[ir_int(op, A_AXIS)] <= 1 ? x : NULL;
   case IR_DOT: return dot(b, op);

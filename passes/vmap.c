@@ -238,7 +238,8 @@ static bool piece(Vm *v, const IrType *x, const IrType *part, IrValue *const *st
   for (int k = 0; k <= p->last; k++) {
     stride /= x->dim[k];
     if (part->dim[k] < x->dim[k]) {   // L8: the start is clamped
-      IrValue *s = ir_bin(b, IR_MAX, lanes(v, start[k]), number(v, lane, 0));
+      IrValue *s = lanes(v, start[k]);
+      s = ir_bin(b, IR_MAX, s, number(v, lane, 0));
       s = ir_bin(b, IR_MIN, s, number(v, lane, x->dim[k] - part->dim[k]));
       if (stride > 1) s = ir_bin(b, IR_MUL, s, number(v, lane, stride));
       base = base ? ir_bin(b, IR_ADD, base, s) : s;
@@ -300,17 +301,18 @@ static bool vm_dyn_update(Vm *v, IrOp *op) {
     return true;
   }
   IrType flat = with_axis(p.flat, v->n), t = with_axis(x->type, v->n);
-  IrValue *y = ir_scatter(&v->b, ir_reshape(&v->b, lanes(v, x), flat.rank, flat.dim), p.idx, lanes(v, u), 1, SCATTER_SET);
+  IrValue *old = lanes(v, x), *new = lanes(v, u);
+  IrValue *y = ir_scatter(&v->b, ir_reshape(&v->b, old, flat.rank, flat.dim), p.idx, new, 1, SCATTER_SET);
   set_batched(v, op->out[0], ir_reshape(&v->b, y, t.rank, t.dim));
   return true;
 }
 
 static bool vm_gather(Vm *v, IrOp *op) {
-  IrValue *x = op->in[0], *idx = op->in[1], *y;
+  IrValue *x = either(v, op->in[0], differs(v, op->in[0])), *idx = lanes(v, op->in[1]), *y;
   int nb = (int)ir_int(op, A_BATCH);
-  if (differs(v, x)) y = ir_gather(&v->b, lanes(v, x), lanes(v, idx), nb + 1);
+  if (differs(v, op->in[0])) y = ir_gather(&v->b, x, idx, nb + 1);
   else              // all lanes read one x: theirs is one more axis of the index
-    y = move_axis(v, ir_gather(&v->b, same(v, x), move_axis(v, lanes(v, idx), 0, nb), nb), nb, 0);
+    y = move_axis(v, ir_gather(&v->b, x, move_axis(v, idx, 0, nb), nb), nb, 0);
   set_batched(v, op->out[0], y);
   return true;
 }
@@ -334,15 +336,15 @@ static IrValue *dot_rows(Vm *v, IrValue *x, IrValue *z, int nb, bool tx, bool tz
 }
 
 static bool vm_dot(Vm *v, IrOp *op) {
-  IrValue *x = op->in[0], *z = op->in[1], *y;
+  bool of_x = differs(v, op->in[0]), of_z = differs(v, op->in[1]);
+  IrValue *x = either(v, op->in[0], of_x), *z = either(v, op->in[1], of_z), *y;
   int nb = (int)ir_int(op, A_BATCH);
   bool ta = ir_int(op, A_TA), tb = ir_int(op, A_TB);
-  if (!differs(v, z)) y = dot_rows(v, lanes(v, x), same(v, z), nb, ta, tb);
-  else if (!differs(v, x)) {                           // (x z)^T = z^T x^T, rows (l, n)
-    y = dot_rows(v, lanes(v, z), same(v, x), nb, !tb, !ta);
-    y = move_axis(v, y, nb + 2, nb + 1);
-  } else
-    y = ir_dot(&v->b, lanes(v, x), lanes(v, z), nb + 1, ta, tb);
+  if (!of_z) y = dot_rows(v, x, z, nb, ta, tb);
+  else if (!of_x)                                      // (x z)^T = z^T x^T, rows (l, n)
+    y = move_axis(v, dot_rows(v, z, x, nb, !tb, !ta), nb + 2, nb + 1);
+  else
+    y = ir_dot(&v->b, x, z, nb + 1, ta, tb);
   set_batched(v, op->out[0], y);
   return true;
 }

@@ -1,5 +1,6 @@
 #include "tests/passes/run.h"
 
+#include "tests/ir/gen.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -88,18 +89,53 @@ bool run_agree(const IrGraph *g, const IrArray *x, const IrArray *y, double tole
   return true;
 }
 
-bool run_keeps(IrGraph *g, const char *passes, double tolerance) {
-  char *text = ir_print(&run_arena, g);
-  IrArray *in = run_inputs(g), *before = run_eval(g, in), *after = NULL;
+static bool keeps(IrGraph *g, const char *passes, const IrArray *in, double tolerance) {
+  IrArray *before = run_eval(g, in), *after = NULL;
   Diags d = {.arena = &run_arena};
   bool ok = pass_run(&(PassContext){&run_arena, &d}, g, passes, NULL, NULL);
   if (!ok) diag_print(&d, stdout);
   char *wrong = ir_verify(g);
   if (wrong) printf("verify: %s\n", wrong), ok = false;
   if (ok && before) after = run_eval(g, in);
-  ok = ok && before && after && run_agree(g, before, after, tolerance);
+  return ok && before && after && run_agree(g, before, after, tolerance);
+}
+
+bool run_keeps(IrGraph *g, const char *passes, double tolerance) {
+  char *text = ir_print(&run_arena, g);
+  bool ok = keeps(g, passes, run_inputs(g), tolerance);
   if (!ok) printf("%s%s -> %s", text, passes, ir_print(&run_arena, g));
   return ok;
+}
+
+typedef struct Random {
+  const char *passes;
+  uint64_t seed;
+  double tolerance;
+} Random;
+
+static bool fails(const IrGraph *g, void *data) {
+  const Random *r = data;
+  IrArray *in = arena_array(&run_arena, IrArray, g->top->narg + 1);
+  gen_inputs(&run_arena, g, r->seed, in);
+  return !keeps(gen_copy(&run_arena, g), r->passes, in, r->tolerance);
+}
+
+bool run_random(const char *passes, unsigned kinds, int n, double tolerance) {
+  bool all = true;
+  for (int i = 0; i < n; i++) {
+    Random r = {passes, (uint64_t)i, tolerance};
+    run_begin();
+    GenOptions o = {.nop = 5 + i % 40, .depth = i % 4, .kinds = kinds};
+    IrGraph *g = gen_graph(&run_arena, r.seed, &o);
+    if (fails(g, &r)) {
+      g = gen_shrink(&run_arena, g, fails, &r);
+      printf("%s, seed %d:\n%s", passes, i, ir_print(&run_arena, g));
+      all = false;
+    }
+    run_end();
+    if (!all) break;
+  }
+  return all;
 }
 
 static int count(const IrRegion *r, IrCode code) {

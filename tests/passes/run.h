@@ -21,6 +21,8 @@ IrArray *run_eval(const IrGraph *g, const IrArray *in);
 bool run_agree(const IrGraph *g, const IrArray *x, const IrArray *y, double tolerance);
 // Runs the passes on g; checks the verifier, and that the function stays.
 bool run_keeps(IrGraph *g, const char *passes, double tolerance);
+// Random graphs of tests/ir/gen.h, seeds 0 to n-1: run_keeps of each. What fails is shrunk and printed with its seed.
+bool run_random(const char *passes, unsigned kinds, int n, double tolerance);
 int run_count(const IrGraph *g, IrCode code);  // ops of that code, nested ones too
 
 #endif

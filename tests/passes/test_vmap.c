@@ -1,5 +1,6 @@
 // Each op inside a map, run lane by lane by the evaluator, against its batched
 // form: for every choice of operands that differ by lane, and for maps in maps.
+#include "tests/ir/gen.h"
 #include "tests/passes/run.h"
 #include "tests/test.h"
 
@@ -248,6 +249,11 @@ static void stays(void) {
   run_end();
 }
 
+static void random_graphs(void) {
+  CU_ASSERT(run_random("vmap", GEN_ALL, 400, 0));
+  CU_ASSERT(run_random("simplify,vmap,simplify", GEN_ALL, 200, 0));
+}
+
 void suite_vmap(void) {
   CU_pSuite s = test_suite("vmap");
   test_add(s, "every op, every choice of lanes", ops);
@@ -257,4 +263,5 @@ void suite_vmap(void) {
   test_add(s, "shared work is done once", shared_work_is_done_once);
   test_add(s, "the lane's number", lane_number);
   test_add(s, "run again, it changes nothing", stays);
+  test_add(s, "random graphs", random_graphs);
 }
