@@ -461,7 +461,7 @@ static bool check(Reader *r, const OpText *o) {
   const char *why = ir_infer(r->arena, o->code, o->in.n, o->in.at, o->out.n ? &o->out.at[0].type : NULL, o->attr.n,
                              o->attr.at, o->sub.n, o->sub.at, out, &nout);
   if (why) FAIL(o->loc, "%s: %s", name, why);
-  if (nout != o->out.n) FAIL(o->loc, "%s has %d results here, not %d", name, nout, o->out.n);
+  if (nout != o->out.n) FAIL(o->loc, "%s: gives %d results, not %d", name, nout, o->out.n);
   for (int k = 0; k < nout; k++)
     if (!ir_type_eq(&out[k], &o->out.at[k].type))
       FAIL(o->out.at[k].t.loc, "%%%lld is %s by the rule of %s, not %s", (long long)o->out.at[k].t.number,

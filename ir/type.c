@@ -40,7 +40,7 @@ static const IrAttr *attr(const Rule *r, IrKey k) {
 static int64_t one(const Rule *r, IrKey k) { return attr(r, k)->i[0]; }
 
 static const char *want(Rule *r) {
-  if (!r->want) FAIL("%s needs its result type", r->op);
+  if (!r->want) FAIL("the result type is not given");
   const char *bad = ir_type_bad(r->want);
   if (bad) FAIL("the result type has %s", bad);
   return NULL;
@@ -62,7 +62,7 @@ static bool is_u64(IrDtype t) { return t == IR_U64; }
 static bool is_any(IrDtype t) { return t < IR_NDTYPE; }
 
 static const char *kind(Rule *r, int k, bool (*is)(IrDtype), const char *what) {
-  if (!is(X(k)->dtype)) FAIL("operand %d is %s; %s takes %s", k + 1, text(r, X(k)), r->op, what);
+  if (!is(X(k)->dtype)) FAIL("operand %d is %s; expected %s", k + 1, text(r, X(k)), what);
   return NULL;
 }
 
@@ -129,7 +129,7 @@ static const char *ir_type_order(Rule *r) {
 }
 
 static const char *ir_type_select(Rule *r) {
-  TRY(kind(r, 0, is_bool, "bool first"));
+  TRY(kind(r, 0, is_bool, "bool"));
   TRY(same(r, 1, 2));
   IrType t = *X(1);
   t.dtype = IR_BOOL;
@@ -144,7 +144,7 @@ static const char *ir_type_want(Rule *r) {
   IrDtype t = r->want->dtype;
   if (r->code == IR_IOTA) {
     int64_t axis = one(r, A_AXIS);
-    if (!is_real(t)) FAIL("iota gives integers or floats, not %s", ir_dtype_name(t));
+    if (!is_real(t)) FAIL("the result is %s; expected integers or floats", ir_dtype_name(t));
     if (axis < 0 || axis >= r->want->rank) FAIL("axis %lld is not one of %s", (long long)axis, text(r, r->want));
     return give(r, *r->want);
   }
@@ -392,7 +392,7 @@ static const char *ir_type_argreduce(Rule *r) {
   int64_t a;
   TRY(kind(r, 0, is_real, "integers or floats"));
   TRY(axis(r, X(0), &a));
-  if (X(0)->dim[a] < 1) FAIL("%s along an empty axis of %s", r->op, text(r, X(0)));
+  if (X(0)->dim[a] < 1) FAIL("axis %lld of %s is empty", (long long)a, text(r, X(0)));
   IrType y = ir_type(IR_I32, 0, NULL);
   for (int k = 0; k < X(0)->rank; k++)
     if (k != a) y.dim[y.rank++] = X(0)->dim[k];
@@ -708,19 +708,19 @@ static const char *attributes(Rule *r) {
     if (seen & 1u << t->key) FAIL("attribute %s is given twice", name);
     seen |= 1u << t->key;
     if (t->key == A_NAME) continue;
-    if (!(need & 1u << t->key)) FAIL("%s has no attribute %s", r->op, name);
+    if (!(need & 1u << t->key)) FAIL("there is no attribute %s", name);
     if (t->n < 0 || (t->n > 0 && !t->i)) FAIL("attribute %s is broken", name);
     if (t->key != A_DATA && !ir_key_is_list(t->key) && t->n != 1) FAIL("attribute %s is one number", name);
   }
   for (int k = 0; k < A_NKEY; k++)
-    if (need & ~seen & 1u << k) FAIL("%s lacks its attribute %s", r->op, ir_key_name((IrKey)k));
+    if (need & ~seen & 1u << k) FAIL("attribute %s is missing", ir_key_name((IrKey)k));
   return NULL;
 }
 
 static const char *complete(Rule *r, int nregion) {
   for (int k = 0; k < r->nin; k++)
     if (!r->in[k]) FAIL("operand %d is missing", k + 1);
-  if (nregion != ir_nregion(r->code)) FAIL("%s has %d regions, not %d", r->op, ir_nregion(r->code), nregion);
+  if (nregion != ir_nregion(r->code)) FAIL("takes %d regions, not %d", ir_nregion(r->code), nregion);
   for (int k = 0; k < nregion; k++)
     if (!r->sub[k]) FAIL("region %d is missing", k + 1);
   return NULL;
@@ -738,7 +738,7 @@ const char *ir_infer(Arena *a, IrCode code, int nin, IrValue *const *in, const I
   ICE_IF((int)code < 0 || code >= IR_NCODE, "op code %d", (int)code);
   const IrInfo *info = &ir_info[code];
   Rule rule_ = {a, info->name, code, nin, nattr, in, want_, attr_, sub, out, 0}, *r = &rule_;
-  if (nin < 0 || (info->nin >= 0 && nin != info->nin)) FAIL("%s takes %d operands, not %d", info->name, info->nin, nin);
+  if (nin < 0 || (info->nin >= 0 && nin != info->nin)) FAIL("takes %d operands, not %d", info->nin, nin);
   TRY(complete(r, nregion));
   TRY(attributes(r));
   for (int k = 0, n = nin; k < nregion; k++)
