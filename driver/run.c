@@ -6,9 +6,6 @@ static int train(Driver *d, const Job *j, RtOptions *o) {
   char *why = "";
   Jit *jit = llvm_jit(d->arena, &c->program, &c->target, &why);
   ICE_IF(!jit, "%s", why);
-  c->table.init = llvm_jit_entry(jit, c->plan[0]->name);
-  c->table.step = llvm_jit_entry(jit, c->plan[1]->name);
-  c->table.consts = c->program.const_data;
   Diagnosis g = { d, c->trainer, &c->table };
   o->diagnose = job_diagnose;
   o->diagnose_data = &g;
