@@ -30,6 +30,9 @@ LLVMValueRef gen_cast(Gen *g, LLVMValueRef x, IrDtype from, IrDtype to);
 LLVMValueRef gen_bitcast(Gen *g, LLVMValueRef x, IrDtype from, IrDtype to);
 LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar, int lanes);
 LLVMValueRef gen_fma(Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c); // fused only where the target has it
+// Functions outside the module that math.c's code may call; the JIT binds them. Ends with a NULL name.
+typedef struct GenSymbol { const char *name; void *address; } GenSymbol;
+extern const GenSymbol gen_math_symbols[];
 
 // ---- dot.c --------------------------------------------------------------------------------
 // Emits loops for c[m, n] = sum_k a[m, k] b[k, n] for one batch entry, rows [m_lo, m_hi) given at
@@ -66,10 +69,12 @@ void gen_conv(Gen *g, const GenConv *c);
 // for (i = lo; i < hi; i += step) body; with up to `ncarry` values carried. Returns i's phi inside;
 // call gen_loop_end with the next values; after it, carry[] holds the final values.
 typedef struct GenLoop {
-  LLVMBasicBlockRef head, body, done;
+  LLVMBasicBlockRef entry, body, done;
   LLVMValueRef i, hi;
   int64_t step;
+  bool guarded;                          // the bounds may be equal: tested before the first turn
   int ncarry; LLVMValueRef *carry;       // phis inside, finals after
+  LLVMValueRef *init;
 } GenLoop;
 GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init);
 void gen_loop_end(Gen *g, GenLoop *l, LLVMValueRef *next);
@@ -78,5 +83,16 @@ LLVMValueRef gen_i64(Gen *g, int64_t v);
 LLVMValueRef gen_load(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, int valid);
 void gen_store(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, int lanes, int valid);
 LLVMValueRef gen_at(Gen *g, LLVMValueRef ptr, IrDtype t, LLVMValueRef index); // address of element `index`
+
+// The same with a mask of i1 lanes (NULL: all), and through a vector of pointers. Masked-off lanes load 0.
+LLVMValueRef gen_first_lanes(Gen *g, int lanes, int valid);
+LLVMValueRef gen_load_mask(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, LLVMValueRef mask);
+void gen_store_mask(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, LLVMValueRef mask);
+LLVMValueRef gen_gather(Gen *g, IrDtype t, LLVMValueRef ptrs, int lanes, LLVMValueRef mask);
+void gen_scatter(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptrs, LLVMValueRef mask);
+LLVMValueRef gen_lanes(Gen *g, LLVMValueRef x, int lanes);   // a scalar in every lane; constants stay constant
+LLVMValueRef gen_from_mem(Gen *g, IrDtype t, LLVMValueRef v);
+LLVMValueRef gen_to_mem(Gen *g, IrDtype t, LLVMValueRef v);
+LLVMValueRef gen_call_intrinsic(Gen *g, const char *name, int ntype, LLVMTypeRef *type, int narg, LLVMValueRef *arg);
 
 #endif

@@ -1,0 +1,252 @@
+// The entry function of a plan: blocks of nodes in order, loops around bodies, calls of kernels.
+#include "backend/llvm/module.h"
+
+#include <string.h>
+
+typedef struct Turn { const IrOp *loop; LLVMValueRef at, narrow; } Turn; // i64, i32
+
+typedef struct Driver {
+  Module *mod;
+  Gen *g;
+  const Plan *plan;
+  LLVMValueRef base[RT_NSPACE], pool, argv;
+  int nargv;                       // slots that argv needs room for
+  VEC(Turn) turn;                  // loops around the place of emission
+} Driver;
+
+// Nodes of so few ops on one element stand in the entry function itself: a call and its arguments cost as much.
+#define SMALL_NODE 12
+
+static const Turn *turn_of(const Driver *d, const IrOp *loop) {
+  for (int k = d->turn.n - 1; k >= 0; k--)
+    if (d->turn.at[k].loop == loop) return &d->turn.at[k];
+  ICE("a turn of a loop that is not around");
+}
+
+static LLVMValueRef bytes_at(Gen *g, LLVMValueRef p, LLVMValueRef bytes) {
+  return LLVMBuildInBoundsGEP2(g->b, LLVMInt8TypeInContext(g->ctx), p, &bytes, 1, "");
+}
+
+static LLVMValueRef place(Driver *d, const PlanRef *r) {
+  LLVMValueRef p = d->base[r->space];
+  if (r->offset) p = bytes_at(d->g, p, gen_i64(d->g, r->offset));
+  for (int k = 0; k < r->nturn; k++) {
+    LLVMValueRef t = turn_of(d, r->turn[k].loop)->at;
+    p = bytes_at(d->g, p, LLVMBuildNSWMul(d->g->b, t, gen_i64(d->g, r->turn[k].stride), ""));
+  }
+  return p;
+}
+
+static LLVMValueRef place_of(Driver *d, const IrValue *v) {
+  const PlanValue *p = &d->plan->value[v->id];
+  ICE_IF(p->home != PLAN_STORED, "value %d has no memory", v->id);
+  return place(d, &p->ref);
+}
+
+static LLVMValueRef slot_address(void *env, const NestSlot *s) {
+  Driver *d = env;
+  return s->turn ? turn_of(d, s->turn)->narrow : place(d, &s->ref);
+}
+
+// ---- kernels --------------------------------------------------------------------------------------------
+
+static bool is_empty(const PlanNode *n) {
+  if (n->kind == PLAN_UPDATE) return !ir_count(&n->op->in[n->op->code == IR_SCATTER ? 2 : 1]->type);
+  for (int k = 0; k < n->rank; k++)
+    if (!n->dim[k]) return true;
+  return false;
+}
+
+static bool is_small(const PlanNode *n, const NestUse *u) {
+  if (n->kind != PLAN_NEST || u->heavy || u->nop > SMALL_NODE) return false;
+  for (int k = 0; k < n->rank; k++)
+    if (n->dim[k] != 1) return false;
+  return true;
+}
+
+static void hand_over(Driver *d, const NestUse *u) {
+  Gen *g = d->g;
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  if (u->slot.n > d->nargv) d->nargv = u->slot.n;
+  for (int k = 0; k < u->slot.n; k++) {
+    const NestSlot *s = &u->slot.at[k];
+    LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, d->argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : d->argv;
+    LLVMBuildStore(g->b, slot_address(d, s), at);
+  }
+}
+
+static LLVMValueRef outside(Gen *g, const char *name, LLVMTypeRef type) {
+  LLVMValueRef f = LLVMGetNamedFunction(g->mod, name);
+  return f ? f : LLVMAddFunction(g->mod, name, type);
+}
+
+static void kernel_node(Driver *d, const PlanNode *node) {
+  Gen *g = d->g;
+  if (is_empty(node)) return;
+  NestUse u;
+  Nest *nest = &d->mod->unit[0].nest;
+  nest_use(nest, d->plan, node, &u);
+  if (is_small(node, &u)) {
+    nest->address = slot_address, nest->env = d;
+    nest_open(nest, d->plan, node, &u);
+    nest_emit(nest, NULL);
+    return;
+  }
+  LLVMTypeRef type;
+  LLVMValueRef f = module_kernel(d->mod, d->plan, node, &u, &type);
+  hand_over(d, &u);
+  int64_t len, pieces = nest_pieces(g, node, &len);
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  if (pieces == 1) {
+    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ d->argv, gen_i64(g, 0) }, 2, "");
+    return;
+  }
+  LLVMTypeRef run = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, ptr, ptr, i64 }, 4, false);
+  LLVMBuildCall2(g->b, run, outside(g, "rt_parallel", run), (LLVMValueRef[]){ d->pool, f, d->argv, gen_i64(g, pieces) }, 4, "");
+}
+
+// ---- copies and routines of the runtime ---------------------------------------------------------------------
+
+static void copy_node(Driver *d, const PlanNode *n) {
+  if (n->bytes) LLVMBuildMemCpy(d->g->b, place(d, &n->to), 1, place(d, &n->from), 1, gen_i64(d->g, n->bytes));
+}
+
+static int64_t product(const int64_t *dim, int from, int to) {
+  int64_t p = 1;
+  for (int k = from; k < to; k++) p *= dim[k];
+  return p;
+}
+
+// Arguments: whole numbers first, then addresses, NULL-ended.
+static void call(Driver *d, const char *name, int nnumber, const int64_t *number, int nptr, LLVMValueRef *ptr) {
+  Gen *g = d->g;
+  LLVMTypeRef type[16];
+  LLVMValueRef arg[16];
+  int n = 0;
+  for (int k = 0; k < nnumber; k++) type[n] = LLVMInt64TypeInContext(g->ctx), arg[n++] = gen_i64(g, number[k]);
+  for (int k = 0; k < nptr; k++) type[n] = LLVMPointerTypeInContext(g->ctx, 0), arg[n++] = ptr[k];
+  LLVMTypeRef f = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), type, (unsigned)n, false);
+  LLVMBuildCall2(g->b, f, outside(g, name, f), arg, (unsigned)n, "");
+}
+
+static void lib_node(Driver *d, const PlanNode *n) {
+  const IrOp *op = n->op;
+  const IrType *x = &op->in[0]->type, *y = &op->out[0]->type;
+  if (!ir_count(y)) return;
+  LLVMValueRef in0 = place_of(d, op->in[0]), out0 = place_of(d, op->out[0]);
+  int64_t batch = product(x->dim, 0, x->rank - 2), rows = x->rank > 1 ? x->dim[x->rank - 2] : 0, cols = x->rank ? x->dim[x->rank - 1] : 0;
+  bool wide = x->dtype == IR_F64;
+  int64_t axis, what = op->code == IR_CUMSUM ? 0 : op->code == IR_CUMPROD ? 1 : 2;
+  switch (op->code) {
+  case IR_QR:
+    call(d, wide ? "rt_qr_f64" : "rt_qr_f32", 3, (int64_t[]){ batch, rows, cols }, 4,
+         (LLVMValueRef[]){ in0, out0, place_of(d, op->out[1]), place(d, &n->scratch) });
+    break;
+  case IR_CHOLESKY:
+    call(d, wide ? "rt_cholesky_f64" : "rt_cholesky_f32", 2, (int64_t[]){ batch, rows }, 2, (LLVMValueRef[]){ in0, out0 });
+    break;
+  case IR_TRISOLVE:
+    call(d, wide ? "rt_trisolve_f64" : "rt_trisolve_f32", 4, (int64_t[]){ batch, rows, y->dim[y->rank - 1], ir_int(op, A_TA) }, 3,
+         (LLVMValueRef[]){ in0, place_of(d, op->in[1]), out0 });
+    break;
+  case IR_ARGSORT:
+    axis = ir_int(op, A_AXIS);
+    call(d, "rt_argsort", 4, (int64_t[]){ x->dtype, product(x->dim, 0, (int)axis), x->dim[axis], product(x->dim, (int)axis + 1, x->rank) }, 3,
+         (LLVMValueRef[]){ in0, out0, place(d, &n->scratch) });
+    break;
+  case IR_CUMSUM: case IR_CUMPROD: case IR_CUMMAX:
+    axis = ir_int(op, A_AXIS);
+    call(d, "rt_cumulate", 6, (int64_t[]){ x->dtype, what, product(x->dim, 0, (int)axis), x->dim[axis],
+         product(x->dim, (int)axis + 1, x->rank), ir_int(op, A_REVERSE) }, 2, (LLVMValueRef[]){ in0, out0 });
+    break;
+  default: ICE("%s is no routine of the runtime", ir_info[op->code].name);
+  }
+}
+
+// ---- control ---------------------------------------------------------------------------------------------------
+
+static void emit_block(Driver *d, const PlanBlock *b);
+
+static void turns_node(Driver *d, const PlanNode *n) {
+  Gen *g = d->g;
+  int64_t turns = ir_int(n->op, A_N);
+  bool reverse = n->kind == PLAN_SCAN && ir_int(n->op, A_REVERSE);
+  if (!turns) return;
+  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, turns), 1, 0, NULL);
+  Turn t = { .loop = n->op, .at = reverse ? LLVMBuildNSWSub(g->b, gen_i64(g, turns - 1), l.i, "") : l.i };
+  t.narrow = LLVMBuildTrunc(g->b, t.at, LLVMInt32TypeInContext(g->ctx), "");
+  vec_push(g->arena, &d->turn, t);
+  emit_block(d, &n->body[0]);
+  d->turn.n--;
+  gen_loop_end(g, &l, NULL);
+}
+
+static LLVMValueRef truth(Driver *d, const IrValue *v) {
+  LLVMValueRef b = LLVMBuildLoad2(d->g->b, LLVMInt8TypeInContext(d->g->ctx), place_of(d, v), "");
+  return LLVMBuildICmp(d->g->b, LLVMIntNE, b, LLVMConstNull(LLVMTypeOf(b)), "");
+}
+
+static LLVMBasicBlockRef new_block(Gen *g, const char *name) { return LLVMAppendBasicBlockInContext(g->ctx, g->fn, name); }
+
+static void enter(Gen *g, LLVMBasicBlockRef b) {
+  LLVMMoveBasicBlockAfter(b, LLVMGetInsertBlock(g->b));
+  LLVMPositionBuilderAtEnd(g->b, b);
+}
+
+static void while_node(Driver *d, const PlanNode *n) {
+  Gen *g = d->g;
+  LLVMBasicBlockRef head = new_block(g, "while"), body = new_block(g, "turn"), done = new_block(g, "done");
+  LLVMBuildBr(g->b, head);
+  enter(g, head);
+  emit_block(d, &n->body[0]);
+  LLVMBuildCondBr(g->b, truth(d, n->test), body, done);
+  enter(g, body);
+  emit_block(d, &n->body[1]);
+  LLVMBuildBr(g->b, head);
+  enter(g, done);
+}
+
+static void cond_node(Driver *d, const PlanNode *n) {
+  Gen *g = d->g;
+  LLVMBasicBlockRef yes = new_block(g, "yes"), no = new_block(g, "no"), done = new_block(g, "done");
+  LLVMBuildCondBr(g->b, truth(d, n->op->in[0]), yes, no);
+  enter(g, yes);
+  emit_block(d, &n->body[0]);
+  LLVMBuildBr(g->b, done);
+  enter(g, no);
+  emit_block(d, &n->body[1]);
+  LLVMBuildBr(g->b, done);
+  enter(g, done);
+}
+
+static void emit_block(Driver *d, const PlanBlock *b) {
+  for (const PlanNode *n = b->first; n; n = n->next) switch (n->kind) {
+    case PLAN_NEST: case PLAN_DOT: case PLAN_CONV: case PLAN_UPDATE: kernel_node(d, n); break;
+    case PLAN_LIB: lib_node(d, n); break;
+    case PLAN_COPY: copy_node(d, n); break;
+    case PLAN_SCAN: case PLAN_MAP: turns_node(d, n); break;
+    case PLAN_WHILE: while_node(d, n); break;
+    case PLAN_COND: cond_node(d, n); break;
+  }
+}
+
+void driver_plan(Module *m, const Plan *p) {
+  Gen *g = &m->unit[0].gen;
+  Driver d = { .mod = m, .g = g, .plan = p };
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false);
+  g->fn = LLVMAddFunction(g->mod, p->name, type);
+  LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "");
+  LLVMPositionBuilderAtEnd(g->b, entry);
+  LLVMValueRef frame = LLVMGetParam(g->fn, 0);
+  for (int k = 0; k <= RT_NSPACE; k++) {
+    LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, frame, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : frame;
+    *(k < RT_NSPACE ? &d.base[k] : &d.pool) = LLVMBuildLoad2(g->b, ptr, at, "");
+  }
+  // Room for the widest argument vector, known at the end: a placeholder that the alloca replaces.
+  d.argv = LLVMBuildArrayAlloca(g->b, ptr, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 1, false), "argv");
+  emit_block(&d, &p->body);
+  LLVMSetOperand(d.argv, 0, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), (unsigned long long)(d.nargv + 1), false));
+  LLVMBuildRetVoid(g->b);
+  g->fn = NULL;
+}

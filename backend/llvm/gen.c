@@ -1,0 +1,183 @@
+// Types, loops, loads and stores that all emitters share.
+#include "backend/llvm/gen.h"
+
+#include <string.h>
+
+static LLVMTypeRef lanes_of(LLVMTypeRef t, int lanes) {
+  return lanes == 1 ? t : LLVMVectorType(t, (unsigned)lanes);
+}
+
+LLVMTypeRef gen_type(Gen *g, IrDtype t, int lanes) {
+  LLVMTypeRef e;
+  switch (t) {
+  case IR_BOOL: e = LLVMInt1TypeInContext(g->ctx); break;
+  case IR_BF16: case IR_F32: case IR_C64: e = LLVMFloatTypeInContext(g->ctx); break;
+  case IR_F64: case IR_C128: e = LLVMDoubleTypeInContext(g->ctx); break;
+  default: e = LLVMIntTypeInContext(g->ctx, 8u * (unsigned)ir_dtype_bytes(t)); break;
+  }
+  return lanes_of(e, lanes);
+}
+
+LLVMTypeRef gen_mem_type(Gen *g, IrDtype t, int lanes) {
+  if (t == IR_BOOL) return lanes_of(LLVMInt8TypeInContext(g->ctx), lanes);
+  if (t == IR_BF16) return lanes_of(LLVMInt16TypeInContext(g->ctx), lanes);
+  return gen_type(g, t, lanes);
+}
+
+LLVMValueRef gen_i64(Gen *g, int64_t v) {
+  return LLVMConstInt(LLVMInt64TypeInContext(g->ctx), (unsigned long long)v, true);
+}
+
+LLVMValueRef gen_at(Gen *g, LLVMValueRef ptr, IrDtype t, LLVMValueRef index) {
+  return LLVMBuildInBoundsGEP2(g->b, gen_mem_type(g, t, 1), ptr, &index, 1, "");
+}
+
+// ---- loops: the test stands at the end, so a turn costs one branch ---------------------------
+
+GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init) {
+  GenLoop l = { .hi = hi, .step = step, .ncarry = ncarry, .entry = LLVMGetInsertBlock(g->b) };
+  l.body = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "loop");
+  l.done = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "done");
+  l.guarded = !(LLVMIsAConstantInt(lo) && LLVMIsAConstantInt(hi) && LLVMConstIntGetSExtValue(lo) < LLVMConstIntGetSExtValue(hi));
+  if (l.guarded) LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, lo, hi, ""), l.body, l.done);
+  else LLVMBuildBr(g->b, l.body);
+  LLVMPositionBuilderAtEnd(g->b, l.body);
+  l.i = LLVMBuildPhi(g->b, LLVMTypeOf(lo), "i");
+  LLVMAddIncoming(l.i, &lo, &l.entry, 1);
+  l.carry = arena_array(g->arena, LLVMValueRef, ncarry + 1);
+  l.init = arena_array(g->arena, LLVMValueRef, ncarry + 1);
+  for (int k = 0; k < ncarry; k++) {
+    l.init[k] = init[k];
+    l.carry[k] = LLVMBuildPhi(g->b, LLVMTypeOf(init[k]), "");
+    LLVMAddIncoming(l.carry[k], &init[k], &l.entry, 1);
+  }
+  return l;
+}
+
+void gen_loop_end(Gen *g, GenLoop *l, LLVMValueRef *next) {
+  LLVMBasicBlockRef latch = LLVMGetInsertBlock(g->b);
+  LLVMValueRef i = LLVMBuildNSWAdd(g->b, l->i, LLVMConstInt(LLVMTypeOf(l->i), (unsigned long long)l->step, true), "");
+  LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, i, l->hi, ""), l->body, l->done);
+  LLVMAddIncoming(l->i, &i, &latch, 1);
+  for (int k = 0; k < l->ncarry; k++) LLVMAddIncoming(l->carry[k], &next[k], &latch, 1);
+  LLVMMoveBasicBlockAfter(l->done, latch);
+  LLVMPositionBuilderAtEnd(g->b, l->done);
+  for (int k = 0; k < l->ncarry; k++) {
+    if (!l->guarded) {
+      l->carry[k] = next[k];
+      continue;
+    }
+    l->carry[k] = LLVMBuildPhi(g->b, LLVMTypeOf(next[k]), "");
+    LLVMAddIncoming(l->carry[k], &l->init[k], &l->entry, 1);
+    LLVMAddIncoming(l->carry[k], &next[k], &latch, 1);
+  }
+}
+
+// ---- memory -------------------------------------------------------------------------------------
+
+LLVMValueRef gen_call_intrinsic(Gen *g, const char *name, int ntype, LLVMTypeRef *type, int narg, LLVMValueRef *arg) {
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  ICE_IF(!id, "no intrinsic %s", name);
+  LLVMValueRef f = LLVMGetIntrinsicDeclaration(g->mod, id, type, (size_t)ntype);
+  return LLVMBuildCall2(g->b, LLVMGlobalGetValueType(f), f, arg, (unsigned)narg, "");
+}
+
+LLVMValueRef gen_first_lanes(Gen *g, int lanes, int valid) {
+  LLVMTypeRef i1 = LLVMInt1TypeInContext(g->ctx);
+  LLVMValueRef m[64];
+  for (int k = 0; k < lanes; k++) m[k] = LLVMConstInt(i1, k < valid, false);
+  return LLVMConstVector(m, (unsigned)lanes);
+}
+
+static LLVMValueRef i32(Gen *g, int64_t v) {
+  return LLVMConstInt(LLVMInt32TypeInContext(g->ctx), (unsigned long long)v, true);
+}
+
+static unsigned bytes_of(IrDtype t) {
+  return (unsigned)(ir_is_complex(t) ? ir_dtype_bytes(t) / 2 : ir_dtype_bytes(t));
+}
+
+// Registers from what memory holds, and back.
+LLVMValueRef gen_from_mem(Gen *g, IrDtype t, LLVMValueRef v) {
+  LLVMTypeRef m = LLVMTypeOf(v);
+  int lanes = LLVMGetTypeKind(m) == LLVMVectorTypeKind ? (int)LLVMGetVectorSize(m) : 1;
+  if (t == IR_BOOL) return LLVMBuildICmp(g->b, LLVMIntNE, v, LLVMConstNull(m), "");
+  if (t != IR_BF16) return v;
+  LLVMTypeRef w = gen_type(g, IR_I32, lanes);
+  v = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, v, w, ""), gen_lanes(g, i32(g, 16), lanes), "");
+  return LLVMBuildBitCast(g->b, v, gen_type(g, IR_F32, lanes), "");
+}
+
+LLVMValueRef gen_to_mem(Gen *g, IrDtype t, LLVMValueRef v) {
+  LLVMTypeRef r = LLVMTypeOf(v);
+  int lanes = LLVMGetTypeKind(r) == LLVMVectorTypeKind ? (int)LLVMGetVectorSize(r) : 1;
+  if (t == IR_BOOL) return LLVMBuildZExt(g->b, v, gen_mem_type(g, t, lanes), "");
+  if (t != IR_BF16) return v;
+  // Nearest even: add half of the last kept bit, less one, plus that bit. NaN keeps its high bits and stays quiet.
+  LLVMTypeRef w = gen_type(g, IR_I32, lanes);
+  LLVMValueRef bits = LLVMBuildBitCast(g->b, v, w, ""), sixteen = gen_lanes(g, i32(g, 16), lanes);
+  LLVMValueRef last = LLVMBuildAnd(g->b, LLVMBuildLShr(g->b, bits, sixteen, ""), gen_lanes(g, i32(g, 1), lanes), "");
+  LLVMValueRef near = LLVMBuildAdd(g->b, LLVMBuildAdd(g->b, bits, gen_lanes(g, i32(g, 0x7fff), lanes), ""), last, "");
+  LLVMValueRef quiet = LLVMBuildOr(g->b, bits, gen_lanes(g, i32(g, 0x400000), lanes), "");
+  LLVMValueRef nan = LLVMBuildFCmp(g->b, LLVMRealUNO, v, v, "");
+  bits = LLVMBuildLShr(g->b, LLVMBuildSelect(g->b, nan, quiet, near, ""), sixteen, "");
+  return LLVMBuildTrunc(g->b, bits, gen_mem_type(g, t, lanes), "");
+}
+
+LLVMValueRef gen_lanes(Gen *g, LLVMValueRef x, int lanes) {
+  if (lanes == 1) return x;
+  if (LLVMIsConstant(x)) {
+    LLVMValueRef e[64];
+    for (int k = 0; k < lanes; k++) e[k] = x;
+    return LLVMConstVector(e, (unsigned)lanes);
+  }
+  LLVMTypeRef v = LLVMVectorType(LLVMTypeOf(x), (unsigned)lanes), i = LLVMInt32TypeInContext(g->ctx);
+  x = LLVMBuildInsertElement(g->b, LLVMGetPoison(v), x, LLVMConstInt(i, 0, false), "");
+  return LLVMBuildShuffleVector(g->b, x, LLVMGetPoison(v), LLVMConstNull(LLVMVectorType(i, (unsigned)lanes)), "");
+}
+
+LLVMValueRef gen_load_mask(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, LLVMValueRef mask) {
+  LLVMTypeRef m = gen_mem_type(g, t, lanes);
+  if (!mask) {
+    LLVMValueRef v = LLVMBuildLoad2(g->b, m, ptr, "");
+    LLVMSetAlignment(v, bytes_of(t));
+    return gen_from_mem(g, t, v);
+  }
+  LLVMTypeRef type[2] = { m, LLVMTypeOf(ptr) };
+  LLVMValueRef arg[4] = { ptr, i32(g, bytes_of(t)), mask, LLVMConstNull(m) };
+  return gen_from_mem(g, t, gen_call_intrinsic(g, "llvm.masked.load", 2, type, 4, arg));
+}
+
+void gen_store_mask(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, LLVMValueRef mask) {
+  v = gen_to_mem(g, t, v);
+  if (!mask) {
+    LLVMSetAlignment(LLVMBuildStore(g->b, v, ptr), bytes_of(t));
+    return;
+  }
+  LLVMTypeRef type[2] = { LLVMTypeOf(v), LLVMTypeOf(ptr) };
+  LLVMValueRef arg[4] = { v, ptr, i32(g, bytes_of(t)), mask };
+  gen_call_intrinsic(g, "llvm.masked.store", 2, type, 4, arg);
+}
+
+LLVMValueRef gen_load(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, int valid) {
+  return gen_load_mask(g, t, ptr, lanes, valid < lanes ? gen_first_lanes(g, lanes, valid) : NULL);
+}
+
+void gen_store(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, int lanes, int valid) {
+  gen_store_mask(g, t, v, ptr, valid < lanes ? gen_first_lanes(g, lanes, valid) : NULL);
+}
+
+LLVMValueRef gen_gather(Gen *g, IrDtype t, LLVMValueRef ptrs, int lanes, LLVMValueRef mask) {
+  LLVMTypeRef m = gen_mem_type(g, t, lanes);
+  LLVMTypeRef type[2] = { m, LLVMTypeOf(ptrs) };
+  LLVMValueRef arg[4] = { ptrs, i32(g, bytes_of(t)), mask ? mask : gen_first_lanes(g, lanes, lanes), LLVMConstNull(m) };
+  return gen_from_mem(g, t, gen_call_intrinsic(g, "llvm.masked.gather", 2, type, 4, arg));
+}
+
+void gen_scatter(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptrs, LLVMValueRef mask) {
+  v = gen_to_mem(g, t, v);
+  int lanes = (int)LLVMGetVectorSize(LLVMTypeOf(v));
+  LLVMTypeRef type[2] = { LLVMTypeOf(v), LLVMTypeOf(ptrs) };
+  LLVMValueRef arg[4] = { v, ptrs, i32(g, bytes_of(t)), mask ? mask : gen_first_lanes(g, lanes, lanes) };
+  gen_call_intrinsic(g, "llvm.masked.scatter", 2, type, 4, arg);
+}

@@ -1,0 +1,78 @@
+// Modules of a program: kernels by their keys, entry functions, constants, the table.
+#include "backend/llvm/module.h"
+
+#include <llvm-c/Analysis.h>
+#include <string.h>
+
+static void unit_open(Module *m, ModuleUnit *u, const char *name) {
+  Gen *g = &u->gen;
+  *g = (Gen){ .arena = m->arena, .target = m->target, .width = m->target->plan.vector_bits / 32, .fma = m->target->plan.fma };
+  g->ctx = LLVMContextCreate();
+  g->mod = LLVMModuleCreateWithNameInContext(name, g->ctx);
+  g->b = LLVMCreateBuilderInContext(g->ctx);
+  u->nest.g = g;
+}
+
+LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const NestUse *u, LLVMTypeRef *type) {
+  Gen *g = &m->unit[0].gen;
+  uint64_t h = base_hash(0, u->key.s, u->key.n);
+  ModuleKernel *k = NULL;
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  *type = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, i64 }, 2, false);
+  for (int i = 0; i < m->kernel.n && !k; i++) {
+    ModuleKernel *x = &m->kernel.at[i];
+    if (x->hash == h && x->key.n == u->key.n && !memcmp(x->key.s, u->key.s, u->key.n)) k = x;
+  }
+  if (!k) {
+    int least = m->nunit > 1 && m->unit[1].work < m->unit[0].work;
+    vec_push(m->arena, &m->kernel, ((ModuleKernel){ .hash = h, .key = u->key, .unit = least,
+                                                    .name = arena_printf(m->arena, "k%d", m->kernel.n) }));
+    k = &m->kernel.at[m->kernel.n - 1];
+    ModuleUnit *to = &m->unit[least];
+    NestUse use = *u;
+    use.slot.at = arena_copy(m->arena, u->slot.at, sizeof *u->slot.at * (size_t)u->slot.n);
+    use.slot.cap = u->slot.n;
+    // Another unit's emitter has not seen the node yet.
+    if (least) nest_use(&to->nest, p, node, &use);
+    to->nest.address = NULL;
+    nest_open(&to->nest, p, node, &use);
+    LLVMValueRef f = nest_kernel(&to->nest, k->name);
+    if (m->nunit == 1) LLVMSetLinkage(f, LLVMInternalLinkage);
+    to->work += 8 + u->nop;
+  }
+  LLVMValueRef f = LLVMGetNamedFunction(g->mod, k->name);
+  return f ? f : LLVMAddFunction(g->mod, k->name, *type);
+}
+
+static void check(Module *m) {
+#ifndef NDEBUG
+  for (int k = 0; k < m->nunit; k++) {
+    char *why = NULL;
+    if (LLVMVerifyModule(m->unit[k].gen.mod, LLVMReturnStatusAction, &why)) {
+      LLVMDumpModule(m->unit[k].gen.mod);
+      ICE("LLVM refuses the module: %s", why);
+    }
+    LLVMDisposeMessage(why);
+  }
+#else
+  (void)m;
+#endif
+}
+
+Module *module_build(Arena *a, const Program *p, const Target *t, int nunit, bool table) {
+  Module *m = arena_new(a, Module);
+  *m = (Module){ .arena = a, .program = p, .target = t, .nunit = nunit };
+  for (int k = 0; k < nunit; k++) unit_open(m, &m->unit[k], k ? "more" : "rlc");
+  for (int k = 0; k < p->nplan; k++) driver_plan(m, p->plan[k]);
+  if (table) module_table(m);
+  check(m);
+  return m;
+}
+
+void module_free(Module *m) {
+  for (int k = 0; k < m->nunit; k++) {
+    LLVMDisposeBuilder(m->unit[k].gen.b);
+    LLVMDisposeModule(m->unit[k].gen.mod);
+    LLVMContextDispose(m->unit[k].gen.ctx);
+  }
+}

@@ -1,0 +1,139 @@
+// What a node touches: the places in memory that it is given, and a key under which equal work is
+// equal bytes, so that twelve equal layers are one kernel.
+#include "backend/llvm/nest.h"
+
+#include <string.h>
+
+bool nest_ref_eq(const PlanRef *x, const PlanRef *y) {
+  if (x->space != y->space || x->offset != y->offset || x->nturn != y->nturn) return false;
+  for (int k = 0; k < x->nturn; k++)
+    if (x->turn[k].loop != y->turn[k].loop || x->turn[k].stride != y->turn[k].stride) return false;
+  return true;
+}
+
+int nest_slot(const NestUse *u, const PlanRef *ref) {
+  for (int k = 0; k < u->slot.n; k++)
+    if (!u->slot.at[k].turn && !u->slot.at[k].own && nest_ref_eq(&u->slot.at[k].ref, ref)) return k;
+  ICE("a place that the node was not seen to use");
+}
+
+bool nest_is_turn(const IrValue *v) {
+  const IrOp *o = v->region && !v->op ? v->region->owner : NULL;
+  return o && v->index == 0 && (o->code == IR_SCAN || o->code == IR_MAP);
+}
+
+static bool splat(const IrValue *v) {
+  return v->op && v->op->code == IR_CONST && ir_attr(v->op, A_DATA)->n == ir_dtype_bytes(v->type.dtype);
+}
+
+bool nest_computes(const Nest *n, const IrValue *v) {
+  const struct NestLocal *l = &n->local[v->id];
+  if (l->stamp == n->stamp && l->root) return true;
+  return n->plan->value[v->id].home != PLAN_STORED || splat(v);
+}
+
+static void put(NestUse *u, int64_t x) { str_put(&u->key, (const char *)&x, sizeof x); }
+
+static void put_type(NestUse *u, const IrType *t) {
+  put(u, t->dtype | t->rank << 8);
+  str_put(&u->key, (const char *)t->dim, sizeof *t->dim * (size_t)t->rank);
+}
+
+static void put_op(NestUse *u, const IrOp *op) {
+  put(u, op->code);
+  for (int k = 0; k < op->nattr; k++) {
+    const IrAttr *a = &op->attr[k];
+    bool text = a->key == A_DATA || a->key == A_NAME;
+    put(u, a->key | (int64_t)a->n << 8);
+    str_put(&u->key, text ? a->data : (const char *)a->i, text ? (size_t)a->n : sizeof *a->i * (size_t)a->n);
+  }
+}
+
+static int memory(Arena *a, NestUse *u, const PlanRef *ref) {
+  for (int k = 0; k < u->slot.n; k++)
+    if (!u->slot.at[k].turn && nest_ref_eq(&u->slot.at[k].ref, ref)) return k;
+  vec_push(a, &u->slot, ((NestSlot){ .ref = *ref }));
+  return u->slot.n - 1;
+}
+
+static int turn(Arena *a, NestUse *u, const IrOp *loop) {
+  for (int k = 0; k < u->slot.n; k++)
+    if (u->slot.at[k].turn == loop) return k;
+  vec_push(a, &u->slot, ((NestSlot){ .turn = loop }));
+  return u->slot.n - 1;
+}
+
+typedef struct Walk { Nest *n; NestUse *u; int count; } Walk;
+
+static int visit(Walk *w, const IrValue *v) {
+  Nest *n = w->n;
+  NestUse *u = w->u;
+  struct NestLocal *l = &n->local[v->id];
+  if (l->stamp != n->stamp) *l = (struct NestLocal){ .stamp = n->stamp, .number = -1 };
+  if (l->number >= 0) return l->number;
+  if (!nest_computes(n, v)) {
+    put(u, -1 - memory(n->g->arena, u, &n->plan->value[v->id].ref));
+    put_type(u, &v->type);
+  } else if (!v->op) {
+    ICE_IF(!nest_is_turn(v), "value %d is computed nowhere", v->id);
+    put(u, -1000000 - turn(n->g->arena, u, v->region->owner));
+  } else {
+    int number[IR_MAX_RANK], *at = v->op->nin <= IR_MAX_RANK ? number : arena_array(n->g->arena, int, v->op->nin);
+    ICE_IF(v->op->nregion, "%s cannot be computed inside a nest", ir_info[v->op->code].name);
+    for (int k = 0; k < v->op->nin; k++) at[k] = visit(w, v->op->in[k]);
+    put_op(u, v->op);
+    put_type(u, &v->type);
+    for (int k = 0; k < v->op->nin; k++) put(u, at[k]);
+    u->nop++;
+    u->heavy = u->heavy || (ir_info[v->op->code].lower == LOWER_REDUCE && !plan_small_reduce(v->op));
+  }
+  n->local[v->id].number = w->count++;
+  return n->local[v->id].number;
+}
+
+static bool operands_in_memory(const PlanNode *node) {
+  return node->kind != PLAN_NEST;
+}
+
+void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
+  *u = (NestUse){ .key = { .arena = n->g->arena } };
+  n->plan = p;
+  n->node = node;
+  if (n->nlocal < p->graph->nvalue) {
+    n->nlocal = p->graph->nvalue;
+    n->local = arena_array(n->g->arena, struct NestLocal, n->nlocal);
+  }
+  n->stamp++;
+  Walk w = { n, u, 0 };
+  for (int k = 0; k < node->nroot; k++)
+    n->local[node->root[k]->id] = (struct NestLocal){ .stamp = n->stamp, .number = -1, .root = true };
+  put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17);
+  put(u, node->vector);
+  put(u, node->pieces), put(u, node->piece_axis), put(u, node->piece_len);
+  str_put(&u->key, (const char *)node->dim, sizeof *node->dim * (size_t)node->rank);
+  if (operands_in_memory(node)) {
+    // The op's operands first. Its own result is theirs by the product's or the buffer's slot below.
+    put_op(u, node->op);
+    for (int k = 0; k < node->op->nin; k++) {
+      const IrValue *v = node->op->in[k];
+      put_type(u, &v->type);
+      put(u, memory(n->g->arena, u, &p->value[v->id].ref));
+    }
+    put_type(u, &node->op->out[0]->type);
+    if (node->kind == PLAN_UPDATE) put(u, memory(n->g->arena, u, &p->value[node->op->out[0]->id].ref));
+    if (node->scratch_bytes) {
+      put(u, memory(n->g->arena, u, &node->scratch));
+      put(u, node->scratch_bytes);
+    }
+    if (node->kind != PLAN_UPDATE) {
+      IrValue *y = node->op->out[0];
+      struct NestLocal *l = &n->local[y->id];
+      bool root = l->stamp == n->stamp && l->root;
+      *l = (struct NestLocal){ .stamp = n->stamp, .number = w.count++, .root = root };
+    }
+  }
+  for (int k = 0; k < node->nroot; k++) {
+    put(u, visit(&w, node->root[k]));
+    put(u, memory(n->g->arena, u, &p->value[node->root[k]->id].ref));
+  }
+}
