@@ -1,0 +1,267 @@
+#include "frontend/value.h"
+
+#include <math.h>
+#include <string.h>
+
+// What a type converts to without being asked: only what loses nothing.
+bool can_widen(IrDtype from, IrDtype to) {
+  if (from == to) return true;
+  if (ir_is_complex(to)) return ir_is_complex(from) ? from == IR_C64 : can_widen(from, ir_real_of(to));
+  if (to == IR_F64) return from == IR_F32 || from == IR_BF16 || (ir_is_int(from) && ir_dtype_bytes(from) <= 4);
+  if (to == IR_F32) return from == IR_BF16 || (ir_is_int(from) && ir_dtype_bytes(from) <= 2);
+  if (ir_is_int(from) && ir_is_int(to)) {
+    if (ir_is_signed(from) && !ir_is_signed(to)) return false;
+    return ir_dtype_bytes(from) < ir_dtype_bytes(to);
+  }
+  return false;
+}
+
+void pin(Elab *e, Value *v);
+
+static bool all_numbers(const Value *v) {
+  if (v->kind == V_NUM) return !v->setting;
+  if (v->kind != V_LIST || v->n == 0) return false;
+  for (int k = 0; k < v->n; k++)
+    if (!all_numbers(v->item[k])) return false;
+  return true;
+}
+
+static bool all_int(const Value *v) {
+  if (v->kind == V_NUM) return v->is_int;
+  for (int k = 0; k < v->n; k++)
+    if (!all_int(v->item[k])) return false;
+  return true;
+}
+
+// The shape of a nested list of numbers; false if it is ragged.
+static bool list_shape(const Value *v, int depth, IrType *t) {
+  if (v->kind == V_NUM) return depth == t->rank;
+  if (depth >= IR_MAX_RANK) return false;
+  if (depth == t->rank && v->kind == V_LIST) { t->dim[depth] = v->n; t->rank++; }
+  else if (depth > t->rank || t->dim[depth] != v->n) return false;
+  for (int k = 0; k < v->n; k++)
+    if (!list_shape(v->item[k], depth + 1, t)) return false;
+  return true;
+}
+
+static void list_data(const Value *v, bool ints, int32_t **i, float **f) {
+  if (v->kind == V_NUM) {
+    if (ints) *(*i)++ = (int32_t)v->i;
+    else *(*f)++ = (float)num_f(v);
+    return;
+  }
+  for (int k = 0; k < v->n; k++) list_data(v->item[k], ints, i, f);
+}
+
+static IrValue *stack(Elab *e, Value *v, Loc loc) {
+  if (v->n == 0) fail(e, loc, NULL, "an empty list has no element type: it cannot become an array");
+  IrType t = {.rank = 0};
+  if (all_numbers(v) && list_shape(v, 0, &t)) {
+    bool ints = all_int(v);
+    t.dtype = ints ? IR_I32 : IR_F32;
+    void *data = arena_alloc(e->arena, (size_t)ir_count(&t) * 4);
+    int32_t *i = data;
+    float *f = data;
+    list_data(v, ints, &i, &f);
+    return ir_const(&e->c.b, t, data, (size_t)ir_bytes(&t));
+  }
+  IrDtype dt = common_dtype(e, loc, "the elements of a list", v->n, v->item);
+  IrValue **x = arena_array(e->arena, IrValue *, v->n);
+  IrType shape = {.dtype = dt};
+  for (int k = 0; k < v->n; k++) {
+    x[k] = to_dtype(e, v->item[k], dt, loc);
+    broadcast_shapes(e, loc, "the elements of a list", shape, x[k]->type, &shape);
+  }
+  int64_t one[IR_MAX_RANK];
+  one[0] = 1;
+  if (shape.rank + 1 > IR_MAX_RANK) fail(e, loc, NULL, "an array of more than %d axes", IR_MAX_RANK);
+  memcpy(one + 1, shape.dim, sizeof *one * (size_t)shape.rank);
+  for (int k = 0; k < v->n; k++)
+    x[k] = ir_reshape(&e->c.b, ir_spread(&e->c.b, x[k], shape.rank, shape.dim), shape.rank + 1, one);
+  return v->n == 1 ? x[0] : ir_concat(&e->c.b, v->n, x, 0);
+}
+
+IrValue *to_array(Elab *e, Value *v, Loc loc) {
+  switch (v->kind) {
+  case V_ARRAY: return v->ir;
+  case V_POISON: give_up(e);
+  case V_NUM:
+    if (v->setting) return trainer_setting(e, v, v->is_int ? IR_I32 : IR_F32)->ir;
+    if (v->is_int && (v->i > INT32_MAX || v->i < INT32_MIN))
+      return ir_fill(&e->c.b, ir_scalar(IR_I64), (double)v->i);
+    return ir_fill(&e->c.b, ir_scalar(v->is_int ? IR_I32 : IR_F32), num_f(v));
+  case V_BOOL: return ir_fill(&e->c.b, ir_scalar(IR_BOOL), (double)v->i);
+  case V_LIST: return stack(e, v, loc);
+  case V_KEY: fail(e, loc, "draw from it: uniform(key, [n]), normal(key, [n])", "a key is no number");
+  case V_REC: fail(e, loc, "name one of its fields", "expected an array, found the record %s", value_text(e, v));
+  default: fail(e, loc, NULL, "expected an array or a number, found %s", value_text(e, v));
+  }
+}
+
+static IrDtype own_dtype(Elab *e, Value *v, Loc loc, bool *fixed) {
+  *fixed = false;
+  switch (v->kind) {
+  case V_NUM: return v->is_int ? IR_I32 : IR_F32;
+  case V_BOOL: *fixed = true; return IR_BOOL;
+  case V_LIST: {
+    IrDtype best = IR_I32;
+    bool any = false;
+    for (int k = 0; k < v->n; k++) {
+      bool f;
+      IrDtype t = own_dtype(e, v->item[k], loc, &f);
+      if (f) { best = !any ? t : can_widen(best, t) ? t : best; any = true; *fixed = true; }
+      else if (!any && t == IR_F32) best = IR_F32;
+    }
+    return best;
+  }
+  default: *fixed = true; return to_array(e, v, loc)->type.dtype;
+  }
+}
+
+IrDtype common_dtype(Elab *e, Loc loc, const char *what, int n, Value **v) {
+  IrDtype best = IR_I32;
+  bool any = false, real = false;
+  for (int k = 0; k < n; k++) {
+    bool fixed;
+    IrDtype t = own_dtype(e, v[k], loc, &fixed);
+    if (!fixed) { real |= t == IR_F32; continue; }
+    if (!any) best = t;
+    else if (can_widen(best, t)) best = t;
+    else if (!can_widen(t, best))
+      fail(e, loc, arena_printf(e->arena, "convert one of them: %s(…)", ir_dtype_name(best)), "%s have different element types: %s and %s", what, ir_dtype_name(best), ir_dtype_name(t));
+    any = true;
+  }
+  if (!any) return real ? IR_F32 : IR_I32;
+  return best;
+}
+
+IrValue *to_dtype(Elab *e, Value *v, IrDtype t, Loc loc) {
+  if (v->kind == V_NUM) {
+    if (v->setting) return trainer_setting(e, v, t)->ir;
+    if (t == IR_BOOL) fail(e, loc, "write true or false, or a comparison", "expected a bool, found the number %s", value_text(e, v));
+    if (ir_is_int(t) && !v->is_int)
+      fail(e, loc, "write an integer, or convert the other side: f32(…)", "%g is not an integer, and the other side is %s", v->f, ir_dtype_name(t));
+    if (v->is_int && ir_is_int(t) && (v->i > (INT64_C(1) << 53) || v->i < -(INT64_C(1) << 53)))
+      return ir_const(&e->c.b, ir_scalar(t), &v->i, (size_t)ir_dtype_bytes(t));
+    return ir_fill(&e->c.b, ir_scalar(t), num_f(v));
+  }
+  if (v->kind == V_LIST) {
+    Value **item = arena_array(e->arena, Value *, v->n ? v->n : 1);
+    for (int k = 0; k < v->n; k++)
+      item[k] = v->item[k]->kind == V_LIST ? v->item[k] : value_array(e, to_dtype(e, v->item[k], t, loc));
+    if (all_numbers(v)) {
+      IrValue *x = stack(e, v, loc);
+      if (x->type.dtype == IR_F32 && ir_is_int(t)) fail(e, loc, NULL, "a list of %s needs integers", ir_dtype_name(t));
+      return ir_cast(&e->c.b, x, t);
+    }
+    return stack(e, value_list(e, v->n, item), loc);
+  }
+  IrValue *x = to_array(e, v, loc);
+  if (x->type.dtype == t) return x;
+  if (!can_widen(x->type.dtype, t))
+    fail(e, loc, arena_printf(e->arena, "convert it: %s(…)", ir_dtype_name(t)), "expected %s, found %s", ir_dtype_name(t), ir_type_text(e->arena, &x->type));
+  return ir_cast(&e->c.b, x, t);
+}
+
+Value *to_runtime(Elab *e, Value *v, Loc loc) {
+  switch (v->kind) {
+  case V_REC: {
+    Value **item = arena_array(e->arena, Value *, v->n ? v->n : 1);
+    for (int k = 0; k < v->n; k++) item[k] = to_runtime(e, v->item[k], loc);
+    return value_like(e, v, v->n, item);
+  }
+  case V_KEY: return v;
+  case V_ARRAY: return v;
+  default: return value_array(e, to_array(e, v, loc));
+  }
+}
+
+IrValue *to_scalar(Elab *e, Value *v, IrDtype t, Loc loc, const char *what) {
+  if (v->kind == V_BOOL && t == IR_BOOL) return ir_fill(&e->c.b, ir_scalar(IR_BOOL), (double)v->i);
+  IrValue *x = to_dtype(e, v, t, loc);
+  if (x->type.rank) fail(e, loc, NULL, "%s must be one %s, not %s", what, ir_dtype_name(t), ir_type_text(e->arena, &x->type));
+  return x;
+}
+
+int64_t to_int(Elab *e, Value *v, Loc loc, const char *what) {
+  if (v->kind == V_POISON) give_up(e);
+  if (v->kind == V_ARRAY) fail(e, loc, "sizes are fixed while compiling: use a constant, a dimension or a setting", "%s must be known when compiling, but this is a run-time value (%s)", what, value_text(e, v));
+  if (v->kind != V_NUM) fail(e, loc, NULL, "%s must be an integer, not %s", what, value_text(e, v));
+  if (!v->is_int) fail(e, loc, NULL, "%s must come out as an integer, but is %g", what, v->f);
+  pin(e, v);
+  return v->i;
+}
+
+double to_real(Elab *e, Value *v, Loc loc, const char *what) {
+  if (v->kind == V_POISON) give_up(e);
+  if (v->kind == V_ARRAY) fail(e, loc, NULL, "%s must be known when compiling, but this is a run-time value (%s)", what, value_text(e, v));
+  if (v->kind != V_NUM) fail(e, loc, NULL, "%s must be a number, not %s", what, value_text(e, v));
+  pin(e, v);
+  return num_f(v);
+}
+
+bool to_bool(Elab *e, Value *v, Loc loc, const char *what) {
+  if (v->kind == V_POISON) give_up(e);
+  if (v->kind != V_BOOL) fail(e, loc, NULL, "%s must be true or false, known when compiling; this is %s", what, value_text(e, v));
+  return v->i;
+}
+
+int to_dims(Elab *e, Value *v, Loc loc, int64_t *dim) {
+  if (v->kind == V_NUM) { dim[0] = to_int(e, v, loc, "a size"); return 1; }
+  if (v->kind != V_LIST) fail(e, loc, "write the sizes as a list: [8, 4]", "expected a shape, found %s", value_text(e, v));
+  if (v->n > IR_MAX_RANK) fail(e, loc, NULL, "a shape of %d axes: at most %d are possible", v->n, IR_MAX_RANK);
+  for (int k = 0; k < v->n; k++) {
+    dim[k] = to_int(e, v->item[k], loc, "a size");
+    if (dim[k] < 0) fail(e, loc, NULL, "a size of %lld: sizes are not negative", (long long)dim[k]);
+  }
+  int64_t count = 1;
+  for (int k = 0; k < v->n; k++)
+    if (__builtin_mul_overflow(count, dim[k] ? dim[k] : 1, &count) || count > (INT64_C(1) << 40))
+      fail(e, loc, NULL, "an array of this shape would hold more than 2^40 elements");
+  return v->n;
+}
+
+void broadcast_shapes(Elab *e, Loc loc, const char *what, IrType a, IrType b, IrType *out) {
+  int rank = a.rank > b.rank ? a.rank : b.rank;
+  IrType r = {.dtype = a.dtype, .rank = rank};
+  for (int k = 0; k < rank; k++) {
+    int64_t x = k < rank - a.rank ? 1 : a.dim[k - (rank - a.rank)];
+    int64_t y = k < rank - b.rank ? 1 : b.dim[k - (rank - b.rank)];
+    if (x != y && x != 1 && y != 1)
+      fail(e, loc, "shapes are aligned at their last axes; each pair of sizes must be equal or one of them 1 (insert an axis with x[:, _])",
+           "%s do not fit together: %s and %s (%lld against %lld)", what, ir_type_text(e->arena, &a), ir_type_text(e->arena, &b), (long long)x, (long long)y);
+    r.dim[k] = x == 1 ? y : x;
+  }
+  *out = r;
+}
+
+Value *coerce(Elab *e, Value *v, Type *t, Loc loc, const char *what) {
+  if (v->kind == V_POISON) give_up(e);
+  if (t->kind == T_REC) {
+    if (v->kind != V_REC || v->n != t->n)
+      fail(e, loc, NULL, "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+    Value **item = arena_array(e->arena, Value *, t->n ? t->n : 1);
+    for (int k = 0; k < t->n; k++) {
+      Value *x = v->name && t->name ? value_field(v, t->name[k]) : v->item[k];
+      if (!x) fail(e, loc, NULL, "%s lacks the field `%s` of %s", what, t->name[k], type_text(e, t));
+      item[k] = coerce(e, x, t->item[k], loc, t->name ? arena_printf(e->arena, "%s.%s", what, t->name[k]) : what);
+    }
+    Value *r = value_rec(e, t->n, item, t->name);
+    r->decl = t->decl ? t->decl : v->decl;
+    r->statics = t->decl ? t->statics : v->statics;
+    r->nstatic = t->decl ? t->nstatic : v->nstatic;
+    return r;
+  }
+  if (t->kind == T_KEY) {
+    if (v->kind != V_KEY || !ir_type_eq(&v->ir->type, &t->array)) fail(e, loc, NULL, "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+    return v;
+  }
+  if (v->kind == V_REC || v->kind == V_KEY) fail(e, loc, NULL, "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+  if (v->kind == V_ARRAY && v->ir->type.dtype != t->array.dtype && !can_widen(v->ir->type.dtype, t->array.dtype))
+    fail(e, loc, arena_printf(e->arena, "convert it: %s(…)", ir_dtype_name(t->array.dtype)), "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+  IrValue *x = v->kind == V_BOOL && t->array.dtype == IR_BOOL ? to_array(e, v, loc) : to_dtype(e, v, t->array.dtype, loc);
+  if (v->kind == V_NUM && t->array.rank) x = ir_spread(&e->c.b, x, t->array.rank, t->array.dim);
+  if (!ir_type_eq(&x->type, &t->array))
+    fail(e, loc, NULL, "%s must be %s, not %s", what, type_text(e, t), ir_type_text(e->arena, &x->type));
+  return value_array(e, x);
+}

@@ -1,0 +1,816 @@
+#include "frontend/value.h"
+
+#include <math.h>
+#include <string.h>
+
+bool attempt(Elab *e, void (*fn)(Elab *, void *), void *env) {
+  Context saved = e->c;
+  jmp_buf *outer = e->recover, here;
+  bool ok = true;
+  e->recover = &here;
+  if (setjmp(here) == 0) fn(e, env);
+  else { e->c = saved; ok = false; }
+  e->recover = outer;
+  return ok;
+}
+
+// ---- arithmetic -------------------------------------------------------------------------
+
+static double floor_mod(double a, double b) { return b == 0 ? 0 : a - b * floor(a / b); }
+
+static int64_t floor_div_int(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+
+// Exact where integers stay integers; a quotient that comes out even is one.
+static Value *number(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
+  pin(e, a);
+  pin(e, b);
+  double x = num_f(a), y = num_f(b);
+  int64_t r;
+  bool ints = a->is_int && b->is_int;
+  switch (op) {
+  case AST_ADD: return ints && !__builtin_add_overflow(a->i, b->i, &r) ? value_int(e, r) : value_real(e, x + y);
+  case AST_SUB: return ints && !__builtin_sub_overflow(a->i, b->i, &r) ? value_int(e, r) : value_real(e, x - y);
+  case AST_MUL: return ints && !__builtin_mul_overflow(a->i, b->i, &r) ? value_int(e, r) : value_real(e, x * y);
+  case AST_DIV:
+    if (y == 0) fail(e, loc, NULL, "division by zero");
+    return ints && a->i % b->i == 0 ? value_int(e, a->i / b->i) : value_real(e, x / y);
+  case AST_MOD:
+    if (y == 0) fail(e, loc, NULL, "remainder of a division by zero");
+    return ints ? value_int(e, a->i - b->i * floor_div_int(a->i, b->i)) : value_real(e, floor_mod(x, y));
+  case AST_POW: return ints && b->i >= 0 ? value_num(e, pow(x, y)) : value_real(e, pow(x, y));
+  case AST_EQ: return value_bool(e, x == y);
+  case AST_NE: return value_bool(e, x != y);
+  case AST_LT: return value_bool(e, x < y);
+  case AST_LE: return value_bool(e, x <= y);
+  case AST_GT: return value_bool(e, x > y);
+  case AST_GE: return value_bool(e, x >= y);
+  default: fail(e, loc, "write it with arrays", "`%s` needs arrays, found numbers", ast_op_text(op));
+  }
+}
+
+static IrCode op_code(AstOp op) {
+  switch (op) {
+  case AST_ADD: return IR_ADD;
+  case AST_SUB: return IR_SUB;
+  case AST_MUL: return IR_MUL;
+  case AST_DIV: return IR_DIV;
+  case AST_MOD: return IR_MOD;
+  case AST_EQ: return IR_EQ;
+  case AST_NE: return IR_NE;
+  case AST_LT: return IR_LT;
+  case AST_LE: return IR_LE;
+  case AST_GT: return IR_GT;
+  case AST_GE: return IR_GE;
+  case AST_AND: return IR_AND;
+  case AST_OR: return IR_OR;
+  default: ICE("operator %d", op);
+  }
+}
+
+static IrValue *as_wide(Elab *e, Value *v, IrDtype t, Loc loc) {
+  return v->kind == V_BOOL && t == IR_BOOL ? to_array(e, v, loc) : to_dtype(e, v, t, loc);
+}
+
+Value *element2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
+  const char *what = arena_printf(e->arena, "the operands of `%s`", ir_info[c].name);
+  IrDtype t = common_dtype(e, loc, what, 2, (Value *[]){a, b});
+  bool logic = c == IR_AND || c == IR_OR || c == IR_XOR, compare = c >= IR_EQ && c <= IR_GE;
+  if (t == IR_BOOL && !logic && c != IR_EQ && c != IR_NE)
+    fail(e, loc, "convert it: f32(…) or i32(…)", "%s are bools, but must be numbers", what);
+  if (ir_is_complex(t) && compare && c != IR_EQ && c != IR_NE) fail(e, loc, "compare abs(…) or real(…)", "complex numbers have no order");
+  if ((c == IR_POW || c == IR_ATAN2) && !ir_is_float(t)) fail(e, loc, "convert it: f32(…)", "%s must be floats, not %s", what, ir_dtype_name(t));
+  if (logic && !ir_is_int(t) && t != IR_BOOL) fail(e, loc, NULL, "%s must be bools or integers, not %s", what, ir_dtype_name(t));
+  IrValue *x = as_wide(e, a, t, loc), *y = as_wide(e, b, t, loc);
+  IrType shape;
+  broadcast_shapes(e, loc, what, x->type, y->type, &shape);
+  e->c.b.loc = loc;
+  x = ir_spread(&e->c.b, x, shape.rank, shape.dim);
+  y = ir_spread(&e->c.b, y, shape.rank, shape.dim);
+  return value_array(e, ir_bin(&e->c.b, c, x, y));
+}
+
+static Value *map_tree2(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
+  Value *shape = a->kind == V_REC ? a : b;
+  if (a->kind == V_REC && b->kind == V_REC && a->n != b->n)
+    fail(e, loc, NULL, "`%s` of records that differ: %s and %s", ast_op_text(op), value_text(e, a), value_text(e, b));
+  Value **item = arena_array(e->arena, Value *, shape->n ? shape->n : 1);
+  for (int k = 0; k < shape->n; k++) {
+    Value *x = a->kind == V_REC ? a->item[k] : a, *y = b;
+    if (b->kind == V_REC) {
+      y = a->kind == V_REC && a->name && b->name ? value_field(b, a->name[k]) : b->item[k];
+      if (!y) fail(e, loc, NULL, "`%s` of records that differ: the second has no `%s`", ast_op_text(op), a->name[k]);
+    }
+    item[k] = binary(e, op, x, y, loc);
+  }
+  return value_like(e, shape, shape->n, item);
+}
+
+static Value *power(Elab *e, Value *a, Value *b, Loc loc) {
+  if (b->kind == V_NUM && a->kind == V_ARRAY && !b->setting) {
+    double y = num_f(b);
+    IrValue *x = a->ir;
+    if (y == 1) return a;
+    if (y == 0.5) return element1(e, IR_SQRT, a, loc);
+    if (y == -0.5) return element1(e, IR_RSQRT, a, loc);
+    if (b->is_int && y >= 2 && y <= 8) {
+      IrValue *r = NULL;
+      for (int n = (int)y; n; n >>= 1) {
+        if (n & 1) r = r ? ir_bin(&e->c.b, IR_MUL, r, x) : x;
+        if (n > 1) x = ir_bin(&e->c.b, IR_MUL, x, x);
+      }
+      return value_array(e, r);
+    }
+  }
+  // an integer exponent at run time: b1^t
+  if (b->kind == V_ARRAY && ir_is_int(b->ir->type.dtype)) {
+    IrDtype t = a->kind == V_ARRAY && ir_is_float(a->ir->type.dtype) ? a->ir->type.dtype : IR_F32;
+    b = value_array(e, ir_cast(&e->c.b, b->ir, t));
+  }
+  if (a->kind == V_NUM && b->kind == V_ARRAY) a = value_array(e, to_dtype(e, value_real(e, num_f(a)), b->ir->type.dtype, loc));
+  return element2(e, IR_POW, a, b, loc);
+}
+
+static Value *matmul(Elab *e, Value *a, Value *b, Loc loc) {
+  IrDtype t = common_dtype(e, loc, "the operands of `@`", 2, (Value *[]){a, b});
+  IrValue *x = to_dtype(e, a, t, loc), *y = to_dtype(e, b, t, loc);
+  IrType xt = x->type, yt = y->type;
+  IrBuilder *bd = &e->c.b;
+  bd->loc = loc;
+  if (!ir_is_float(t) && !ir_is_complex(t) && !ir_is_int(t)) fail(e, loc, NULL, "`@` needs numbers, found %s", ir_dtype_name(t));
+  if (!xt.rank || !yt.rank) fail(e, loc, "use * for a scalar", "`@` needs at least one axis on both sides: %s and %s", ir_type_text(e->arena, &xt), ir_type_text(e->arena, &yt));
+  bool row = xt.rank == 1, col = yt.rank == 1;
+  if (row) x = ir_reshape(bd, x, 2, (int64_t[]){1, xt.dim[0]});
+  if (col) y = ir_reshape(bd, y, 2, (int64_t[]){yt.dim[0], 1});
+  int64_t k1 = x->type.dim[x->type.rank - 1], k2 = y->type.dim[y->type.rank - 2];
+  if (k1 != k2)
+    fail(e, loc, "the last axis of the left and the last but one of the right must be equal",
+         "`@`: inner sizes differ, %s @ %s (%lld against %lld)", ir_type_text(e->arena, &xt), ir_type_text(e->arena, &yt), (long long)k1, (long long)k2);
+  IrValue *r;
+  if (y->type.rank == 2) {
+    int64_t m = 1;
+    for (int k = 0; k < x->type.rank - 1; k++) m *= x->type.dim[k];
+    int64_t dim[IR_MAX_RANK];
+    memcpy(dim, x->type.dim, sizeof dim);
+    int rank = x->type.rank;
+    dim[rank - 1] = y->type.dim[1];
+    r = ir_dot(bd, ir_reshape(bd, x, 2, (int64_t[]){m, k1}), y, 0, false, false);
+    r = ir_reshape(bd, r, rank, dim);
+  } else {
+    IrType bx = x->type, by = y->type, lead;
+    bx.rank -= 2;
+    by.rank -= 2;
+    broadcast_shapes(e, loc, "the leading axes of `@`", bx, by, &lead);
+    int nb = lead.rank;
+    int64_t dx[IR_MAX_RANK], dy[IR_MAX_RANK];
+    memcpy(dx, lead.dim, sizeof dx);
+    memcpy(dy, lead.dim, sizeof dy);
+    dx[nb] = x->type.dim[x->type.rank - 2], dx[nb + 1] = k1;
+    dy[nb] = k1, dy[nb + 1] = y->type.dim[y->type.rank - 1];
+    r = ir_dot(bd, ir_spread(bd, x, nb + 2, dx), ir_spread(bd, y, nb + 2, dy), nb, false, false);
+  }
+  int64_t dim[IR_MAX_RANK];
+  int rank = 0;
+  for (int k = 0; k < r->type.rank; k++) {
+    if (row && k == r->type.rank - 2) continue;
+    if (col && k == r->type.rank - 1) continue;
+    dim[rank++] = r->type.dim[k];
+  }
+  return value_array(e, ir_reshape(bd, r, rank, dim));
+}
+
+Value *binary(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
+  if (a->kind == V_POISON || b->kind == V_POISON) give_up(e);
+  if (a->kind == V_REC || b->kind == V_REC) return map_tree2(e, op, a, b, loc);
+  if (a->kind == V_NUM && b->kind == V_NUM) return number(e, op, a, b, loc);
+  bool equality = op == AST_EQ || op == AST_NE;
+  if ((a->kind == V_STR || b->kind == V_STR || (a->kind == V_LIST && b->kind == V_LIST && value_is_static(a) && value_is_static(b)) ||
+       (a->kind == V_BOOL && b->kind == V_BOOL)) && equality)
+    return value_bool(e, value_same(a, b) == (op == AST_EQ));
+  if (op == AST_ADD && a->kind == V_STR && b->kind == V_STR) return value_str(e, arena_printf(e->arena, "%s%s", a->s, b->s));
+  if (a->kind == V_KEY || b->kind == V_KEY) fail(e, loc, "draw from it: uniform(key, [n])", "`%s` of a key", ast_op_text(op));
+  if (op == AST_AND || op == AST_OR) {
+    if (a->kind == V_BOOL && b->kind == V_BOOL) return value_bool(e, op == AST_AND ? a->i && b->i : a->i || b->i);
+    if (a->kind == V_BOOL) return (op == AST_AND) == (a->i != 0) ? b : a;
+    if (b->kind == V_BOOL) return (op == AST_AND) == (b->i != 0) ? a : b;
+    Value *v = element2(e, op_code(op), a, b, loc);
+    return v;
+  }
+  if (op == AST_POW) return power(e, a, b, loc);
+  if (op == AST_MATMUL) return matmul(e, a, b, loc);
+  if (op == AST_DIV) {
+    IrDtype t = common_dtype(e, loc, "the operands of `/`", 2, (Value *[]){a, b});
+    if (ir_is_int(t))
+      fail(e, loc, "div(a, b) is the integer quotient; f32(a) / f32(b) the real one", "`/` of integers at run time");
+  }
+  return element2(e, op_code(op), a, b, loc);
+}
+
+Value *element1(Elab *e, IrCode c, Value *x, Loc loc) {
+  if (x->kind == V_POISON) give_up(e);
+  if (x->kind == V_REC) {
+    Value **item = arena_array(e->arena, Value *, x->n ? x->n : 1);
+    for (int k = 0; k < x->n; k++) item[k] = element1(e, c, x->item[k], loc);
+    return value_like(e, x, x->n, item);
+  }
+  IrValue *ir = to_array(e, x, loc);
+  if (x->kind == V_NUM && ir->type.dtype == IR_I32 && c != IR_NEG && c != IR_ABS && c != IR_SIGN && c != IR_NOT)
+    ir = to_dtype(e, x, IR_F32, loc);
+  IrValue *in[1] = {ir};
+  IrType out[1];
+  int nout;
+  const char *why = ir_infer(e->arena, c, 1, in, NULL, 0, NULL, 0, NULL, out, &nout);
+  if (why)
+    fail(e, loc, ir_is_int(ir->type.dtype) ? "convert it: f32(…)" : NULL, "`%s` of %s: %s", ir_info[c].name, ir_type_text(e->arena, &ir->type), why);
+  e->c.b.loc = loc;
+  return value_array(e, ir_un(&e->c.b, c, ir));
+}
+
+static Value *unary(Elab *e, AstOp op, Value *x, Loc loc) {
+  if (op == AST_NOT) {
+    if (x->kind == V_BOOL) return value_bool(e, !x->i);
+    return element1(e, IR_NOT, x, loc);
+  }
+  if (x->kind == V_NUM) {
+    pin(e, x);
+    return x->is_int ? value_int(e, -x->i) : value_real(e, -x->f);
+  }
+  return element1(e, IR_NEG, x, loc);
+}
+
+// ---- indexing ---------------------------------------------------------------------------
+
+typedef enum IxKind { IX_FULL, IX_SLICE, IX_AT, IX_WINDOW, IX_ARRAY, IX_NEW } IxKind;
+typedef struct Ix {
+  IxKind kind;
+  int64_t lo, n;             // SLICE: from lo, n of them; WINDOW: n; AT: lo if at == NULL
+  IrValue *at;               // AT, WINDOW: scalar i32; ARRAY: i32[..]
+  Loc loc;
+} Ix;
+
+static IrValue *index_i32(Elab *e, Value *v, Loc loc) {
+  IrValue *x = to_array(e, v, loc);
+  if (!ir_is_int(x->type.dtype)) fail(e, loc, x->type.dtype == IR_BOOL ? "use where(mask, x, 0), or a gather by integers" : "convert it: i32(…)", "an index must be an integer, not %s", ir_type_text(e->arena, &x->type));
+  return ir_cast(&e->c.b, x, IR_I32);
+}
+
+static int64_t static_bound(Elab *e, const Ast *x, int64_t size, int64_t otherwise) {
+  if (!x) return otherwise;
+  int64_t i = to_int(e, eval(e, x), x->loc, "a bound");
+  if (i < 0) i += size;
+  if (i < 0 || i > size) fail(e, x->loc, NULL, "the bound %lld is outside of an axis of %lld", (long long)i, (long long)size);
+  return i;
+}
+
+// Reads index expressions against a shape. Returns how many entries `out` has.
+static int read_index(Elab *e, const IrType *t, int n, const Ast *const *ix, Ix *out, Loc loc) {
+  int axes = 0, m = 0, axis = 0;
+  bool dots = false;
+  for (int k = 0; k < n; k++) {
+    if (ix[k]->kind == AST_IX_DOTS) {
+      if (dots) fail(e, ix[k]->loc, NULL, "more than one `...` in an index");
+      dots = true;
+    } else if (ix[k]->kind != AST_IX_NEW) axes++;
+  }
+  if (axes > t->rank) fail(e, loc, NULL, "%d indices into %s", axes, ir_type_text(e->arena, t));
+  for (int k = 0; k < n; k++) {
+    const Ast *x = ix[k];
+    if (m >= 2 * IR_MAX_RANK - 1) fail(e, x->loc, NULL, "too many axes in an index");
+    if (x->kind == AST_IX_DOTS) {
+      for (int j = 0; j < t->rank - axes; j++, axis++) out[m++] = (Ix){.kind = IX_FULL, .n = t->dim[axis], .loc = x->loc};
+      continue;
+    }
+    if (x->kind == AST_IX_NEW) { out[m++] = (Ix){.kind = IX_NEW, .loc = x->loc}; continue; }
+    int64_t size = t->dim[axis++];
+    Ix *o = &out[m++];
+    *o = (Ix){.loc = x->loc};
+    if (x->kind == AST_IX_RANGE) {
+      o->lo = static_bound(e, x->kid[0], size, 0);
+      int64_t hi = static_bound(e, x->kid[1], size, size);
+      if (hi < o->lo) fail(e, x->loc, NULL, "the slice %lld:%lld ends before it begins", (long long)o->lo, (long long)hi);
+      o->n = hi - o->lo;
+      o->kind = o->n == size ? IX_FULL : IX_SLICE;
+    } else if (x->kind == AST_IX_DYN) {
+      o->n = to_int(e, eval(e, x->kid[1]), x->loc, "the length of a window");
+      if (o->n < 0 || o->n > size) fail(e, x->loc, NULL, "a window of %lld in an axis of %lld", (long long)o->n, (long long)size);
+      Value *start = eval(e, x->kid[0]);
+      if (start->kind == V_NUM) {
+        o->lo = to_int(e, start, x->loc, "the start of a window");
+        if (o->lo < 0 || o->lo + o->n > size) fail(e, x->loc, NULL, "the window %lld +: %lld leaves an axis of %lld", (long long)o->lo, (long long)o->n, (long long)size);
+        o->kind = IX_SLICE;
+      } else {
+        o->kind = IX_WINDOW;
+        o->at = index_i32(e, start, x->loc);
+        if (o->at->type.rank) fail(e, x->loc, NULL, "the start of a window must be one integer, not %s", value_text(e, start));
+      }
+    } else {
+      Value *v = eval(e, x->kid[0]);
+      if (v->kind == V_NUM) {
+        o->kind = IX_AT;
+        o->lo = to_int(e, v, x->loc, "an index");
+        if (o->lo < 0) o->lo += size;
+        if (o->lo < 0 || o->lo >= size) fail(e, x->loc, NULL, "the index %lld is outside of an axis of %lld", (long long)num_f(v), (long long)size);
+      } else {
+        o->at = index_i32(e, v, x->loc);
+        o->kind = o->at->type.rank ? IX_ARRAY : IX_AT;
+      }
+    }
+  }
+  for (; axis < t->rank; axis++) out[m++] = (Ix){.kind = IX_FULL, .n = t->dim[axis], .loc = loc};
+  return m;
+}
+
+static IrValue *i32_const(Elab *e, int64_t v) { return ir_fill(&e->c.b, ir_scalar(IR_I32), (double)v); }
+
+// Index arrays on adjacent axes [first, first + count): one array of positions in the joined axis.
+static IrValue *joined_index(Elab *e, const IrType *t, const Ix *ix, int first, int count, Loc loc) {
+  IrType shape = ix[0].at->type;
+  for (int k = 1; k < count; k++) broadcast_shapes(e, loc, "index arrays", shape, ix[k].at->type, &shape);
+  IrValue *sum = NULL;
+  for (int k = 0; k < count; k++) {
+    IrValue *x = ir_spread(&e->c.b, ix[k].at, shape.rank, shape.dim);
+    IrType st = shape;
+    st.dtype = IR_I32;
+    sum = sum ? ir_bin(&e->c.b, IR_ADD, ir_bin(&e->c.b, IR_MUL, sum, ir_fill(&e->c.b, st, (double)t->dim[first + k])), x) : x;
+  }
+  return sum;
+}
+
+static IrValue *index_array(Elab *e, IrValue *x, int n, const Ast *const *asts, Loc loc) {
+  Ix ix[2 * IR_MAX_RANK];
+  IrBuilder *b = &e->c.b;
+  int m = read_index(e, &x->type, n, asts, ix, loc);
+  b->loc = loc;
+  int64_t start[IR_MAX_RANK], limit[IR_MAX_RANK], stride[IR_MAX_RANK], sizes[IR_MAX_RANK];
+  bool cut = false, dyn = false;
+  int axis = 0, first = -1, count = 0;
+  for (int k = 0; k < m; k++) {
+    if (ix[k].kind == IX_NEW) continue;
+    int64_t size = x->type.dim[axis];
+    start[axis] = 0, limit[axis] = size, stride[axis] = 1;
+    if (ix[k].kind == IX_SLICE || (ix[k].kind == IX_AT && !ix[k].at)) {
+      start[axis] = ix[k].lo;
+      limit[axis] = ix[k].lo + (ix[k].kind == IX_AT ? 1 : ix[k].n);
+      cut |= limit[axis] - start[axis] != size;
+    }
+    if (ix[k].kind == IX_WINDOW || (ix[k].kind == IX_AT && ix[k].at)) dyn = true;
+    if (ix[k].kind == IX_ARRAY) {
+      if (first < 0) first = axis;
+      else if (axis != first + count) fail(e, ix[k].loc, "transpose first", "index arrays must stand on neighbouring axes");
+      count++;
+    }
+    axis++;
+  }
+  if (cut) x = ir_slice(b, x, start, limit, stride);
+  if (dyn) {
+    IrValue *in[1 + IR_MAX_RANK] = {x};
+    axis = 0;
+    for (int k = 0; k < m; k++) {
+      if (ix[k].kind == IX_NEW) continue;
+      bool moved = ix[k].kind == IX_WINDOW || (ix[k].kind == IX_AT && ix[k].at);
+      sizes[axis] = ix[k].kind == IX_WINDOW ? ix[k].n : moved ? 1 : x->type.dim[axis];
+      in[1 + axis] = moved ? ix[k].at : i32_const(e, 0);
+      axis++;
+    }
+    IrAttr a = ir_attr_ints(e->arena, A_SIZES, axis, sizes);
+    x = ir_build(b, IR_DYN_SLICE, 1 + axis, in, NULL, 1, &a, 0, NULL)->out[0];
+  }
+  IrType idx = {.rank = 0};
+  if (count) {
+    // the indexed axes go to the front, are joined, and the gathered axes come back to their place
+    const Ix *arrays = ix;
+    while (arrays->kind != IX_ARRAY) arrays++;
+    IrType t = x->type;
+    IrValue *at = joined_index(e, &t, arrays, first, count, loc);
+    idx = at->type;
+    int64_t perm[IR_MAX_RANK], dim[IR_MAX_RANK];
+    int rank = 0, r = 1;
+    for (int k = 0; k < count; k++) perm[rank++] = first + k;
+    for (int k = 0; k < t.rank; k++) if (k < first || k >= first + count) perm[rank++] = k;
+    if (first) x = ir_transpose(b, x, perm);
+    dim[0] = 1;
+    for (int k = 0; k < count; k++) dim[0] *= x->type.dim[k];
+    for (int k = count; k < t.rank; k++) dim[r++] = x->type.dim[k];
+    x = ir_gather(b, ir_reshape(b, x, r, dim), at, 0);
+    if (first) {
+      int64_t back[IR_MAX_RANK];
+      int out = 0;
+      for (int k = 0; k < first; k++) back[out++] = idx.rank + k;
+      for (int k = 0; k < idx.rank; k++) back[out++] = k;
+      for (int k = idx.rank + first; k < x->type.rank; k++) back[out++] = k;
+      x = ir_transpose(b, x, back);
+    }
+  }
+  int64_t dim[IR_MAX_RANK];
+  int rank = 0;
+  axis = 0;
+  bool arrays_done = false;
+  for (int k = 0; k < m; k++) {
+    if (rank >= IR_MAX_RANK) fail(e, loc, NULL, "an array of more than %d axes", IR_MAX_RANK);
+    if (ix[k].kind == IX_NEW) dim[rank++] = 1;
+    else if (ix[k].kind == IX_ARRAY) {
+      if (arrays_done) continue;
+      arrays_done = true;
+      for (int j = 0; j < idx.rank; j++) dim[rank++] = x->type.dim[axis++];
+    } else if (ix[k].kind == IX_AT) axis++;
+    else dim[rank++] = x->type.dim[axis++];
+  }
+  return ir_reshape(b, x, rank, dim);
+}
+
+static Value *index_list(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc) {
+  if (n != 1) return NULL;
+  if (ix[0]->kind == AST_IX) {
+    Value *i = eval(e, ix[0]->kid[0]);
+    if (i->kind != V_NUM) return NULL;
+    int64_t at = to_int(e, i, ix[0]->loc, "an index");
+    if (at < 0) at += v->n;
+    if (at < 0 || at >= v->n) fail(e, ix[0]->loc, NULL, "the index %lld is outside of a list of %d", (long long)i->i, v->n);
+    return v->item[at];
+  }
+  if (ix[0]->kind == AST_IX_RANGE) {
+    int64_t lo = static_bound(e, ix[0]->kid[0], v->n, 0), hi = static_bound(e, ix[0]->kid[1], v->n, v->n);
+    if (hi < lo) fail(e, loc, NULL, "the slice ends before it begins");
+    return value_list(e, (int)(hi - lo), v->item + lo);
+  }
+  if (ix[0]->kind == AST_IX_DYN) {
+    Value *start = eval(e, ix[0]->kid[0]);
+    if (start->kind != V_NUM) return NULL;
+    int64_t lo = to_int(e, start, loc, "the start of a window"), c = to_int(e, eval(e, ix[0]->kid[1]), loc, "the length of a window");
+    if (lo < 0 || c < 0 || lo + c > v->n) fail(e, loc, NULL, "the window %lld +: %lld leaves a list of %d", (long long)lo, (long long)c, v->n);
+    return value_list(e, (int)c, v->item + lo);
+  }
+  return NULL;
+}
+
+Value *index_value(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc) {
+  switch (v->kind) {
+  case V_POISON: give_up(e);
+  case V_LIST: {
+    Value *r = index_list(e, v, n, ix, loc);
+    if (r) return r;
+    return value_array(e, index_array(e, to_array(e, v, loc), n, ix, loc));
+  }
+  case V_REC: {
+    Value **item = arena_array(e->arena, Value *, v->n ? v->n : 1);
+    for (int k = 0; k < v->n; k++) item[k] = index_value(e, v->item[k], n, ix, loc);
+    return value_like(e, v, v->n, item);
+  }
+  case V_KEY: return value_key(e, index_array(e, v->ir, n, ix, loc));
+  case V_ARRAY: return value_array(e, index_array(e, v->ir, n, ix, loc));
+  default: fail(e, loc, NULL, "%s cannot be indexed", value_text(e, v));
+  }
+}
+
+Value *index_at(Elab *e, Value *v, IrValue *i) {
+  Leaves l = {0};
+  value_leaves(e, v, NULL, &l);
+  IrValue **out = arena_array(e->arena, IrValue *, l.v.n ? l.v.n : 1);
+  for (int k = 0; k < l.v.n; k++) out[k] = ir_gather(&e->c.b, l.v.at[k], i, 0);
+  int at = 0;
+  return value_rebuild(e, v, out, &at);
+}
+
+// The array `x` with `v` at the index.
+static IrValue *update_array(Elab *e, IrValue *x, int n, const Ast *const *asts, Value *v, Loc loc) {
+  Ix ix[2 * IR_MAX_RANK];
+  IrBuilder *b = &e->c.b;
+  int m = read_index(e, &x->type, n, asts, ix, loc);
+  IrValue *u = v->kind == V_BOOL && x->type.dtype == IR_BOOL ? to_array(e, v, loc) : v->kind == V_KEY ? v->ir : to_dtype(e, v, x->type.dtype, loc);
+  b->loc = loc;
+  int axis = 0, count = 0, first = -1;
+  int64_t window[IR_MAX_RANK], shown[IR_MAX_RANK];
+  int nshown = 0;
+  IrValue *in[2 + IR_MAX_RANK];
+  for (int k = 0; k < m; k++) {
+    Ix *i = &ix[k];
+    if (i->kind == IX_NEW) fail(e, i->loc, NULL, "a new axis cannot be assigned");
+    window[axis] = i->kind == IX_AT ? 1 : i->kind == IX_FULL ? x->type.dim[axis] : i->n;
+    if (i->kind == IX_ARRAY) { if (first < 0) first = axis; count++; }
+    else if (i->kind != IX_AT) shown[nshown++] = window[axis];
+    if (i->kind != IX_ARRAY) in[2 + axis] = i->at && i->kind != IX_FULL ? i->at : i32_const(e, i->kind == IX_FULL ? 0 : i->lo);
+    axis++;
+  }
+  if (!count) {
+    IrType want = {.dtype = x->type.dtype, .rank = nshown}, both;
+    memcpy(want.dim, shown, sizeof shown);
+    broadcast_shapes(e, loc, "the place and what is assigned to it", want, u->type, &both);
+    if (!ir_type_eq(&want, &both)) fail(e, loc, NULL, "%s does not fit into a place of %s", ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
+    u = ir_reshape(b, ir_spread(b, u, nshown, shown), x->type.rank, window);
+    in[0] = x;
+    in[1] = u;
+    return ir_build(b, IR_DYN_UPDATE, 2 + x->type.rank, in, NULL, 0, NULL, 0, NULL)->out[0];
+  }
+  if (first != 0) fail(e, loc, "transpose first", "an index array in an assignment must stand on the first axis");
+  for (int k = 0; k < m; k++)
+    if (ix[k].kind != (k < count ? IX_ARRAY : IX_FULL)) fail(e, ix[k].loc, NULL, "an assignment by index arrays takes whole rows behind them");
+  IrValue *at = joined_index(e, &x->type, ix, 0, count, loc);
+  IrType t = x->type;
+  int64_t flat[IR_MAX_RANK], ud[IR_MAX_RANK];
+  int r = 1, ur = at->type.rank;
+  flat[0] = 1;
+  for (int k = 0; k < count; k++) flat[0] *= t.dim[k];
+  memcpy(ud, at->type.dim, sizeof ud);
+  for (int k = count; k < t.rank; k++) { flat[r++] = t.dim[k]; ud[ur++] = t.dim[k]; }
+  IrType want = {.dtype = t.dtype, .rank = ur}, both;
+  memcpy(want.dim, ud, sizeof ud);
+  broadcast_shapes(e, loc, "the place and what is assigned to it", want, u->type, &both);
+  if (!ir_type_eq(&want, &both)) fail(e, loc, NULL, "%s does not fit into a place of %s", ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
+  IrValue *s = ir_scatter(b, ir_reshape(b, x, r, flat), at, ir_spread(b, u, ur, ud), 0, SCATTER_SET);
+  return ir_reshape(b, s, t.rank, t.dim);
+}
+
+static Value *update_value(Elab *e, Value *x, int n, const Ast *const *ix, Value *v, Loc loc) {
+  if (x->kind == V_REC) {
+    if (v->kind != V_REC || v->n != x->n) fail(e, loc, NULL, "expected %s, found %s", value_text(e, x), value_text(e, v));
+    Value **item = arena_array(e->arena, Value *, x->n ? x->n : 1);
+    for (int k = 0; k < x->n; k++) {
+      Value *u = x->name && v->name ? value_field(v, x->name[k]) : v->item[k];
+      if (!u) fail(e, loc, NULL, "what is assigned lacks the field `%s`", x->name[k]);
+      item[k] = update_value(e, x->item[k], n, ix, u, loc);
+    }
+    return value_like(e, x, x->n, item);
+  }
+  IrValue *r = update_array(e, x->kind == V_KEY ? x->ir : to_array(e, x, loc), n, ix, v, loc);
+  return x->kind == V_KEY ? value_key(e, r) : value_array(e, r);
+}
+
+// ---- places -----------------------------------------------------------------------------
+
+static Value *part(Elab *e, Value *v, int k, int n, Loc loc) {
+  if (v->kind == V_REC || v->kind == V_LIST) {
+    if (v->n != n) fail(e, loc, NULL, "%d names for %d values: %s", n, v->n, value_text(e, v));
+    return v->item[k];
+  }
+  if (v->kind == V_ARRAY || v->kind == V_KEY) {
+    IrType t = v->ir->type;
+    if (!t.rank || t.dim[0] != n) fail(e, loc, NULL, "%d names for %s", n, value_text(e, v));
+    int64_t start[IR_MAX_RANK] = {k}, limit[IR_MAX_RANK], stride[IR_MAX_RANK];
+    for (int j = 0; j < t.rank; j++) { limit[j] = j ? t.dim[j] : k + 1; stride[j] = 1; }
+    IrValue *x = ir_reshape(&e->c.b, ir_slice(&e->c.b, v->ir, start, limit, stride), t.rank - 1, t.dim + 1);
+    return v->kind == V_KEY ? value_key(e, x) : value_array(e, x);
+  }
+  fail(e, loc, NULL, "%d names for %s", n, value_text(e, v));
+}
+
+void bind_pattern(Elab *e, const Ast *pat, Value *v, bool mut) {
+  if (pat->kind == AST_PAT) {
+    if (strcmp(pat->name, "_") == 0) return;
+    if (v->kind == V_ARRAY && !v->ir->hint) v->ir->hint = pat->name;
+    scope_bind(e, pat->name, v, mut, pat->loc);
+    return;
+  }
+  for (int k = 0; k < pat->nkid; k++) bind_pattern(e, pat->kid[k], v->kind == V_POISON ? v : part(e, v, k, pat->nkid, pat->loc), mut);
+}
+
+static void poison_pattern(Elab *e, const Ast *pat) {
+  if (pat->kind == AST_PAT) { scope_bind(e, pat->name, value_poison(e), true, pat->loc); return; }
+  for (int k = 0; k < pat->nkid; k++) poison_pattern(e, pat->kid[k]);
+}
+
+static Value *keep_type(Elab *e, Value *old, Value *v, Loc loc, const char *what) {
+  if (old->kind == V_ARRAY || old->kind == V_KEY || old->kind == V_REC) return coerce(e, v, type_of(e, old), loc, what);
+  return v;
+}
+
+void assign(Elab *e, const Ast *place, Value *v) {
+  switch (place->kind) {
+  case AST_PAREN: assign(e, place->kid[0], v); return;
+  case AST_NAME: {
+    if (strcmp(place->name, "_") == 0) return;
+    Binding *b = scope_find(e->c.scope, place->name);
+    if (!b) {
+      const char *near = scope_nearest(e, place->name);
+      fail(e, place->loc, near ? arena_printf(e->arena, "did you mean `%s`?", near) : "`var name = value` makes a variable", "`%s` is not known here", place->name);
+    }
+    if (!b->mut) fail(e, place->loc, "declare it with `var`, or give the new value another name", "`%s` cannot be assigned: it is no `var`, `state` or `&` parameter", place->name);
+    b->value = b->type ? coerce(e, v, b->type, place->loc, arena_printf(e->arena, "`%s`", place->name)) : v;
+    return;
+  }
+  case AST_FIELD: {
+    Value *base = eval(e, place->kid[0]);
+    if (base->kind == V_POISON) give_up(e);
+    Value *old = base->kind == V_REC ? value_field(base, place->name) : NULL;
+    if (!old) fail(e, place->loc, NULL, "%s has no field `%s`", value_text(e, base), place->name);
+    assign(e, place->kid[0], value_with(e, base, place->name, keep_type(e, old, v, place->loc, arena_printf(e->arena, "`.%s`", place->name))));
+    return;
+  }
+  case AST_ITEM: {
+    Value *base = eval(e, place->kid[0]);
+    if (base->kind != V_REC || place->i >= base->n) fail(e, place->loc, NULL, "%s has no item %lld", value_text(e, base), (long long)place->i);
+    Value **item = arena_copy(e->arena, base->item, sizeof *item * (size_t)base->n);
+    item[place->i] = keep_type(e, item[place->i], v, place->loc, "the item");
+    assign(e, place->kid[0], value_like(e, base, base->n, item));
+    return;
+  }
+  case AST_INDEX: {
+    Value *base = eval(e, place->kid[0]);
+    if (base->kind == V_LIST) base = to_runtime(e, base, place->loc);
+    if (base->kind != V_ARRAY && base->kind != V_REC && base->kind != V_KEY) fail(e, place->loc, NULL, "%s cannot be assigned by index", value_text(e, base));
+    assign(e, place->kid[0], update_value(e, base, place->nkid - 1, (const Ast *const *)place->kid + 1, v, place->loc));
+    return;
+  }
+  case AST_TUPLE: case AST_LIST:
+    for (int k = 0; k < place->nkid; k++) {
+      const Ast *p = place->kid[k]->kind == AST_ARG ? place->kid[k]->kid[0] : place->kid[k];
+      assign(e, p, part(e, v, k, place->nkid, place->loc));
+    }
+    return;
+  default: fail(e, place->loc, NULL, "this cannot be assigned");
+  }
+}
+
+// ---- statements and expressions ------------------------------------------------------------
+
+static void eval_let(Elab *e, const Ast *s) {
+  const Ast *pat = s->kid[0];
+  const char *outer = e->c.path;
+  if (e->c.owner && pat->kind == AST_PAT)
+    e->c.path = *outer ? arena_printf(e->arena, "%s.%s", outer, pat->name) : pat->name;
+  Value *v = eval(e, s->kid[2]);
+  e->c.path = outer;
+  if (v->kind == V_NONE) fail(e, s->kid[2]->loc, "let its last line be an expression", "this has no value");
+  if (s->kid[1]) v = match_type(e, s->kid[1], v, s->kid[2]->loc, pat->name ? arena_printf(e->arena, "`%s`", pat->name) : "this");
+  if (s->flag && v->kind == V_KEY) v = value_key(e, v->ir);
+  bind_pattern(e, pat, v, s->flag);
+}
+
+static Value *eval_stmt(Elab *e, const Ast *s) {
+  switch (s->kind) {
+  case AST_LET: eval_let(e, s); return value_none(e);
+  case AST_ASSIGN: {
+    Value *v = eval(e, s->kid[1]);
+    if (v->kind == V_NONE) fail(e, s->kid[1]->loc, NULL, "this has no value to assign");
+    if (s->op) v = binary(e, s->op, eval(e, s->kid[0]), v, s->loc);
+    assign(e, s->kid[0], v);
+    return value_none(e);
+  }
+  case AST_PARAM: scope_bind(e, s->name, eval_param(e, s), false, s->loc); return value_none(e);
+  case AST_STATE: return value_none(e);       // bound by whoever runs a rule
+  case AST_EVERY: eval_every(e, s); return value_none(e);
+  case AST_LOG: eval_log(e, s); return value_none(e);
+  default: return eval(e, s);
+  }
+}
+
+typedef struct Stmt { const Ast *ast; Value *out; } Stmt;
+
+static void run_stmt(Elab *e, void *env) {
+  Stmt *s = env;
+  s->out = eval_stmt(e, s->ast);
+}
+
+Value *eval_block(Elab *e, const Ast *block) {
+  if (block->kind != AST_BLOCK) return eval(e, block);
+  Scope *outer = e->c.scope;
+  scope_push(e, false);
+  Value *last = value_none(e);
+  for (int k = 0; k < block->nkid; k++) {
+    Stmt s = {block->kid[k], NULL};
+    if (attempt(e, run_stmt, &s)) { last = s.out; continue; }
+    last = value_poison(e);
+    if (s.ast->kind == AST_LET) poison_pattern(e, s.ast->kid[0]);
+    if (s.ast->kind == AST_PARAM) scope_bind(e, s.ast->name, value_poison(e), false, s.ast->loc);
+  }
+  e->c.scope = outer;
+  return last;
+}
+
+Value *eval_name(Elab *e, const char *name, Loc loc) {
+  Binding *b = scope_find(e->c.scope, name);
+  if (b) {
+    if (b->value->kind == V_POISON) give_up(e);
+    if (b->value->kind == V_DECL && b->value->decl->ast->kind == AST_CONST) return decl_value(e, b->value->decl);
+    if (b->value->kind == V_DECL && b->value->decl->ast->kind == AST_DATA) return decl_value(e, b->value->decl);
+    if (b->value->kind == V_KEY && b->value->mentions) return mention(e, b->value);
+    return b->value;
+  }
+  const Builtin *f = builtin_find(name);
+  if (f) {
+    Value *v = value_new(e, V_BUILTIN);
+    v->builtin = f;
+    return v;
+  }
+  if (strcmp(name, "inf") == 0) return value_real(e, INFINITY);
+  if (strcmp(name, "nan") == 0) return value_real(e, NAN);
+  if (strcmp(name, "key") == 0) fail(e, loc, "whoever draws takes a key: add a parameter `key`, and pass it at the call", "there is no key here");
+  const char *near = scope_nearest(e, name);
+  fail(e, loc, near ? arena_printf(e->arena, "did you mean `%s`?", near) : NULL, "`%s` is not known here", name);
+}
+
+static Value *eval_tuple(Elab *e, const Ast *x) {
+  bool named = false;
+  for (int k = 0; k < x->nkid; k++) named |= x->kid[k]->name || x->kid[k]->spread;
+  VEC(Value *) item = {0};
+  VEC(const char *) name = {0};
+  for (int k = 0; k < x->nkid; k++) {
+    const Ast *a = x->kid[k];
+    if (a->spread) {
+      Value *r = eval(e, a->kid[0]);
+      if (r->kind == V_POISON) give_up(e);
+      if (r->kind != V_REC || !r->name) fail(e, a->loc, NULL, "`...` needs a record with named fields, found %s", value_text(e, r));
+      for (int j = 0; j < r->n; j++) { vec_push(e->arena, &item, r->item[j]); vec_push(e->arena, &name, r->name[j]); }
+      continue;
+    }
+    const char *n = a->name;
+    if (named && !n) {
+      if (a->kid[0]->kind != AST_NAME) fail(e, a->kid[0]->loc, "write `name = …`", "in a record every item has a name");
+      n = a->kid[0]->name;
+    }
+    Value *v = eval(e, a->kid[0]);
+    if (v->kind == V_NONE) fail(e, a->kid[0]->loc, NULL, "this has no value");
+    vec_push(e->arena, &item, v);
+    vec_push(e->arena, &name, n);
+  }
+  if (!named) return value_rec(e, item.n, item.at, NULL);
+  // what is named outright wins over what is spread
+  int n = 0;
+  for (int k = 0; k < item.n; k++) {
+    bool again = false;
+    for (int j = 0; j < n; j++) again |= strcmp(name.at[j], name.at[k]) == 0;
+    if (again) continue;
+    item.at[n] = item.at[k];
+    name.at[n++] = name.at[k];
+  }
+  return value_rec(e, n, item.at, name.at);
+}
+
+static Value *bracket(Elab *e, Value *f, const Ast *x) {
+  const Ast *d = f->decl->ast;
+  Ast *const *statics = d->fn ? d->fn->statics : d->kid;
+  int most = d->fn ? d->fn->nstatic : d->nstatic;
+  if (d->kind == AST_RECORD) return value_type(e, eval_type(e, x));
+  if (x->nkid - 1 > most) fail(e, x->loc, NULL, "`%s` takes %d values in brackets, found %d", f->decl->name, most, x->nkid - 1);
+  Value *v = value_new(e, V_DECL);
+  *v = *f;
+  v->nstatic = most;
+  v->statics = arena_array(e->arena, Value *, most);
+  for (int k = 0; k < most; k++) {
+    const Ast *ix = k + 1 < x->nkid ? x->kid[k + 1] : NULL;
+    if (ix && ix->kind != AST_IX) fail(e, ix->loc, NULL, "expected a value for `%s`", statics[k]->name);
+    v->statics[k] = ix ? eval(e, ix->kid[0]) : NULL;
+  }
+  return v;
+}
+
+static Value *eval_index(Elab *e, const Ast *x) {
+  Value *base = eval(e, x->kid[0]);
+  if (base->kind == V_TYPE || (base->kind == V_BUILTIN && base->builtin->code == -2)) return value_type(e, eval_type(e, x));
+  if (base->kind == V_DECL) return bracket(e, base, x);
+  return index_value(e, base, x->nkid - 1, (const Ast *const *)x->kid + 1, x->loc);
+}
+
+Value *eval(Elab *e, const Ast *x) {
+  e->c.b.loc = x->loc;
+  switch (x->kind) {
+  case AST_NAME: return eval_name(e, x->name, x->loc);
+  case AST_NUM: return x->is_int ? value_int(e, x->i) : value_real(e, x->f);
+  case AST_STR: return value_str(e, x->name);
+  case AST_BOOL: return value_bool(e, x->i);
+  case AST_PAREN: return eval(e, x->kid[0]);
+  case AST_TUPLE: return eval_tuple(e, x);
+  case AST_TYPE_TUPLE: return value_type(e, eval_type(e, x));
+  case AST_LIST: {
+    Value **item = arena_array(e->arena, Value *, x->nkid ? x->nkid : 1);
+    for (int k = 0; k < x->nkid; k++) item[k] = eval(e, x->kid[k]);
+    return value_list(e, x->nkid, item);
+  }
+  case AST_LAMBDA: {
+    Value *v = value_new(e, V_LAMBDA);
+    v->ast = x;
+    v->scope = e->c.scope;
+    v->path = e->c.path;
+    v->module = e->c.module;
+    return v;
+  }
+  case AST_BIN: {
+    if (x->op == AST_UPTO) {
+      Value *v = value_new(e, V_RANGE);
+      v->n = 2;
+      v->item = arena_array(e->arena, Value *, 2);
+      v->item[0] = eval(e, x->kid[0]);
+      v->item[1] = eval(e, x->kid[1]);
+      return v;
+    }
+    Value *a = eval(e, x->kid[0]);
+    if ((x->op == AST_AND || x->op == AST_OR) && a->kind == V_BOOL && (x->op == AST_AND) != (a->i != 0)) return a;
+    Value *b = eval(e, x->kid[1]);
+    return binary(e, x->op, a, b, x->loc);
+  }
+  case AST_UN: return unary(e, x->op, eval(e, x->kid[0]), x->loc);
+  case AST_FIELD: return member(e, eval(e, x->kid[0]), x->name, x->loc);
+  case AST_ITEM: {
+    Value *v = eval(e, x->kid[0]);
+    if (v->kind == V_POISON) give_up(e);
+    if (v->kind != V_REC || x->i >= v->n) fail(e, x->loc, NULL, "%s has no item %lld", value_text(e, v), (long long)x->i);
+    return v->item[x->i];
+  }
+  case AST_CALL: case AST_PIPE: return call(e, x);
+  case AST_INDEX: return eval_index(e, x);
+  case AST_BLOCK: return eval_block(e, x);
+  case AST_IF: return eval_if(e, x);
+  case AST_MATCH: return eval_match(e, x);
+  case AST_WHILE: return eval_while(e, x);
+  case AST_FOR: case AST_SCAN: case AST_EACH: case AST_UNROLL: return eval_loop(e, x);
+  default: fail(e, x->loc, NULL, "this is no expression");
+  }
+}

@@ -1,0 +1,647 @@
+#include "frontend/value.h"
+
+#include <string.h>
+
+static const char *join(Elab *e, const char *path, const char *name) {
+  return *path ? arena_printf(e->arena, "%s.%s", path, name) : name;
+}
+
+// ---- who owns parameters ------------------------------------------------------------------------
+//
+// A call of a layer owns parameters by its place in the text. Its path is the path of the layer
+// around it, the `let` that holds the call, and the layer's name; namesakes get _2, _3, …
+// The same place met again under the same path (a loop's body, a lambda called twice) is the same
+// owner: parameters are shared.
+
+const char *owner_component(Elab *e, const char *name, const void *site) {
+  Owner *o = e->c.owner;
+  const char *base = join(e, e->c.path, name);
+  for (int suffix = 1;; suffix++) {
+    const char *path = suffix == 1 ? base : arena_printf(e->arena, "%s_%d", base, suffix);
+    int at = -1;
+    for (int k = 0; k < o->taken.n; k++)
+      if (strcmp(o->taken.at[k], path) == 0) at = k;
+    if (at >= 0 && o->taken_by.at[at] == site) return path;
+    if (at >= 0) continue;
+    vec_push(e->arena, &o->taken, path);
+    vec_push(e->arena, &o->taken_by, site);
+    return path;
+  }
+}
+
+static Value *walk(Value *tree, const char *path) {
+  char name[256];
+  while (tree && *path) {
+    size_t n = strcspn(path, ".");
+    if (n >= sizeof name) return NULL;
+    memcpy(name, path, n);
+    name[n] = 0;
+    tree = value_field(tree, name);
+    path += n;
+    if (*path == '.') path++;
+  }
+  return tree;
+}
+
+static Value *owned(Owner *o, const char *path) {
+  for (int k = o->stack_path.n - 1; k >= 0; k--) {
+    size_t n = strlen(o->stack_path.at[k]);
+    if (strncmp(path, o->stack_path.at[k], n) == 0 && (path[n] == '.' || !path[n])) return walk(o->stack_value.at[k], path[n] ? path + n + 1 : "");
+  }
+  return walk(o->tree, path);
+}
+
+Value *eval_param(Elab *e, const Ast *p) {
+  Owner *o = e->c.owner;
+  if (!o) fail(e, p->loc, "parameters belong in a `layer` or a `model`", "`param` outside of a model");
+  Type *t = eval_type(e, p->kid[0]);
+  const char *path = join(e, e->c.path, p->name);
+  if (o->discover) {
+    for (int k = 0; k < o->discover->list.n; k++)
+      if (strcmp(o->discover->list.at[k].path, path) == 0) return type_zeros(e, t);
+    Param q = {.path = path, .type = t, .nlead = o->nlead, .loc = p->loc};
+    memcpy(q.lead, o->lead, sizeof q.lead);
+    q.init = p->kid[1] ? eval(e, p->kid[1]) : NULL;
+    if (!q.init) fail(e, p->loc, "write `= zeros` or another initialiser", "the parameter `%s` has no initial value", p->name);
+    vec_push(e->arena, &o->discover->list, q);
+    return type_zeros(e, t);
+  }
+  Value *v = owned(o, path);
+  if (!v) fail(e, p->loc, NULL, "the parameters given hold no `%s`", path);
+  if (!type_same(type_of(e, v), t))
+    fail(e, p->loc, "parameter shapes may depend on constants and bracket values only, not on the size of a batch", "the parameter `%s` is %s here, but was made as %s", path, type_text(e, t), value_text(e, v));
+  return v;
+}
+
+Value *call_layer(Elab *e, Value *f, const Args *a, const Ast *site) {
+  if (!e->c.owner)
+    fail(e, a->ast ? a->ast->loc : e->c.b.loc, "call it in a `model`, whose parameters then hold the layer's", "the layer `%s` is called outside of a model: nobody owns its parameters", f->decl->name);
+  const char *outer = e->c.path, *scope = e->c.b.scope;
+  e->c.path = owner_component(e, f->decl->name, site ? (const void *)site : (const void *)f->decl);
+  e->c.b.scope = e->c.path;
+  Value *v = call_body(e, f, f->decl->ast, a, arena_printf(e->arena, "`%s`", f->decl->name));
+  e->c.path = outer;
+  e->c.b.scope = scope;
+  return v;
+}
+
+// ---- the tree of a model's parameters: nested records by path -------------------------------------
+
+typedef struct Node {
+  const char *name;
+  int leaf;                    // index in the list, or -1
+  struct Node *kid, *next;
+} Node;
+
+static Node *node_tree(Elab *e, const Params *p) {
+  Node *root = arena_new(e->arena, Node);
+  root->leaf = -1;
+  for (int k = 0; k < p->list.n; k++) {
+    Node *at = root;
+    for (const char *s = p->list.at[k].path; *s;) {
+      size_t n = strcspn(s, ".");
+      Node **link = &at->kid;
+      while (*link && !(strncmp((*link)->name, s, n) == 0 && (*link)->name[n] == 0)) link = &(*link)->next;
+      if (!*link) {
+        *link = arena_new(e->arena, Node);
+        (*link)->name = arena_strn(e->arena, s, n);
+        (*link)->leaf = -1;
+      }
+      at = *link;
+      s += n + (s[n] == '.');
+    }
+    at->leaf = k;
+  }
+  return root;
+}
+
+static int node_kids(const Node *n) {
+  int c = 0;
+  for (Node *k = n->kid; k; k = k->next) c++;
+  return c;
+}
+
+static Type *node_type(Elab *e, const Node *n, const Params *p) {
+  if (n->leaf >= 0) return type_lead(e, p->list.at[n->leaf].type, p->list.at[n->leaf].nlead, p->list.at[n->leaf].lead);
+  Type *t = arena_new(e->arena, Type);
+  t->kind = T_REC;
+  t->n = node_kids(n);
+  t->item = arena_array(e->arena, Type *, t->n ? t->n : 1);
+  t->name = arena_array(e->arena, const char *, t->n ? t->n : 1);
+  int at = 0;
+  for (Node *k = n->kid; k; k = k->next, at++) {
+    t->item[at] = node_type(e, k, p);
+    t->name[at] = k->name;
+  }
+  return t;
+}
+
+static Value *node_value(Elab *e, const Node *n, Value **leaf) {
+  if (n->leaf >= 0) return leaf[n->leaf];
+  int c = node_kids(n), at = 0;
+  Value **item = arena_array(e->arena, Value *, c ? c : 1);
+  const char **name = arena_array(e->arena, const char *, c ? c : 1);
+  for (Node *k = n->kid; k; k = k->next, at++) {
+    item[at] = node_value(e, k, leaf);
+    name[at] = k->name;
+  }
+  return value_rec(e, c, item, name);
+}
+
+static bool same_statics(const Params *p, const Value *f) {
+  if (p->nstatic != f->nstatic) return false;
+  for (int k = 0; k < p->nstatic; k++)
+    if (!p->statics[k] != !f->statics[k] || (p->statics[k] && !value_same(p->statics[k], f->statics[k]))) return false;
+  return true;
+}
+
+// The model's body is run once on stand-in arguments, in a graph that is thrown away.
+static Args dummy_args(Elab *e, Value *f) {
+  const AstFn *fn = f->decl->ast->fn;
+  Args a = args_new(e, f->decl->ast, fn->nparam);
+  a.n = 0;
+  Scope *outer = e->c.scope;
+  e->c.scope = f->decl->module->scope;
+  scope_push(e, true);
+  for (int k = 0; k < fn->nstatic; k++) {
+    Value *v = k < f->nstatic ? f->statics[k] : NULL;
+    if (v) scope_bind(e, fn->statics[k]->name, v, false, fn->statics[k]->loc);
+    else if (!fn->statics[k]->kid[1])
+      fail(e, e->c.b.loc, arena_printf(e->arena, "write %s[…]", f->decl->name), "the model `%s` needs a value for `%s` in brackets", f->decl->name, fn->statics[k]->name);
+  }
+  for (int k = 0; k < fn->nparam; k++) {
+    const Ast *p = fn->params[k];
+    if (p->kid[1]) continue;
+    Value *v;
+    if (strcmp(p->name, "key") == 0 && !p->kid[0]) v = value_key(e, u64_const(e, 0));
+    else if (!p->kid[0]) fail(e, p->loc, "write its type", "the parameter `%s` of the model `%s` has no type: its layers' shapes cannot be found", p->name, f->decl->name);
+    else if (p->kid[0]->kind == AST_NAME && strcmp(p->kid[0]->name, "dim") == 0) v = value_int(e, 1);
+    else v = type_zeros(e, dummy_type(e, p->kid[0]));
+    a.value[a.n] = v;
+    a.name[a.n] = p->name;
+    a.expr[a.n] = p;
+    if (p->inout) {
+      Ast *place = arena_new(e->arena, Ast);
+      place->kind = AST_NAME;
+      place->name = "_";
+      place->loc = p->loc;
+      a.place[a.n] = place;
+    }
+    a.n++;
+  }
+  e->c.scope = outer;
+  return a;
+}
+
+Params *model_params(Elab *e, Value *f, Loc loc) {
+  Decl *d = f->decl;
+  for (Params *p = d->params; p; p = p->next)
+    if (same_statics(p, f)) return p;
+  if (d->busy) fail(e, loc, NULL, "the parameters of `%s` depend on themselves", d->name);
+  Params *p = arena_new(e->arena, Params);
+  p->nstatic = f->nstatic;
+  p->statics = f->statics;
+  Context saved = e->c;
+  Owner owner = {.discover = p};
+  IrGraph *scratch = ir_graph(e->arena, "scratch");
+  e->c.b = (IrBuilder){.graph = scratch, .at = scratch->top, .loc = loc};
+  e->c.owner = &owner;
+  e->c.path = "";
+  e->c.nloop = 0;
+  e->c.logs = NULL;
+  Args a = dummy_args(e, f);
+  call_body(e, f, d->ast, &a, arena_printf(e->arena, "`%s`", d->name));
+  e->c = saved;
+  p->tree = node_type(e, node_tree(e, p), p);
+  p->tree->decl = d;
+  p->tree->statics = p->statics;
+  p->tree->nstatic = p->nstatic;
+  p->next = d->params;
+  d->params = p;
+  return p;
+}
+
+typedef struct Init { const Param *param; IrValue *key; } Init;
+
+static Value *init_one(Elab *e, const Param *q, IrValue *key) {
+  Value *v = q->init;
+  if (v->kind == V_BUILTIN && strcmp(v->builtin->name, "zeros") == 0) return type_zeros(e, q->type);
+  if (v->kind == V_NUM || (v->kind == V_BUILTIN && strcmp(v->builtin->name, "ones") == 0)) {
+    if (q->type->kind != T_ARRAY) fail(e, q->loc, NULL, "a number cannot initialise %s", type_text(e, q->type));
+    return value_array(e, ir_fill(&e->c.b, q->type->array, v->kind == V_NUM ? num_f(v) : 1));
+  }
+  if (v->kind == V_ARRAY || v->kind == V_KEY) fail(e, q->loc, "write a number, zeros, ones, or a function of (key, shape)", "an initial value must not depend on run-time values");
+  if (q->type->kind != T_ARRAY) fail(e, q->loc, NULL, "the parameter `%s` must be an array", q->path);
+  Value *dims[IR_MAX_RANK];
+  for (int k = 0; k < q->type->array.rank; k++) dims[k] = value_int(e, q->type->array.dim[k]);
+  Value *args[2] = {value_key(e, key), value_list(e, q->type->array.rank, dims)};
+  Value *r = apply_values(e, v, 2, args, q->loc);
+  if (r->kind == V_NUM) return value_array(e, ir_fill(&e->c.b, q->type->array, num_f(r)));
+  return coerce(e, r, q->type, q->loc, arena_printf(e->arena, "the initial value of `%s`", q->path));
+}
+
+static Value *init_lane(Elab *e, Value **lane, void *env) {
+  Init *i = env;
+  return init_one(e, i->param, fold_in(e, i->key, ir_cast(&e->c.b, lane[0]->ir, IR_U64)));
+}
+
+Value *model_init(Elab *e, Value *f, const Args *a) {
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  int at = find_arg(a, "key", 0);
+  if (a->n != 1 || at < 0 || a->value[at]->kind != V_KEY || a->value[at]->ir->type.rank)
+    fail(e, loc, "write .init(key)", "`%s.init` takes one key", f->decl->name);
+  Params *p = model_params(e, f, loc);
+  Value **leaf = arena_array(e->arena, Value *, p->list.n ? p->list.n : 1);
+  for (int k = 0; k < p->list.n; k++) {
+    const Param *q = &p->list.at[k];
+    e->c.b.loc = q->loc;
+    e->c.b.scope = q->path;
+    IrValue *key = fold_in(e, a->value[at]->ir, u64_const(e, path_hash(q->path)));
+    Init init = {q, key};
+    if (q->nlead == 0) leaf[k] = init_one(e, q, key);
+    else leaf[k] = emit_map(e, q->lead[0], 0, NULL, init_lane, &init, q->loc);
+    e->c.b.scope = NULL;
+  }
+  Value *v = node_value(e, node_tree(e, p), leaf);
+  v->decl = f->decl;
+  v->statics = f->statics;
+  v->nstatic = f->nstatic;
+  return v;
+}
+
+Value *call_model(Elab *e, Value *f, const Args *a) {
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  if (a->n == 0 || a->name[0] || a->value[0]->kind != V_REC || a->value[0]->decl != f->decl)
+    fail(e, a->n && a->expr && a->expr[0] ? a->expr[0]->loc : loc, arena_printf(e->arena, "parameters come from %s.init(key)", f->decl->name),
+         "the model `%s` takes its parameters first%s%s", f->decl->name, a->n ? ", found " : "", a->n ? value_text(e, a->value[0]) : "");
+  Value *p = a->value[0];
+  Value *g = f;
+  if (!f->nstatic && p->nstatic) {
+    g = value_new(e, V_DECL);
+    *g = *f;
+    g->statics = p->statics;
+    g->nstatic = p->nstatic;
+  }
+  Args rest = *a;
+  rest.n--;
+  rest.value++;
+  rest.name++;
+  rest.place++;
+  if (rest.expr) rest.expr++;
+  Owner owner = {.tree = p};
+  Owner *outer = e->c.owner;
+  const char *path = e->c.path, *scope = e->c.b.scope;
+  e->c.owner = &owner;
+  e->c.path = "";
+  e->c.b.scope = f->decl->name;
+  Value *v = call_body(e, g, f->decl->ast, &rest, arena_printf(e->arena, "`%s`", f->decl->name));
+  e->c.owner = outer;
+  e->c.path = path;
+  e->c.b.scope = scope;
+  return v;
+}
+
+// ---- rules: functions that own state ---------------------------------------------------------------
+
+Value *rule_init(Elab *e, Value *f, const Args *a) {
+  const Ast *ast = f->decl->ast;
+  const AstFn *fn = ast->fn;
+  Context saved = e->c;
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  if (a->n < 1) fail(e, loc, "it takes what the rule's first parameter will be, for its shapes", "`%s.init` needs an argument", f->decl->name);
+  e->c.module = f->decl->module;
+  e->c.scope = f->scope ? f->scope : f->decl->module->scope;
+  scope_push(e, true);
+  for (int k = 0; k < fn->nparam; k++) {
+    const Ast *p = fn->params[k];
+    int at = find_arg(a, p->name, k);
+    Value *v = at >= 0 ? match_type(e, p->kid[0], a->value[at], loc, arena_printf(e->arena, "argument `%s` of `%s.init`", p->name, ast->name))
+             : p->kid[1] ? eval(e, p->kid[1]) : value_poison(e);
+    scope_bind(e, p->name, v, false, p->loc);
+  }
+  VEC(Value *) item = {0};
+  VEC(const char *) name = {0};
+  for (int k = 0; fn->body->kind == AST_BLOCK && k < fn->body->nkid; k++) {
+    const Ast *s = fn->body->kid[k];
+    if (s->kind != AST_STATE) continue;
+    const Ast *type = s->kid[s->nkid - 2], *init = s->kid[s->nkid - 1];
+    for (int j = 0; j < s->nkid - 2; j++) {
+      Value *v = init ? eval(e, init) : NULL;
+      if (!v && !type) fail(e, s->loc, "write `state x = zeros(g)`", "the state `%s` has neither type nor initial value", s->kid[j]->name);
+      v = v ? to_runtime(e, v, s->loc) : type_zeros(e, eval_type(e, type));
+      if (type && init) v = coerce(e, v, eval_type(e, type), s->loc, "the initial value");
+      scope_bind(e, s->kid[j]->name, v, false, s->loc);
+      vec_push(e->arena, &item, v);
+      vec_push(e->arena, &name, s->kid[j]->name);
+    }
+  }
+  IrBuilder b = e->c.b;
+  e->c = saved;
+  e->c.b = b;
+  Value *r = value_rec(e, item.n, item.at, name.at);
+  r->decl = f->decl;
+  return r;
+}
+
+// A rule is a function whose state is bound around its parameters.
+static Value *call_with_state(Elab *e, Value *f, const Ast *fn, const Args *a, const char *what, Scope *around, Value *state) {
+  Context saved = e->c;
+  e->c.scope = around;
+  VEC(Binding *) bound = {0};
+  for (int k = 0; k < state->n; k++) {
+    Binding *b = scope_bind(e, state->name[k], state->item[k], true, fn->loc);
+    b->type = type_of(e, state->item[k]);
+    vec_push(e->arena, &bound, b);
+  }
+  e->c.scope = saved.scope;
+  Value *g = value_new(e, V_DECL);
+  *g = *f;
+  g->scope = around;
+  Args rest = *a;
+  rest.n--;
+  rest.value++;
+  rest.name++;
+  rest.place++;
+  if (rest.expr) rest.expr++;
+  Value *r = call_body(e, g, fn, &rest, what);
+  Value **item = arena_array(e->arena, Value *, state->n ? state->n : 1);
+  for (int k = 0; k < state->n; k++) item[k] = bound.at[k]->value;
+  assign(e, a->place[0], value_like(e, state, state->n, item));
+  return r;
+}
+
+static Scope *scope_under(Elab *e, Scope *up) {
+  Scope *outer = e->c.scope;
+  e->c.scope = up;
+  Scope *s = scope_push(e, true);
+  e->c.scope = outer;
+  return s;
+}
+
+Value *call_rule(Elab *e, Value *f, const Args *a) {
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  if (!a->n || !a->place[0])
+    fail(e, loc, arena_printf(e->arena, "write %s(&s, …) with s from %s.init(…)", f->decl->name, f->decl->name), "the rule `%s` updates its state: it comes first, with `&`", f->decl->name);
+  Value *s = a->value[0];
+  if (s->kind != V_REC || s->decl != f->decl)
+    fail(e, a->expr[0]->loc, arena_printf(e->arena, "the state comes from %s.init(…)", f->decl->name), "this is not the state of `%s`: %s", f->decl->name, value_text(e, s));
+  return call_with_state(e, f, f->decl->ast, a, arena_printf(e->arena, "`%s`", f->decl->name), scope_under(e, f->decl->module->scope), s);
+}
+
+// ---- environments --------------------------------------------------------------------------------
+
+// Settings and helper functions in scope; fields too where `state` is given.
+static Scope *env_scope(Elab *e, Value *env) {
+  const Ast *d = env->decl->ast;
+  Scope *outer = e->c.scope;
+  e->c.scope = env->decl->module->scope;
+  Scope *s = scope_push(e, true);
+  for (int k = 0; k < d->nstatic; k++) {
+    Value *v = env->nstatic && env->statics[k] ? env->statics[k] : NULL;
+    if (!v && !d->kid[k]->kid[1]) fail(e, e->c.b.loc, NULL, "the environment `%s` needs the setting `%s`", d->name, d->kid[k]->name);
+    scope_bind(e, d->kid[k]->name, v ? v : eval(e, d->kid[k]->kid[1]), false, d->kid[k]->loc);
+  }
+  for (int k = d->nstatic; k < d->nkid; k++) {
+    const Ast *fn = d->kid[k];
+    if (fn->kind != AST_FN || strcmp(fn->name, "reset") == 0 || strcmp(fn->name, "step") == 0) continue;
+    Decl *decl = arena_new(e->arena, Decl);
+    *decl = (Decl){.ast = fn, .module = env->decl->module, .name = fn->name};
+    Value *v = value_new(e, V_DECL);
+    v->decl = decl;
+    v->scope = s;
+    scope_bind(e, fn->name, v, false, fn->loc);
+  }
+  e->c.scope = outer;
+  return s;
+}
+
+static const Ast *env_member(const Ast *d, AstKind kind, const char *name) {
+  for (int k = d->nstatic; k < d->nkid; k++)
+    if (d->kid[k]->kind == kind && (!name || strcmp(d->kid[k]->name, name) == 0)) return d->kid[k];
+  return NULL;
+}
+
+// The state before reset: every field as its declaration says, or zero.
+static Value *env_start(Elab *e, Value *env, Scope *s) {
+  const Ast *d = env->decl->ast;
+  if (d->from) fail(e, d->loc, NULL, "the environment `%s` comes from outside: such environments cannot be used yet in this program", d->name);
+  Scope *outer = e->c.scope;
+  e->c.scope = s;
+  VEC(Value *) item = {0};
+  VEC(const char *) name = {0};
+  for (int k = d->nstatic; k < d->nkid; k++) {
+    const Ast *st = d->kid[k];
+    if (st->kind != AST_STATE) continue;
+    const Ast *type = st->kid[st->nkid - 2], *init = st->kid[st->nkid - 1];
+    for (int j = 0; j < st->nkid - 2; j++) {
+      Value *v;
+      if (init && type) v = coerce(e, eval(e, init), eval_type(e, type), st->loc, arena_printf(e->arena, "the field `%s`", st->kid[j]->name));
+      else if (init) v = to_runtime(e, eval(e, init), st->loc);
+      else if (type) v = type_zeros(e, eval_type(e, type));
+      else fail(e, st->loc, "write its type: `state x: f32`", "the field `%s` has neither type nor value", st->kid[j]->name);
+      vec_push(e->arena, &item, v);
+      vec_push(e->arena, &name, st->kid[j]->name);
+    }
+  }
+  e->c.scope = outer;
+  Value *r = value_rec(e, item.n, item.at, name.at);
+  r->decl = env->decl;
+  return r;
+}
+
+typedef struct Scratch { Context saved; } Scratch;
+
+static Scratch scratch_open(Elab *e) {
+  Scratch s = {e->c};
+  IrGraph *g = ir_graph(e->arena, "scratch");
+  e->c.b = (IrBuilder){.graph = g, .at = g->top, .loc = e->c.b.loc};
+  e->c.nloop = 0;
+  e->c.logs = NULL;
+  return s;
+}
+
+static void scratch_close(Elab *e, Scratch *s) { e->c = s->saved; }
+
+Type *env_state_type(Elab *e, Value *env, Loc loc) {
+  (void)loc;
+  Scratch s = scratch_open(e);
+  Type *t = type_of(e, env_start(e, env, env_scope(e, env)));
+  scratch_close(e, &s);
+  return t;
+}
+
+static Value *observe(Elab *e, Value *env, Value *state, Scope *s) {
+  const Ast *d = env->decl->ast, *obs = env_member(d, AST_OBS, NULL);
+  if (!obs || !obs->kid[1]) fail(e, d->loc, "write `obs = [x, y]`", "the environment `%s` declares no `obs`", d->name);
+  Scope *outer = e->c.scope;
+  e->c.scope = s;
+  scope_push(e, true);
+  for (int k = 0; k < state->n; k++) scope_bind(e, state->name[k], state->item[k], false, d->loc);
+  Value *v = to_runtime(e, eval(e, obs->kid[1]), obs->loc);
+  if (obs->kid[0]) v = match_type(e, obs->kid[0], v, obs->loc, "the observation");
+  e->c.scope = outer;
+  return v;
+}
+
+Type *env_obs_type(Elab *e, Value *env, Loc loc) {
+  (void)loc;
+  Scratch s = scratch_open(e);
+  Scope *sc = env_scope(e, env);
+  Type *t = type_of(e, observe(e, env, env_start(e, env, sc), sc));
+  scratch_close(e, &s);
+  return t;
+}
+
+Value *env_action(Elab *e, Value *env, Loc loc) {
+  const Ast *d = env->decl->ast, *a = env_member(d, AST_ACTION, NULL);
+  if (!a) fail(e, loc, "write `action = discrete(n)` or `box(n, low, high)`", "the environment `%s` declares no `action`", d->name);
+  Scope *outer = e->c.scope;
+  e->c.scope = env_scope(e, env);
+  Value *v = eval(e, a->kid[0]);
+  e->c.scope = outer;
+  return v;
+}
+
+static Value *state_arg(Elab *e, Value *env, const Args *a, const char *what) {
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  if (!a->n || !a->place[0]) fail(e, loc, arena_printf(e->arena, "write E.%s(&s, …)", what), "`%s` updates the environment's state: it comes first, with `&`", what);
+  Value *s = a->value[0];
+  if (s->kind != V_REC || s->decl != env->decl) fail(e, loc, NULL, "this is not the state of `%s`: %s", env->decl->name, value_text(e, s));
+  return s;
+}
+
+Value *env_reset(Elab *e, Value *env, const Args *a) {
+  const Ast *d = env->decl->ast, *fn = env_member(d, AST_FN, "reset");
+  if (!fn) fail(e, d->loc, "write `fn reset(key) { … }`", "the environment `%s` has no `reset`", d->name);
+  state_arg(e, env, a, "reset");
+  Scope *s = env_scope(e, env);
+  return call_with_state(e, env, fn, a, arena_printf(e->arena, "`%s.reset`", d->name), scope_under(e, s), env_start(e, env, s));
+}
+
+Value *env_step(Elab *e, Value *env, const Args *a) {
+  const Ast *d = env->decl->ast, *fn = env_member(d, AST_FN, "step");
+  if (!fn) fail(e, d->loc, "write `fn step(a) { … }`", "the environment `%s` has no `step`", d->name);
+  Value *s = state_arg(e, env, a, "step");
+  // a step that draws nothing may be given a key all the same
+  Args b = *a;
+  int at = find_arg(&b, "key", 2);
+  if (fn->fn->nparam == 1 && at == b.n - 1 && b.n == 3) b.n--;
+  Value *out = call_with_state(e, env, fn, &b, arena_printf(e->arena, "`%s.step`", d->name), scope_under(e, env_scope(e, env)), s);
+  if (out->kind != V_REC || !value_field(out, "reward") || !value_field(out, "terminated"))
+    fail(e, fn->loc, "end it with (reward = …, terminated = …, truncated = …)", "`%s.step` must give a reward and whether the episode terminated", d->name);
+  out = to_runtime(e, out, fn->loc);
+  Value *reward = value_field(out, "reward");
+  if (reward->kind == V_ARRAY && reward->ir->type.dtype == IR_I32) out = value_with(e, out, "reward", value_array(e, ir_cast(&e->c.b, reward->ir, IR_F32)));
+  if (value_field(out, "truncated")) return out;
+  Value **item = arena_array(e->arena, Value *, out->n + 1);
+  const char **name = arena_array(e->arena, const char *, out->n + 1);
+  memcpy(item, out->item, sizeof *item * (size_t)out->n);
+  memcpy(name, out->name, sizeof *name * (size_t)out->n);
+  item[out->n] = value_array(e, ir_fill(&e->c.b, ir_scalar(IR_BOOL), 0));
+  name[out->n] = "truncated";
+  return value_rec(e, out->n + 1, item, name);
+}
+
+Value *env_obs(Elab *e, Value *env, const Args *a) {
+  if (a->n != 1 || a->value[0]->kind != V_REC || a->value[0]->decl != env->decl)
+    fail(e, a->ast ? a->ast->loc : e->c.b.loc, "write E.obs(s)", "`obs` takes a state of `%s`", env->decl->name);
+  return observe(e, env, a->value[0], env_scope(e, env));
+}
+
+// ---- records ----------------------------------------------------------------------------------------
+
+static void bind_statics(Elab *e, const Ast *d, Value *f) {
+  for (int k = 0; k < d->nstatic && k < f->nstatic; k++)
+    if (f->statics[k]) scope_bind(e, d->kid[k]->name, f->statics[k], false, d->loc);
+}
+
+Type *record_type(Elab *e, Value *f, Loc loc) {
+  const Ast *d = f->decl->ast;
+  Scope *outer = e->c.scope;
+  e->c.scope = f->decl->module->scope;
+  scope_push(e, true);
+  bind_statics(e, d, f);
+  Type *t = arena_new(e->arena, Type);
+  t->kind = T_REC;
+  t->decl = f->decl;
+  t->statics = f->statics;
+  t->nstatic = f->nstatic;
+  VEC(Type *) item = {0};
+  VEC(const char *) name = {0};
+  for (int k = d->nstatic; k < d->nkid; k++) {
+    if (d->kid[k]->kind != AST_MEMBER) continue;
+    Type *ft = try_type(e, d->kid[k]->kid[0]);
+    if (!ft) fail(e, loc, arena_printf(e->arena, "write %s[…] with its sizes", d->name), "the sizes of `%s` are not known here: field `%s`", d->name, d->kid[k]->name);
+    vec_push(e->arena, &item, ft);
+    vec_push(e->arena, &name, d->kid[k]->name);
+  }
+  t->n = item.n;
+  t->item = item.at;
+  t->name = name.at;
+  e->c.scope = outer;
+  return t;
+}
+
+// A field may have leading axes beyond its declared ones: a record of arrays is a batch of records.
+static Value *match_field(Elab *e, const Ast *type, Value *v, Loc loc, const char *what) {
+  bool plain = type->kind == AST_NAME || (type->kind == AST_INDEX && type->kid[0]->kind == AST_NAME);
+  bool dots = false;
+  for (int k = 1; type->kind == AST_INDEX && k < type->nkid; k++) dots |= type->kid[k]->kind == AST_IX_DOTS;
+  if (v->kind == V_REC || v->kind == V_KEY || !plain || dots || !v->ir) return match_type(e, type, v, loc, what);
+  int own = type->kind == AST_INDEX ? type->nkid - 1 : 0;
+  if (v->ir->type.rank <= own) return match_type(e, type, v, loc, what);
+  Ast *with = arena_new(e->arena, Ast), *d = arena_new(e->arena, Ast);
+  d->kind = AST_IX_DOTS;
+  d->loc = type->loc;
+  *with = *type;
+  with->kind = AST_INDEX;
+  with->nkid = own + 2;
+  with->kid = arena_array(e->arena, Ast *, own + 2);
+  with->kid[0] = type->kind == AST_INDEX ? type->kid[0] : (Ast *)type;
+  with->kid[1] = d;
+  for (int k = 0; k < own; k++) with->kid[2 + k] = type->kid[1 + k];
+  Scope *fields = e->c.scope;
+  Value *r = match_type(e, with, v, loc, what);
+  for (Binding *b = fields->first; b; b = b->next)
+    if (strcmp(b->name, "...") == 0) b->name = "";        // the next field may have other ones
+  return r;
+}
+
+Value *record_make(Elab *e, Value *f, const Args *a) {
+  const Ast *d = f->decl->ast;
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  Scope *outer = e->c.scope;
+  e->c.scope = f->decl->module->scope;
+  scope_push(e, true);
+  bind_statics(e, d, f);
+  VEC(Value *) item = {0};
+  VEC(const char *) name = {0};
+  for (int k = d->nstatic; k < d->nkid; k++) {
+    const Ast *m = d->kid[k];
+    if (m->kind != AST_MEMBER) continue;
+    int at = find_arg(a, m->name, item.n);
+    if (at < 0 && !m->kid[1]) fail(e, loc, NULL, "`%s` needs the field `%s`", d->name, m->name);
+    Value *v = at >= 0 ? a->value[at] : eval(e, m->kid[1]);
+    Loc vloc = at >= 0 && a->expr && a->expr[at] ? a->expr[at]->loc : loc;
+    v = match_field(e, m->kid[0], v, vloc, arena_printf(e->arena, "the field `%s` of `%s`", m->name, d->name));
+    if (v->kind == V_NUM || v->kind == V_BOOL || v->kind == V_LIST) v = to_runtime(e, v, vloc);
+    vec_push(e->arena, &item, v);
+    vec_push(e->arena, &name, m->name);
+  }
+  if (a->n > item.n) fail(e, loc, NULL, "`%s` has %d fields, found %d values", d->name, item.n, a->n);
+  for (int k = 0; k < a->n; k++) {
+    bool found = !a->name[k];
+    for (int j = 0; j < name.n && !found; j++) found = strcmp(name.at[j], a->name[k]) == 0;
+    if (!found) fail(e, a->expr && a->expr[k] ? a->expr[k]->loc : loc, NULL, "`%s` has no field `%s`", d->name, a->name[k]);
+  }
+  Value *r = value_rec(e, item.n, item.at, name.at);
+  r->decl = f->decl;
+  r->nstatic = d->nstatic;
+  r->statics = arena_array(e->arena, Value *, d->nstatic ? d->nstatic : 1);
+  for (int k = 0; k < d->nstatic; k++) {
+    Binding *b = scope_find(e->c.scope, d->kid[k]->name);
+    r->statics[k] = b ? b->value : NULL;
+  }
+  e->c.scope = outer;
+  return r;
+}

@@ -1,0 +1,220 @@
+#include "frontend/value.h"
+
+#include <string.h>
+
+Value *make_transform(Elab *e, const char *what, const Args *a) {
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  if (a->n < 1 || a->name[0]) fail(e, loc, NULL, "`%s` takes a function", what);
+  Value *f = a->value[0];
+  if (f->kind != V_DECL && f->kind != V_LAMBDA && f->kind != V_BUILTIN && f->kind != V_TRANSFORM && f->kind != V_METHOD)
+    fail(e, loc, "write grad(f)(x): first the function, then its arguments", "`%s` takes a function, found %s", what, value_text(e, f));
+  Value *t = value_new(e, V_TRANSFORM);
+  t->s = what;
+  t->item = arena_array(e->arena, Value *, 2);
+  t->item[t->n++] = f;
+  bool wants_wrt = strcmp(what, "grad") == 0 || strcmp(what, "value_and_grad") == 0;
+  bool wants_dir = strcmp(what, "jvp") == 0 || strcmp(what, "vjp") == 0;
+  for (int k = 1; k < a->n; k++) {
+    bool ok = wants_wrt ? a->name[k] && strcmp(a->name[k], "wrt") == 0 : strcmp(what, "vmap") == 0 ? a->name[k] && strcmp(a->name[k], "axes") == 0 : wants_dir && k == 1 && !a->name[k];
+    if (!ok) fail(e, loc, NULL, "`%s` does not take %s", what, a->name[k] ? a->name[k] : "a second argument");
+    t->item[t->n++] = a->value[k];
+  }
+  if (wants_dir && t->n < 2) fail(e, loc, "write jvp(f, tangent)(x) or vjp(f, cotangent)(x)", "`%s` needs a direction", what);
+  return t;
+}
+
+// ---- derivatives ---------------------------------------------------------------------------
+
+// Which leaves of a tree carry derivatives.
+typedef struct Diff {
+  Leaves all;
+  bool *on;
+  int n;
+} Diff;
+
+static Diff diff_leaves(Elab *e, Value *v) {
+  Diff d = {0};
+  value_leaves(e, v, NULL, &d.all);
+  d.on = arena_array(e->arena, bool, d.all.v.n ? d.all.v.n : 1);
+  for (int k = 0; k < d.all.v.n; k++) d.n += d.on[k] = ir_is_diff(d.all.v.at[k]->type.dtype);
+  return d;
+}
+
+static const char *param_name(Value *f, int k) {
+  const Ast *d = f->kind == V_DECL ? f->decl->ast : f->kind == V_LAMBDA ? f->ast : NULL;
+  if (!d) return NULL;
+  if (d->kind == AST_FN && k < d->fn->nparam) return d->fn->params[k]->name;
+  if (d->kind == AST_LAMBDA && k < d->nkid - 1) return d->kid[k]->name;
+  return NULL;
+}
+
+static int wrt_arg(Elab *e, Value *t, const Args *a, Loc loc) {
+  if (t->n < 2 || t->item[1]->kind != V_STR) {
+    if (!a->n) fail(e, loc, NULL, "`%s` of a function without arguments", t->s);
+    return 0;
+  }
+  for (int k = 0; k < a->n; k++) {
+    const char *name = a->name[k] ? a->name[k] : param_name(t->item[0], k);
+    if (name && strcmp(name, t->item[1]->s) == 0) return k;
+  }
+  fail(e, loc, NULL, "there is no argument `%s` to differentiate by", t->item[1]->s);
+}
+
+static void emit_region(Elab *e, Value *f, const Args *a, int wrt, const Diff *x, Value *shape, Region *reg, Value **out) {
+  *reg = region_open(e);
+  IrValue **leaf = arena_array(e->arena, IrValue *, x->all.v.n ? x->all.v.n : 1);
+  for (int k = 0; k < x->all.v.n; k++) leaf[k] = x->on[k] ? ir_arg(reg->r, x->all.v.at[k]->type) : x->all.v.at[k];
+  Args b = *a;
+  b.value = arena_copy(e->arena, a->value, sizeof *b.value * (size_t)(a->n ? a->n : 1));
+  int at = 0;
+  b.value[wrt] = value_rebuild(e, shape, leaf, &at);
+  *out = apply(e, f, &b);
+  if ((*out)->kind == V_POISON) give_up(e);
+}
+
+static void refuse_inout(Elab *e, const Args *a, Loc loc, const char *what) {
+  for (int k = 0; k < a->n; k++)
+    if (a->place[k]) fail(e, loc, "let the function return what it changes", "`%s` of a function that updates its argument", what);
+}
+
+// yields: y, then what comes along (the rest of a tuple, logs); the op gives them back in this order.
+static Value *derivative(Elab *e, Value *t, const Args *a) {
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  bool forward = strcmp(t->s, "jvp") == 0, direction = forward || strcmp(t->s, "vjp") == 0;
+  refuse_inout(e, a, loc, t->s);
+  int wrt = direction ? 0 : wrt_arg(e, t, a, loc);
+  if (wrt >= a->n) fail(e, loc, NULL, "`%s` of a function without arguments", t->s);
+  Value *shape = to_runtime(e, a->value[wrt], loc);
+  if (a->value[wrt]->kind == V_NUM) shape = value_array(e, to_dtype(e, a->value[wrt], IR_F32, loc));
+  Diff x = diff_leaves(e, shape);
+  if (!x.n) fail(e, loc, "derivatives are taken by floats: write 1.0, or f32(…)", "`%s` by %s, which holds no floats", t->s, value_text(e, a->value[wrt]));
+  Region reg;
+  Value *out;
+  emit_region(e, t->item[0], a, wrt, &x, shape, &reg, &out);
+  bool tuple = !direction && out->kind == V_REC && !(out->decl);
+  if (tuple && out->n == 0) fail(e, loc, NULL, "`%s` of a function that gives nothing", t->s);
+  Value *y = tuple ? out->item[0] : out;
+  if (!value_is_tree(y)) fail(e, loc, NULL, "`%s` needs a function that gives an array, not %s", t->s, value_text(e, y));
+  y = to_runtime(e, y, loc);
+  Leaves ys = {0}, rest = {0};
+  value_leaves(e, y, NULL, &ys);
+  for (int k = 0; k < ys.v.n; k++) {
+    IrType yt = ys.v.at[k]->type;
+    if (!direction && (ys.v.n != 1 || yt.rank || !ir_is_float(yt.dtype)))
+      fail(e, loc, "let it end in mean(…) or sum(…)", "`%s` needs a function that gives one real number, not %s", t->s, value_text(e, y));
+    if (direction && !ir_is_diff(yt.dtype)) fail(e, loc, NULL, "`%s` of a function that gives %s: only floats have derivatives", t->s, value_text(e, y));
+    ir_yield(reg.r, ys.v.at[k]);
+  }
+  Value **kept = arena_array(e->arena, Value *, out->kind == V_REC && out->n ? out->n : 1);
+  for (int k = 1; tuple && k < out->n; k++) {
+    kept[k] = out->item[k];
+    if (!value_is_tree(kept[k])) continue;
+    kept[k] = to_runtime(e, kept[k], loc);
+    value_leaves(e, kept[k], NULL, &rest);
+  }
+  for (int k = 0; k < rest.v.n; k++) ir_yield(reg.r, rest.v.at[k]);
+  LogEntry *logs = region_close(e, &reg);
+  for (LogEntry *l = logs; l; l = l->next) {
+    ir_yield(reg.r, l->sum);
+    ir_yield(reg.r, l->count);
+  }
+  Leaves in = {0};
+  for (int k = 0; k < x.all.v.n; k++)
+    if (x.on[k]) vec_push(e->arena, &in.v, x.all.v.at[k]);
+  if (direction) {
+    Value *d = coerce(e, t->item[1], type_of(e, forward ? shape : y), loc, forward ? "the tangent" : "the cotangent");
+    Leaves dir = {0};
+    value_leaves(e, d, NULL, &dir);
+    for (int k = 0; k < dir.v.n; k++)
+      if (!forward || x.on[k]) vec_push(e->arena, &in.v, dir.v.at[k]);
+  } else {
+    vec_push(e->arena, &in.v, ir_fill(&e->c.b, ys.v.at[0]->type, 1));
+  }
+  IrAttr attr[2] = {ir_attr_int(e->arena, A_NX, x.n), ir_attr_int(e->arena, A_NY, ys.v.n)};
+  e->c.b.loc = loc;
+  IrOp *op = ir_build(&e->c.b, forward ? IR_JVP : IR_VJP, in.v.n, in.v.at, NULL, 2, attr, 1, &reg.r);
+  int at = 0;
+  Value *value = value_rebuild(e, y, op->out, &at);
+  Value **item = arena_array(e->arena, Value *, (out->kind == V_REC && out->n ? out->n : 1) + 1);
+  item[0] = value;
+  for (int k = 1; tuple && k < out->n; k++) item[k] = value_is_tree(kept[k]) ? value_rebuild(e, kept[k], op->out, &at) : kept[k];
+  for (LogEntry *l = logs; l; l = l->next, at += 2) log_add(e, l->name, op->out[at], op->out[at + 1]);
+  Value *d;
+  if (forward) d = value_rebuild(e, y, op->out, &at);
+  else {
+    IrValue **leaf = arena_array(e->arena, IrValue *, x.all.v.n ? x.all.v.n : 1);
+    for (int k = 0; k < x.all.v.n; k++) leaf[k] = x.on[k] ? op->out[at++] : ir_fill(&e->c.b, x.all.v.at[k]->type, 0);
+    int back = 0;
+    d = value_rebuild(e, shape, leaf, &back);
+  }
+  if (direction) return value_rec(e, 2, (Value *[]){value, d}, NULL);
+  if (strcmp(t->s, "value_and_grad") == 0) {
+    Value *whole = tuple ? value_like(e, out, out->n, item) : value;
+    return value_rec(e, 2, (Value *[]){whole, d}, NULL);
+  }
+  if (!tuple || out->n == 1) return d;
+  if (out->n == 2) return value_rec(e, 2, (Value *[]){d, item[1]}, NULL);
+  return value_rec(e, 2, (Value *[]){d, value_rec(e, out->n - 1, item + 1, out->name ? out->name + 1 : NULL)}, NULL);
+}
+
+// ---- vmap -------------------------------------------------------------------------------------
+
+typedef struct Vmap { Value *f; const Args *a; bool *on; } Vmap;
+
+static Value *vmap_lane(Elab *e, Value **lane, void *env) {
+  Vmap *v = env;
+  Args b = *v->a;
+  b.value = arena_copy(e->arena, v->a->value, sizeof *b.value * (size_t)v->a->n);
+  int at = 1;
+  for (int k = 0; k < b.n; k++)
+    if (v->on[k]) b.value[k] = lane[at++];
+  return apply(e, v->f, &b);
+}
+
+static Value *to_front(Elab *e, Value *v, int64_t axis, Loc loc) {
+  Leaves l = {0};
+  value_leaves(e, v, NULL, &l);
+  for (int k = 0; k < l.v.n; k++) {
+    IrValue *x = l.v.at[k];
+    int64_t perm[IR_MAX_RANK], a = axis < 0 ? axis + x->type.rank : axis;
+    if (a < 0 || a >= x->type.rank) fail(e, loc, NULL, "`vmap` over axis %lld of %s", (long long)axis, ir_type_text(e->arena, &x->type));
+    perm[0] = a;
+    for (int j = 0, at = 1; j < x->type.rank; j++)
+      if (j != a) perm[at++] = j;
+    if (a) l.v.at[k] = ir_transpose(&e->c.b, x, perm);
+  }
+  int at = 0;
+  return value_rebuild(e, v, l.v.at, &at);
+}
+
+static Value *vmap(Elab *e, Value *t, const Args *a) {
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  refuse_inout(e, a, loc, "vmap");
+  Value *axes = t->n > 1 ? t->item[1] : NULL;
+  if (axes && (axes->kind != V_LIST || axes->n != a->n))
+    fail(e, loc, "write an axis for each argument, `false` where it is shared", "`axes` must be a list of %d", a->n);
+  Vmap v = {t->item[0], a, arena_array(e->arena, bool, a->n ? a->n : 1)};
+  Value **x = arena_array(e->arena, Value *, a->n ? a->n : 1);
+  int nx = 0;
+  int64_t n = -1;
+  for (int k = 0; k < a->n; k++) {
+    Value *axis = axes ? axes->item[k] : NULL;
+    v.on[k] = axis ? axis->kind != V_BOOL : value_is_tree(a->value[k]) && !value_is_static(a->value[k]);
+    if (!v.on[k]) continue;
+    x[nx] = to_front(e, to_runtime(e, a->value[k], loc), axis ? to_int(e, axis, loc, "an axis") : 0, loc);
+    Leaves l = {0};
+    value_leaves(e, x[nx++], NULL, &l);
+    for (int j = 0; j < l.v.n; j++) {
+      if (!l.v.at[j]->type.rank) fail(e, loc, NULL, "`vmap` over %s, which has no axis", value_text(e, a->value[k]));
+      if (n >= 0 && n != l.v.at[j]->type.dim[0]) fail(e, loc, NULL, "`vmap` over axes of %lld and %lld", (long long)n, (long long)l.v.at[j]->type.dim[0]);
+      n = l.v.at[j]->type.dim[0];
+    }
+  }
+  if (!nx) fail(e, loc, NULL, "`vmap` needs an argument to go over");
+  return emit_map(e, n, nx, x, vmap_lane, &v, loc);
+}
+
+Value *call_transform(Elab *e, Value *t, const Args *a) {
+  if (strcmp(t->s, "vmap") == 0) return vmap(e, t, a);
+  return derivative(e, t, a);
+}

@@ -1,0 +1,406 @@
+#include "frontend/value.h"
+
+#include <math.h>
+#include <string.h>
+
+// ---- making ---------------------------------------------------------------------------
+
+Value *value_new(Elab *e, VKind k) {
+  Value *v = arena_new(e->arena, Value);
+  v->kind = k;
+  return v;
+}
+
+Value *value_int(Elab *e, int64_t i) {
+  Value *v = value_new(e, V_NUM);
+  v->is_int = true;
+  v->i = i;
+  v->f = (double)i;
+  return v;
+}
+
+Value *value_real(Elab *e, double f) {
+  Value *v = value_new(e, V_NUM);
+  v->f = f;
+  return v;
+}
+
+Value *value_num(Elab *e, double f) {
+  return f == floor(f) && fabs(f) < 9e15 ? value_int(e, (int64_t)f) : value_real(e, f);
+}
+
+Value *value_bool(Elab *e, bool b) {
+  Value *v = value_new(e, V_BOOL);
+  v->i = b;
+  return v;
+}
+
+Value *value_str(Elab *e, const char *s) {
+  Value *v = value_new(e, V_STR);
+  v->s = s;
+  return v;
+}
+
+Value *value_array(Elab *e, IrValue *ir) {
+  Value *v = value_new(e, V_ARRAY);
+  v->ir = ir;
+  return v;
+}
+
+Value *value_key(Elab *e, IrValue *ir) {
+  Value *v = value_new(e, V_KEY);
+  v->ir = ir;
+  return v;
+}
+
+Value *value_list(Elab *e, int n, Value **item) {
+  Value *v = value_new(e, V_LIST);
+  v->n = n;
+  v->item = arena_copy(e->arena, item, sizeof *item * (size_t)n);
+  return v;
+}
+
+Value *value_rec(Elab *e, int n, Value **item, const char **name) {
+  Value *v = value_new(e, V_REC);
+  v->n = n;
+  v->item = arena_copy(e->arena, item, sizeof *item * (size_t)n);
+  v->name = name ? arena_copy(e->arena, name, sizeof *name * (size_t)n) : NULL;
+  return v;
+}
+
+Value *value_poison(Elab *e) { return value_new(e, V_POISON); }
+Value *value_none(Elab *e) { return value_new(e, V_NONE); }
+
+Value *value_type(Elab *e, Type *t) {
+  Value *v = value_new(e, V_TYPE);
+  v->type = t;
+  return v;
+}
+
+double num_f(const Value *v) { return v->is_int ? (double)v->i : v->f; }
+
+// ---- asking ---------------------------------------------------------------------------
+
+bool value_is_static(const Value *v) {
+  if (v->kind == V_ARRAY || v->kind == V_KEY) return false;
+  if (v->kind == V_REC || v->kind == V_LIST || v->kind == V_RANGE)
+    for (int k = 0; k < v->n; k++)
+      if (!value_is_static(v->item[k])) return false;
+  return true;
+}
+
+bool value_is_tree(const Value *v) {
+  switch (v->kind) {
+  case V_ARRAY: case V_KEY: case V_NUM: case V_BOOL: return true;
+  case V_LIST: case V_REC:
+    for (int k = 0; k < v->n; k++)
+      if (!value_is_tree(v->item[k])) return false;
+    return true;
+  default: return false;
+  }
+}
+
+static bool same_items(const Value *a, const Value *b) {
+  if (a->n != b->n) return false;
+  for (int k = 0; k < a->n; k++)
+    if (!value_same(a->item[k], b->item[k])) return false;
+  return true;
+}
+
+bool value_same(const Value *a, const Value *b) {
+  if (a == b) return true;
+  if (a->kind != b->kind) return false;
+  switch (a->kind) {
+  case V_NUM: return num_f(a) == num_f(b) && a->is_int == b->is_int;
+  case V_BOOL: case V_LAYERS: return a->i == b->i;
+  case V_STR: return strcmp(a->s, b->s) == 0;
+  case V_LIST: case V_RANGE: return same_items(a, b);
+  case V_REC: return a->decl == b->decl && same_items(a, b);
+  case V_TYPE: return type_same(a->type, b->type);
+  case V_DECL:
+    if (a->decl != b->decl || a->nstatic != b->nstatic) return false;
+    for (int k = 0; k < a->nstatic; k++)
+      if (!a->statics[k] != !b->statics[k] || (a->statics[k] && !value_same(a->statics[k], b->statics[k]))) return false;
+    return true;
+  case V_METHOD: return strcmp(a->s, b->s) == 0 && value_same(a->item[0], b->item[0]);
+  case V_BUILTIN: return a->builtin == b->builtin;
+  case V_MODULE: return a->module == b->module;
+  case V_LAMBDA: return a->ast == b->ast && a->scope == b->scope;
+  case V_ARRAY: case V_KEY: return a->ir == b->ir;
+  default: return false;
+  }
+}
+
+static void put_value(Elab *e, Str *s, const Value *v) {
+  switch (v->kind) {
+  case V_POISON: str_printf(s, "an unknown value"); break;
+  case V_NONE: str_printf(s, "nothing"); break;
+  case V_NUM: v->is_int ? str_printf(s, "%lld", (long long)v->i) : str_printf(s, "%g", v->f); break;
+  case V_BOOL: str_printf(s, v->i ? "true" : "false"); break;
+  case V_STR: str_printf(s, "\"%s\"", v->s); break;
+  case V_LIST:
+    str_printf(s, "[");
+    for (int k = 0; k < v->n; k++) {
+      if (k) str_printf(s, ", ");
+      put_value(e, s, v->item[k]);
+    }
+    str_printf(s, "]");
+    break;
+  case V_RANGE: put_value(e, s, v->item[0]); str_printf(s, ".."); put_value(e, s, v->item[1]); break;
+  case V_TYPE: str_printf(s, "the type %s", type_text(e, v->type)); break;
+  case V_DECL: str_printf(s, "`%s`", v->decl->name); break;
+  case V_METHOD: str_printf(s, "the member `%s`", v->s); break;
+  case V_LAMBDA: str_printf(s, "a lambda"); break;
+  case V_BUILTIN: str_printf(s, "the function `%s`", v->builtin->name); break;
+  case V_TRANSFORM: str_printf(s, "%s(…)", v->s); break;
+  case V_MODULE: str_printf(s, "the module `%s`", v->module->name); break;
+  case V_LAYERS: str_printf(s, "layers(%lld)", (long long)v->i); break;
+  case V_ARRAY: str_printf(s, "%s", ir_type_text(e->arena, &v->ir->type)); break;
+  case V_KEY:
+    if (v->ir->type.rank == 0) str_printf(s, "key");
+    else str_printf(s, "key%s", ir_type_text(e->arena, &v->ir->type) + 3);
+    break;
+  case V_REC:
+    if (v->decl) { str_printf(s, "%s", v->decl->name); break; }
+    str_printf(s, "(");
+    for (int k = 0; k < v->n && k < 8; k++) {
+      if (k) str_printf(s, ", ");
+      if (v->name) str_printf(s, "%s: ", v->name[k]);
+      put_value(e, s, v->item[k]);
+    }
+    str_printf(s, v->n > 8 ? ", …)" : ")");
+    break;
+  }
+}
+
+const char *value_text(Elab *e, const Value *v) {
+  Str s = {.arena = e->arena};
+  put_value(e, &s, v);
+  return s.s ? s.s : "";
+}
+
+Value *value_field(const Value *rec, const char *name) {
+  if (rec->kind != V_REC || !rec->name) return NULL;
+  for (int k = 0; k < rec->n; k++)
+    if (rec->name[k] && strcmp(rec->name[k], name) == 0) return rec->item[k];
+  return NULL;
+}
+
+Value *value_like(Elab *e, const Value *shape_of, int n, Value **item) {
+  Value *v = value_rec(e, n, item, NULL);
+  v->name = shape_of->name;
+  v->decl = shape_of->decl;
+  v->statics = shape_of->statics;
+  v->nstatic = shape_of->nstatic;
+  return v;
+}
+
+Value *value_with(Elab *e, const Value *rec, const char *name, Value *x) {
+  Value **item = arena_copy(e->arena, rec->item, sizeof *item * (size_t)rec->n);
+  for (int k = 0; k < rec->n; k++)
+    if (rec->name[k] && strcmp(rec->name[k], name) == 0) item[k] = x;
+  return value_like(e, rec, rec->n, item);
+}
+
+// ---- trees ----------------------------------------------------------------------------
+
+static const char *join(Elab *e, const char *path, const char *name, int k) {
+  if (!path) return NULL;
+  if (name) return *path ? arena_printf(e->arena, "%s.%s", path, name) : name;
+  return *path ? arena_printf(e->arena, "%s.%d", path, k) : arena_printf(e->arena, "%d", k);
+}
+
+void value_leaves(Elab *e, Value *v, const char *path, Leaves *out) {
+  if (v->kind == V_REC) {
+    for (int k = 0; k < v->n; k++) value_leaves(e, v->item[k], join(e, path, v->name ? v->name[k] : NULL, k), out);
+    return;
+  }
+  if (v->kind == V_POISON) give_up(e);
+  IrValue *ir = v->kind == V_KEY ? v->ir : to_array(e, v, e->c.b.loc);
+  vec_push(e->arena, &out->v, ir);
+  vec_push(e->arena, &out->path, path);
+}
+
+Value *value_rebuild(Elab *e, Value *shape, IrValue *const *leaf, int *at) {
+  if (shape->kind == V_REC) {
+    Value **item = arena_array(e->arena, Value *, shape->n ? shape->n : 1);
+    for (int k = 0; k < shape->n; k++) item[k] = value_rebuild(e, shape->item[k], leaf, at);
+    return value_like(e, shape, shape->n, item);
+  }
+  IrValue *ir = leaf[(*at)++];
+  return shape->kind == V_KEY ? value_key(e, ir) : value_array(e, ir);
+}
+
+// ---- types ----------------------------------------------------------------------------
+
+Type *type_array(Elab *e, IrType t) {
+  Type *r = arena_new(e->arena, Type);
+  r->kind = T_ARRAY;
+  r->array = t;
+  return r;
+}
+
+Type *type_of(Elab *e, Value *v) {
+  Type *t = arena_new(e->arena, Type);
+  switch (v->kind) {
+  case V_REC:
+    t->kind = T_REC;
+    t->n = v->n;
+    t->name = v->name;
+    t->decl = v->decl;
+    t->statics = v->statics;
+    t->nstatic = v->nstatic;
+    t->item = arena_array(e->arena, Type *, v->n ? v->n : 1);
+    for (int k = 0; k < v->n; k++) t->item[k] = type_of(e, v->item[k]);
+    return t;
+  case V_KEY: t->kind = T_KEY; t->array = v->ir->type; return t;
+  case V_NUM: t->array = ir_scalar(v->is_int ? IR_I32 : IR_F32); return t;
+  case V_BOOL: t->array = ir_scalar(IR_BOOL); return t;
+  default: t->array = to_array(e, v, e->c.b.loc)->type; return t;
+  }
+}
+
+Type *type_lead(Elab *e, Type *t, int n, const int64_t *dim) {
+  if (n == 0) return t;
+  Type *r = arena_new(e->arena, Type);
+  *r = *t;
+  if (t->kind == T_REC) {
+    r->item = arena_array(e->arena, Type *, t->n ? t->n : 1);
+    for (int k = 0; k < t->n; k++) r->item[k] = type_lead(e, t->item[k], n, dim);
+    return r;
+  }
+  if (t->array.rank + n > IR_MAX_RANK) fail(e, e->c.b.loc, NULL, "an array of %d axes: at most %d are possible", t->array.rank + n, IR_MAX_RANK);
+  memmove(r->array.dim + n, t->array.dim, sizeof *dim * (size_t)t->array.rank);
+  memcpy(r->array.dim, dim, sizeof *dim * (size_t)n);
+  r->array.rank += n;
+  return r;
+}
+
+bool type_same(const Type *a, const Type *b) {
+  if (a->kind != b->kind) return false;
+  if (a->kind != T_REC) return ir_type_eq(&a->array, &b->array);
+  if (a->n != b->n) return false;
+  for (int k = 0; k < a->n; k++) {
+    if (a->name && b->name && strcmp(a->name[k], b->name[k]) != 0) return false;
+    if (!type_same(a->item[k], b->item[k])) return false;
+  }
+  return true;
+}
+
+static void put_type(Elab *e, Str *s, const Type *t) {
+  if (t->kind == T_ARRAY) { str_printf(s, "%s", ir_type_text(e->arena, &t->array)); return; }
+  if (t->kind == T_KEY) { str_printf(s, "key%s", ir_type_text(e->arena, &t->array) + 3); return; }
+  if (t->decl) str_printf(s, "%s", t->decl->name);
+  str_printf(s, "(");
+  for (int k = 0; k < t->n && k < 8; k++) {
+    if (k) str_printf(s, ", ");
+    if (t->name) str_printf(s, "%s: ", t->name[k]);
+    put_type(e, s, t->item[k]);
+  }
+  str_printf(s, t->n > 8 ? ", …)" : ")");
+}
+
+const char *type_text(Elab *e, const Type *t) {
+  Str s = {.arena = e->arena};
+  put_type(e, &s, t);
+  return s.s ? s.s : "";
+}
+
+Value *type_zeros(Elab *e, Type *t) {
+  if (t->kind == T_REC) {
+    Value **item = arena_array(e->arena, Value *, t->n ? t->n : 1);
+    for (int k = 0; k < t->n; k++) item[k] = type_zeros(e, t->item[k]);
+    Value *v = value_rec(e, t->n, item, t->name);
+    v->decl = t->decl;
+    v->statics = t->statics;
+    v->nstatic = t->nstatic;
+    return v;
+  }
+  IrValue *z = ir_fill(&e->c.b, t->array, 0);
+  return t->kind == T_KEY ? value_key(e, z) : value_array(e, z);
+}
+
+void type_leaves(Elab *e, Type *t, const char *path, TypeVec *types, NameVec *paths) {
+  if (t->kind == T_REC) {
+    for (int k = 0; k < t->n; k++) type_leaves(e, t->item[k], join(e, path, t->name ? t->name[k] : NULL, k), types, paths);
+    return;
+  }
+  vec_push(e->arena, types, t->array);
+  if (paths) vec_push(e->arena, paths, path);
+}
+
+// ---- scopes ---------------------------------------------------------------------------
+
+Scope *scope_push(Elab *e, bool barrier) {
+  Scope *s = arena_new(e->arena, Scope);
+  s->up = e->c.scope;
+  s->barrier = barrier;
+  return e->c.scope = s;
+}
+
+Binding *scope_bind(Elab *e, const char *name, Value *v, bool mut, Loc loc) {
+  Binding *b = arena_new(e->arena, Binding);
+  *b = (Binding){.name = name, .value = v, .mut = mut, .loc = loc, .next = e->c.scope->first};
+  e->c.scope->first = b;
+  return b;
+}
+
+Binding *scope_find(Scope *s, const char *name) {
+  for (; s; s = s->up)
+    for (Binding *b = s->first; b; b = b->next)
+      if (strcmp(b->name, name) == 0) return b;
+  return NULL;
+}
+
+static int distance(const char *a, const char *b) {
+  int n = (int)strlen(b), row[64];
+  if (n > 60 || strlen(a) > 60) return 99;
+  for (int j = 0; j <= n; j++) row[j] = j;
+  for (int i = 1; a[i - 1]; i++) {
+    int diag = row[0];
+    row[0] = i;
+    for (int j = 1; j <= n; j++) {
+      int up = row[j], best = diag + (a[i - 1] != b[j - 1]);
+      if (up + 1 < best) best = up + 1;
+      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+      diag = up;
+      row[j] = best;
+    }
+  }
+  return row[n];
+}
+
+const char *scope_nearest(Elab *e, const char *name) {
+  const char *best = NULL;
+  int least = strlen(name) <= 3 ? 2 : 3;
+  for (Scope *s = e->c.scope; s; s = s->up)
+    for (Binding *b = s->first; b; b = b->next) {
+      int d = distance(name, b->name);
+      if (d < least) { least = d; best = b->name; }
+    }
+  return best;
+}
+
+// ---- errors ---------------------------------------------------------------------------
+
+_Noreturn void give_up(Elab *e) { longjmp(*e->recover, 1); }
+
+// A function is elaborated once for each use: the same mistake is told once.
+static bool told(const Elab *e, Loc loc) {
+  for (const Diag *d = e->diags->first; d; d = d->next)
+    if (d->loc.src == loc.src && d->loc.line == loc.line && d->loc.col == loc.col) return true;
+  return false;
+}
+
+_Noreturn void fail(Elab *e, Loc loc, const char *help, const char *fmt, ...) {
+  if (!told(e, loc)) {
+    va_list ap;
+    va_start(ap, fmt);
+    char text[2048];
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    Diag *d = diag_error(e->diags, loc, "%s", text);
+    if (help) diag_help(e->diags, d, "%s", help);
+  }
+  give_up(e);
+}

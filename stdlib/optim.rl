@@ -1,0 +1,47 @@
+// Optimizers and gradient transformations. A rule gives a direction; `p -= lr * rule(&s, g)` takes the step.
+
+// Momentum, Polyak's or Nesterov's.
+rule momentum(g: P, mu = 0.9, nesterov = false) -> P {
+  state m = zeros(g)
+  m = mu * m + g
+  if nesterov { g + mu * m } else { m }
+}
+
+// Kingma, Ba 2015.
+rule adam(g: P, b1 = 0.9, b2 = 0.999, eps = 1e-8) -> P {
+  state m = zeros(g)
+  state v = zeros(g)
+  state t = 0
+  t += 1
+  m = b1 * m + (1 - b1) * g
+  v = b2 * v + (1 - b2) * g^2
+  (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+}
+
+// Adam with decoupled decay of weight matrices. Loshchilov, Hutter 2019.
+rule adamw(g: P, p: P, decay = 0.01) -> P {
+  state s = adam.init(g)
+  adam(&s, g) + decay * matrices(p)
+}
+
+// g divided by a running root mean square. Tieleman, Hinton 2012.
+rule rmsprop(g: P, decay = 0.9, eps = 1e-8) -> P {
+  state v = zeros(g)
+  v = decay * v + (1 - decay) * g^2
+  g / (sqrt(v) + eps)
+}
+
+// The Euclidean norm of a whole tree.
+fn norm(g: P) -> f32 = sqrt(fold(g, 0.0, |s, x| s + sum(x^2)))
+
+// g scaled down to at most this norm.
+fn clip_norm(g: P, limit) -> P = g * min(1, limit / (norm(g) + 1e-6))
+
+// Leaves named w; zeros in place of the others.
+fn matrices(p: P) -> P = map(p, |x, path| if ends_with(path, "w") { x } else { zeros(x) })
+
+// From 1 to 0 over `total` steps.
+fn linear_decay(t, total) = max(0, 1 - f32(t) / f32(total))
+
+// Up to 1 over `warm` steps, then down a half cosine until `total`.
+fn warmup_cosine(t, warm, total) = min(t / warm, 0.5 + 0.5 * cos(pi * min(t / total, 1)))
