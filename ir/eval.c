@@ -865,7 +865,7 @@ static void run_region(Eval *e, const IrRegion *r) {
 }
 
 static void run_graph(Eval *e, const IrGraph *g, const IrArray *in, IrArray *out) {
-  e->val = arena_array(&e->base, IrArray, g->nvalue);
+  e->val = arena_array(&e->base, IrArray, g->nvalue + 1);
   for (int k = 0; k < g->top->narg; k++) {
     const IrType *t = &g->top->arg[k]->type;
     if (!ir_type_eq(&in[k].type, t))

@@ -153,9 +153,8 @@ static bool expect_word(Reader *r, const char *w) {
 }
 
 static bool read_name(Reader *r, const char **name) {
-  if (r->t.kind != T_WORD && r->t.kind != T_STRING) return refuse(r, "a name");
   *name = r->t.text;
-  return next(r);
+  return r->t.kind == T_WORD || r->t.kind == T_STRING ? next(r) : refuse(r, "a name");
 }
 
 static bool read_int(Reader *r, int64_t *v) {

@@ -187,8 +187,8 @@ static const char *ir_type_reshape(Rule *r) {
 // ---- shape ---------------------------------------------------------------------------------
 static const char *list(Rule *r, IrKey k, int n, const int64_t **v) {
   const IrAttr *t = attr(r, k);
-  if (t->n != n) FAIL("%s has %d entries, not %d", ir_key_name(k), t->n, n);
   *v = t->i;
+  if (t->n != n) FAIL("%s has %d entries, not %d", ir_key_name(k), t->n, n);
   return NULL;
 }
 
