@@ -251,7 +251,7 @@ static void stays(void) {
 
 static void random_graphs(void) {
   CU_ASSERT(run_random("vmap", GEN_ALL, 400, 0));
-  CU_ASSERT(run_random("simplify,vmap,simplify", GEN_ALL, 200, 0));
+  CU_ASSERT(run_random("simplify,autodiff,simplify,vmap,simplify", GEN_ALL, 200, 0));
 }
 
 void suite_vmap(void) {
