@@ -114,8 +114,8 @@ static IrGraph *prepared(Driver *d, IrGraph *g) {
 }
 
 static IrGraph *expression(Driver *d, const Args *a) {
-  const Source *file = a->file ? source_read(d->arena, d->diags, a->file) : source_text(d->arena, "(no file)", "");
-  Elab *e = file ? elab_new(d->arena, d->diags, file, &(ElabOptions){ 0 }) : NULL;
+  const Source *file = a->file ? source_read(d->arena, d->diags, a->file) : NULL;
+  Elab *e = file || !a->file ? elab_new(d->arena, d->diags, file, &(ElabOptions){ 0 }) : NULL;
   return e ? elab_expr(e, source_text(d->arena, "(expression)", a->first)) : NULL;
 }
 

@@ -1006,6 +1006,18 @@ static Value *fn_layers(Elab *e, const Args *a) {
   return v;
 }
 
+// Adds to what a step logs under a name: a sum, and of how many.
+static Value *fn_log_mean(Elab *e, const Args *a) {
+  if (a->n != 3 || a->value[0]->kind != V_STR) fail(e, here(e, a), "log_mean(\"name\", sum, count)", "`log_mean` takes a name, a sum and a count");
+  IrValue *x[2];
+  for (int k = 0; k < 2; k++) {
+    x[k] = to_scalar(e, a->value[k + 1], IR_F32, here(e, a), "what is logged");
+    x[k] = ir_un(&e->c.b, IR_STOP_GRAD, x[k]);
+  }
+  log_add(e, a->value[0]->s, x[0], x[1]);
+  return value_none(e);
+}
+
 static Value *fn_error(Elab *e, const Args *a) {
   if (a->n != 1 || a->value[0]->kind != V_STR) fail(e, here(e, a), NULL, "`error` takes a text");
   fail(e, here(e, a), NULL, "%s", a->value[0]->s);
@@ -1059,6 +1071,7 @@ static const Builtin builtins[] = {
   {"map", fn_map, "map(tree, |x| …) or map(tree, |x, path| …)", "leaf by leaf", 0}, {"fold", fn_fold, "fold(tree, start, |s, x| …)", "over the leaves in order", 0},
   {"len", fn_len, "len(x)", "items of a list, size of the first axis", 0}, {"ends_with", fn_ends_with, "ends_with(text, end)", "while compiling", 0},
   {"starts_with", fn_starts_with, "starts_with(text, start)", "while compiling", 0}, {"contains", fn_contains, "contains(text, part)", "while compiling", 0},
+  {"log_mean", fn_log_mean, "log_mean(\"name\", sum, count)", "logs sum / count, over all that a step adds", 0},
   {"error", fn_error, "error(text)", "stops compiling with this message", 0}, {"discrete", fn_discrete, "discrete(n)", "actions 0 … n - 1", 0}, {"box", fn_box, "box(n, low, high)", "n real actions", 0},
   {"layers", fn_layers, "layers(n)", "for l in layers(n) { … }: parameters of its own for each turn", 0},
   {"grad", fn_grad, "grad(f, wrt = first)(…)", "the gradient of f's value", 0}, {"value_and_grad", fn_value_and_grad, "value_and_grad(f, wrt = first)(…)", "(value, gradient)", 0},

@@ -80,6 +80,16 @@ Module *module_load(Elab *e, const char *name, Loc loc) {
 
 // ---- declarations as values ------------------------------------------------------------------------
 
+typedef struct ConstRun { Decl *d; Value *out; } ConstRun;
+
+static void run_const(Elab *e, void *env) {
+  ConstRun *r = env;
+  e->c.scope = r->d->module->scope;
+  e->c.module = r->d->module;
+  e->c.owner = NULL;
+  r->out = eval(e, r->d->ast->kid[0]);
+}
+
 Value *decl_value(Elab *e, Decl *d) {
   if (d->ast->kind == AST_DATA) return data_value(e, d);
   if (d->ast->kind != AST_CONST) {
@@ -90,29 +100,30 @@ Value *decl_value(Elab *e, Decl *d) {
   if (d->value) return d->value;
   if (d->busy) fail(e, d->ast->loc, NULL, "the constant `%s` depends on itself", d->name);
   Context saved = e->c;
+  ConstRun run = {d, NULL};
   d->busy = true;
-  e->c.scope = d->module->scope;
-  e->c.module = d->module;
-  e->c.owner = NULL;
-  Loc at = e->c.b.loc;
-  jmp_buf *outer = e->recover, here;
-  e->recover = &here;
-  if (setjmp(here)) {
-    d->busy = false;
-    e->recover = outer;
+  bool ok = attempt(e, run_const, &run);
+  d->busy = false;
+  e->c = saved;
+  if (!ok) {
     d->value = value_poison(e);
     give_up(e);
   }
-  Value *v = eval(e, d->ast->kid[0]);
-  e->recover = outer;
-  d->busy = false;
-  e->c = saved;
-  e->c.b.loc = at;
-  if (value_is_static(v)) d->value = v;          // arrays belong to the graph they were built in
-  return v;
+  if (value_is_static(run.out)) d->value = run.out;   // arrays belong to the graph they were built in
+  return run.out;
 }
 
 // ---- starting ------------------------------------------------------------------------------------------
+
+typedef struct Start { const Source *src; const Ast *ast; } Start;
+
+static void start(Elab *e, void *env) {
+  Start *s = env;
+  e->prelude = module_load(e, "prelude", (Loc){0});
+  e->main = arena_new(e->arena, Module);
+  e->main->src = s->src;                         // where modules beside the program are looked for
+  e->main = module_make(e, "", s->src, s->ast);
+}
 
 Elab *elab_new(Arena *a, Diags *d, const Source *src, const ElabOptions *o) {
   Elab *e = arena_new(a, Elab);
@@ -121,20 +132,18 @@ Elab *elab_new(Arena *a, Diags *d, const Source *src, const ElabOptions *o) {
   if (o) e->options = *o;
   if (!e->options.modules) e->options.modules = elab_stdlib;
   int before = d->count;
-  Ast *ast = ast_parse(a, d, src);
+  Start s = {src, NULL};
+  if (src) s.ast = ast_parse(a, d, src);
+  else {
+    Ast *none = arena_new(a, Ast);
+    none->kind = AST_FILE;
+    s = (Start){source_text(a, "(expression)", ""), none};
+  }
   if (d->count > before) return NULL;
-  jmp_buf here;
-  e->recover = &here;
   IrGraph *scratch = ir_graph(a, "scratch");
   e->c.b = (IrBuilder){.graph = scratch, .at = scratch->top};
   e->c.path = "";
-  if (setjmp(here) == 0) {
-    e->prelude = module_load(e, "prelude", (Loc){0});
-    e->main = arena_new(a, Module);
-    e->main->src = src;
-    e->main = module_make(e, "", src, ast);
-  }
-  e->recover = NULL;
+  attempt(e, start, &s);
   return d->count > before ? NULL : e;
 }
 

@@ -58,7 +58,8 @@ typedef struct ElabTrainer {
 
 typedef struct Elab Elab;          // one program
 
-// Parses and elaborates declarations of src. NULL if there were errors (in d).
+// Parses and elaborates declarations of src (NULL: a program without any, for lone expressions).
+// NULL if there were errors (in d).
 Elab *elab_new(Arena *a, Diags *d, const Source *src, const ElabOptions *o);
 // Checks everything that can be checked without being asked for more: every trainer with its
 // defaults, every function whose parameter types are complete, names everywhere. False on errors.
