@@ -214,7 +214,7 @@ static V emit_log1p(Math *m, V x) {
   // What rounding took from 1 + x, put back at the scale of f; beyond 2^60 (2^30) it is nothing.
   V c = pick(m, cmp(m, LLVMRealOGT, x, one), sub(m, one, sub(m, u, x)), sub(m, x, sub(m, u, one)));
   V none = cmp(m, LLVMRealOGT, u, num(m, m->wide ? 0x1p60 : 0x1p30));
-  V back = power_of_two(m, isub(m, whole(m, 0), pick(m, none, whole(m, 0), e)));
+  V back = power_of_two(m, isub(m, whole(m, exponent_bias(m)), pick(m, none, whole(m, 0), e)));
   f = pick(m, none, f, mul_add(m, c, back, f));
   V y = log_edges(m, u, log_near(m, f, e));
   V tiny = cmp(m, LLVMRealOLT, size(m, x), num(m, m->wide ? 0x1p-54 : 0x1p-25));
