@@ -92,7 +92,7 @@ static int group_of(Fuse *s, int level, uint64_t sort, IrValue *v) {
   while (s->slot[i] && !is_key(&s->group.at[s->slot[i] - 1], level, sort, &v->type)) i = (i + 1) % s->nslot;
   int k = s->slot[i] - 1;
   if (k >= 0 && (is_product(sort) || s->group.at[k].ops < MOST_OPS)) return k;
-  Group g = {.level = level, .sort = sort, .shape = v->type, .op = v->op, .linear = true};
+  Group g = {.level = level, .sort = sort, .shape = v->type, .op = v->op ? v->op : v->region->owner, .linear = true};
   vec_push(s->p->a, &s->group, g);
   return (s->slot[i] = s->group.n) - 1;
 }
@@ -110,21 +110,21 @@ static void put_root(Fuse *s, IrValue *v, int at) {
 
 // ---- levels, from operands to users --------------------------------------------------------
 // What an op takes from operand x, in this block.
-typedef struct In { int level, over, depth, size; uint64_t sort; double cost; bool linear; } In;
+typedef struct In { int level, over, depth, size; uint64_t sort; double cost; bool linear, touches; } In;
 
 static In in_of(Fuse *s, const IrValue *x) {
   Fact *f = fact_of(s->p, x);
   In i = {0};
   if (f->block != s->b) i.linear = f->stored || (x->op && plan_is_splat(x->op));
-  else if (!x->op) i.linear = true, i.over = f->turn && f->hard;
-  else i = (In){f->level, f->over, f->depth, f->size, f->sort, f->cost, f->linear};
+  else if (!x->op) i.linear = true, i.over = f->turn && f->hard, i.touches = f->touches;
+  else i = (In){f->level, f->over, f->depth, f->size, f->sort, f->cost, f->linear, f->touches && !f->stored};
   if (f->stored) i.depth = i.size = 0, i.cost = 0, i.linear = true;
   return i;
 }
 
 static In join(In a, In b) {
   In y = {.over = a.over > b.over ? a.over : b.over, .depth = a.depth > b.depth ? a.depth : b.depth,
-          .size = a.size + b.size, .cost = a.cost + b.cost, .linear = a.linear && b.linear};
+          .size = a.size + b.size, .cost = a.cost + b.cost, .linear = a.linear && b.linear, .touches = a.touches || b.touches};
   In hi = a.level >= b.level ? a : b;
   y.level = hi.level, y.sort = hi.sort;
   if (a.level == b.level && a.sort != b.sort) {
@@ -186,9 +186,9 @@ static void level_memory(Fuse *s, IrOp *op, int at) {
 // A view of a stored value is that value's memory. It has another shape, so nothing of the node that
 // stores it can use it there.
 static bool level_view(Fuse *s, IrOp *op) {
+  if (!plan_is_view(op)) return false;
   Fact *f = fact_of(s->p, op->out[0]), *x = fact_of(s->p, op->in[0]);
   f->base = op->out[0];
-  if (!plan_is_view(op)) return false;
   f->stored = x->stored;
   if (!x->stored) return false;
   In i = in_of(s, op->in[0]);
@@ -209,7 +209,7 @@ static void unrolled(const IrOp *op, In *y) {
     y->cost = (double)n * (y->cost + 1);
     y->size = (int)n * (y->size + 1);
   } else {
-    y->cost += plan_op_cost(op);
+    y->cost = op->code == IR_BROADCAST ? 0 : y->cost + plan_op_cost(op);   // its operand is weighed by itself
     y->size = op->code == IR_BROADCAST ? 0 : y->size + 1;
   }
   if (y->cost > 1e6) y->cost = 1e6;
@@ -237,6 +237,7 @@ static void level_op(Fuse *s, IrOp *op, int at) {
   if (!s->last && !f->stored && unrolls_much(s, op)) fact_of(s->p, op->in[0])->stored = s->changed = true;
   unrolled(op, &y);
   bool pointwise = lower_of(op) == LOWER_ELEMENT || op->code == IR_STOP_GRAD;
+  f->touches = y.touches;
   f->linear = y.linear && keeps_linear(op);
   f->level = y.level, f->over = y.over, f->sort = y.sort;
   if (!pointwise) f->level = y.over, f->sort = SORT_LINEAR;
@@ -276,63 +277,129 @@ static void level_block(Fuse *s) {
 }
 
 // ---- places of use, from users to operands -----------------------------------------------------
-static void used_at(Fuse *s, const IrValue *x, int node, double evals) {
+// Where a value is computed: in one group, at the point of its domain (AT) or inside of its
+// reductions (IN), once a point but for the axes in `freely`: those that a small reduction unrolls or that
+// an index found while running picks. Or in several, or at indices of all kinds.
+typedef struct Place { int own; uint32_t freely; double evals; } Place;
+#define AT(group) (2 * (group))
+#define IN(group) (2 * (group) + 1)
+#define MOVED (1u << IR_MAX_RANK)       // its shape is not the domain's, though its elements are
+
+static void used_at(Fuse *s, const IrValue *x, Place at) {
   Fact *f = fact_of(s->p, x);
   if (f->block != s->b) return;
-  if (node >= 0 && f->own == node) {
-    if (evals > f->evals) f->evals = evals;
-    return;
+  if (f->own == OWN_NONE && at.own >= 0) f->own = at.own, f->freely = at.freely, f->evals = at.evals;
+  else if (f->own == at.own && f->freely == at.freely && at.own >= 0) f->evals = f->evals > at.evals ? f->evals : at.evals;
+  else {
+    f->evals += at.evals;
+    f->freely |= at.freely;
+    if (f->own != at.own) f->own = OWN_MANY;
   }
-  f->own = node >= 0 && f->own == OWN_NONE ? node : OWN_MANY;
-  f->evals += evals;
 }
 
-// Elements of operand k that `evals` elements of the result need.
-static double operand_evals(const IrOp *op, int k, double evals) {
-  if (lower_of(op) == LOWER_REDUCE) return evals * (double)plan_reduced(op);
+static Place many(double evals) { return (Place){OWN_MANY, 0, evals}; }
+
+static uint32_t axis_mask(const IrOp *op, IrKey k) {
+  int n;
+  const int64_t *axes = ir_ints(op, k, &n);
+  uint32_t m = 0;
+  for (int i = 0; i < n; i++) m |= 1u << axes[i];
+  return m;
+}
+
+static Place through_reduce(const IrOp *op, Place at, const Fact *f, bool root) {
+  uint32_t reduced = axis_mask(op, ir_attr(op, A_AXES) ? A_AXES : A_AXIS), freely = at.freely & MOVED;
+  if (!plan_small_reduce(op)) return root ? (Place){IN(f->node), 0, (double)ir_count(&op->in[0]->type)} : many(at.evals * (double)plan_reduced(op));
+  for (int i = 0, k = 0; i < op->in[0]->type.rank; i++)
+    if (reduced >> i & 1 || at.freely >> k++ & 1) freely |= 1u << i;
+  return (Place){at.own, freely | MOVED, at.evals * (double)plan_reduced(op)};
+}
+
+// An axis that the operand does not have costs nothing if it is free: all its indices are met at one point.
+static Place through_broadcast(const IrOp *op, Place at) {
+  int n;
+  const int64_t *axes = ir_ints(op, A_AXES, &n);
+  const IrType *y = &op->out[0]->type;
+  uint32_t left = 0, freely = at.freely & MOVED;
+  for (int k = 0; k < n; k++)
+    if (left |= 1u << axes[k], at.freely >> axes[k] & 1) freely |= 1u << k;
+  double points = (double)ir_count(&op->in[0]->type);
+  for (int k = 0; k < y->rank; k++)
+    if (!(left >> k & 1) && y->dim[k] != 1 && !(at.freely >> k & 1)) return many(at.evals);
+  return (Place){at.own, freely | MOVED, points < at.evals ? points : at.evals};
+}
+
+static Place through_gather(const IrOp *op, int operand, Place at) {
+  int nb = (int)ir_int(op, A_BATCH), ni = op->in[1]->type.rank - nb;
+  uint32_t low = at.freely & ((1u << nb) - 1), high = at.freely & (MOVED - 1) & ~((1u << nb) - 1);
+  if (operand == 1) return high >> (nb + ni) || op->in[0]->type.rank > nb + 1 ? many(at.evals) : (Place){at.own, at.freely | MOVED, at.evals};
+  if (ni) return many(at.evals);
+  return (Place){at.own, low | high << 1 | 1u << nb | MOVED, at.evals};
+}
+
+static Place through_reshape(const IrOp *op, Place at) {
+  const IrType *x = &op->in[0]->type, *y = &op->out[0]->type;
+  uint32_t freely = MOVED;
+  for (int i = 0, k = 0; i < x->rank; i++) {
+    if (x->dim[i] == 1) continue;
+    while (y->dim[k] == 1) k++;
+    if (at.freely >> k++ & 1) freely |= 1u << i;
+  }
+  return (Place){at.own, freely, at.evals};
+}
+
+static Place through(const IrOp *op, int operand, Place at, const Fact *f, bool root) {
+  if (lower_of(op) == LOWER_REDUCE) return through_reduce(op, at, f, root);
   double n = (double)ir_count(&op->out[0]->type);
-  if (op->code == IR_CONCAT && n > 0) return evals * (double)ir_count(&op->in[k]->type) / n;
-  return evals;
+  if (op->code == IR_CONCAT) return many(n > 0 ? at.evals * (double)ir_count(&op->in[operand]->type) / n : 0);
+  if (at.own < 0) return at;
+  if (lower_of(op) == LOWER_ELEMENT || op->code == IR_STOP_GRAD) return at;
+  if (op->code == IR_BROADCAST) return through_broadcast(op, at);
+  if (op->code == IR_GATHER) return through_gather(op, operand, at);
+  if (op->code == IR_RESHAPE) return through_reshape(op, at);
+  return many(at.evals);
 }
 
 // Computing v where it is used, `again` elements too many, against one more root. Index maps alone are
-// free: what they map is asked instead.
-static bool too_dear(const IrOp *op, const Fact *f, double count, int size) {
+// free: what they map is asked instead. What reads a state that is to be written over had better
+// be done before that, once.
+static bool too_dear(const IrOp *op, const Fact *f, double count) {
   double cost = lower_of(op) == LOWER_INDEX ? plan_op_cost(op) : f->cost;
   double again = f->evals - count;
-  return cost > 3 && again > 0.01 * count && (cost * again > 256 || size > 8);
+  if (again <= 0.01 * count) return false;
+  if (f->touches && f->own == OWN_MANY && cost > 0 && count >= NARROW) return true;
+  return cost > 3 && (cost * again > 256 || f->size > 8);
+}
+
+static void use_op(Fuse *s, IrOp *op, bool demote) {
+  IrValue *v = op->out[0];
+  Fact *f = fact_of(s->p, v);
+  bool product = lower_of(op) == LOWER_DOT || lower_of(op) == LOWER_CONV;
+  if (demote && f->stored && !f->hard && f->node >= 0 && f->own == AT(f->node) && !f->freely) f->stored = false;
+  if (is_memory_op(op)) {
+    ICE_IF(product && !f->stored && !demote, "a product is not stored");
+    return;
+  }
+  double count = (double)ir_count(&v->type);
+  if (!s->last && !f->stored && !f->far && !plan_is_view(op) && too_dear(op, f, count)) f->stored = s->changed = true;
+  if (f->stored && f->node < 0) {
+    for (int k = 0; k < op->nin; k++) used_at(s, op->in[k], many(count));
+    return;
+  }
+  Place at = {f->own, f->freely, f->evals};
+  if (f->stored) at = (Place){AT(f->node), 0, count};
+  for (int k = 0; k < op->nin; k++) used_at(s, op->in[k], through(op, k, at, f, f->stored));
 }
 
 static void use_block(Fuse *s, bool demote) {
-  Planner *p = s->p;
   for (int k = 0; k < s->b->op.n; k++)
     for (int i = 0; i < s->b->op.at[k]->nout; i++) {
-      Fact *f = fact_of(p, s->b->op.at[k]->out[i]);
+      Fact *f = fact_of(s->p, s->b->op.at[k]->out[i]);
       f->own = OWN_NONE;
+      f->freely = 0;
       f->evals = 0;
     }
-  for (int k = s->b->op.n - 1; k >= 0; k--) {
-    IrOp *op = s->b->op.at[k];
-    IrValue *v = op->out[0];
-    Fact *f = fact_of(p, v);
-    bool product = lower_of(op) == LOWER_DOT || lower_of(op) == LOWER_CONV;
-    if (f->node >= 0 && f->stored && demote && !f->hard && f->own == f->node) f->stored = false;
-    if (is_memory_op(op) && !product) continue;
-    double count = (double)ir_count(&v->type);
-    if (!s->last && !f->stored && !product && !plan_is_view(op) && f->own == OWN_MANY && !f->far &&
-        too_dear(op, f, count, f->size)) {
-      f->stored = s->changed = true;
-    }
-    if (product) continue;
-    bool root = f->stored && f->node >= 0;
-    if (f->stored && !root && plan_is_view(op)) {
-      used_at(s, op->in[0], OWN_MANY, count);
-      continue;
-    }
-    bool pointwise = lower_of(op) == LOWER_ELEMENT || op->code == IR_STOP_GRAD;
-    int node = !pointwise ? OWN_MANY : root ? f->node : f->own;
-    for (int i = 0; i < op->nin; i++) used_at(s, op->in[i], node, operand_evals(op, i, root ? count : f->evals));
-  }
+  for (int k = s->b->op.n - 1; k >= 0; k--) use_op(s, s->b->op.at[k], demote);
 }
 
 // ---- nodes -----------------------------------------------------------------------------------
@@ -372,7 +439,7 @@ static void group_unit(Fuse *s, Group *g) {
   ICE_IF(!n && g->root.n, "a node lost all its roots");
   g->root.n = n;
   if (!n || !ir_count(&g->shape)) return;
-  Unit *u = new_unit(p, s->b, g->op ? kind_of(g->op) : PLAN_NEST, g->op, g->at);
+  Unit *u = new_unit(p, s->b, is_product(g->sort) ? kind_of(g->op) : PLAN_NEST, g->op, g->at);
   for (int k = 0; k < n; k++) {
     vec_push(p->a, &u->root, g->root.at[k]);
     fact_of(p, g->root.at[k])->unit = u;

@@ -60,6 +60,18 @@ double plan_op_cost(const IrOp *op) {
 }
 
 // ---- blocks ----------------------------------------------------------------------------------
+static bool same_port(const PlanPort *a, const PlanPort *b) { return a->space == b->space && a->offset == b->offset; }
+
+// Arguments that are carried, and inputs that have a new value among the outputs.
+static void mark_states(Planner *p, const IrRegion *r) {
+  const IrOp *owner = r->owner;
+  for (int k = 0; k < r->narg; k++) {
+    bool state = owner && (owner->code == IR_WHILE || (owner->code == IR_SCAN && k && k <= ir_int(owner, A_NCARRY)));
+    for (int i = 0; !owner && i < r->nyield; i++) state |= r->yield[i] != r->arg[k] && same_port(&p->io->in[k], &p->io->out[i]);
+    fact_of(p, r->arg[k])->touches = state;
+  }
+}
+
 static Block *make_block(Planner *p, const IrRegion *r, Block *outer, bool loop) {
   Block *b = arena_new(p->a, Block);
   b->region = r;
@@ -72,6 +84,7 @@ static Block *make_block(Planner *p, const IrRegion *r, Block *outer, bool loop)
     for (int k = 0; k < op->nout; k++) fact_of(p, op->out[k])->block = b;
     for (int k = 0; k < op->nregion; k++) {
       Block *body = make_block(p, op->sub[k], b, op->code != IR_COND);
+      mark_states(p, op->sub[k]);
       if (op->nout) fact_of(p, op->out[0])->body[k] = body;
     }
   }
@@ -143,5 +156,6 @@ static void mark_block(Planner *p, Block *b) {
 
 void plan_mark(Planner *p) {
   p->top = make_block(p, p->g->top, NULL, false);
+  mark_states(p, p->g->top);
   mark_block(p, p->top);
 }

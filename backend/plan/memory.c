@@ -12,7 +12,7 @@
 // other reads. An object is live over a set of intervals (closed); two objects may share a buffer if these are
 // disjoint. A node may then write over an operand that it reads at its own index only.
 //
-// Sharing is tried for each pair that a copy would otherwise join: largest first.
+// Sharing is tried for each pair that a copy would otherwise join, largest first; then where it only saves room.
 #include "backend/plan/state.h"
 
 #include <stdlib.h>
@@ -46,7 +46,7 @@ typedef struct Class {
   int lo, hi;                    // of the room in the arena
 } Class;
 
-typedef struct Pair { int object, with; int64_t bytes; int order; } Pair; // `with`: object of the class to share with
+typedef struct Pair { int object, with; int64_t bytes; bool needless; int order; } Pair; // `with`: object of the class to share with; needless: no copy is saved
 
 typedef struct Memory {
   Planner *p;
@@ -120,10 +120,12 @@ static void same_class(Memory *m, int object, int with) {
   m->cls.at[class_of(m, object)].into = class_of(m, with);
 }
 
-static void pair(Memory *m, int object, int with) {
-  Pair q = {object, with, obj(m, object)->bytes, m->pair.n};
+static void add_pair(Memory *m, int object, int with, bool needless) {
+  Pair q = {object, with, obj(m, object)->bytes, needless, m->pair.n};
   if (q.bytes > 0) vec_push(m->p->a, &m->pair, q);
 }
+
+static void pair(Memory *m, int object, int with) { add_pair(m, object, with, false); }
 
 static void move(Memory *m, Block *b, Unit *before, bool head, int from, int to, const IrOp *op) {
   Move v = {from, to, op};
@@ -174,7 +176,7 @@ static void stacked(Memory *m, Unit *u, Block *body, int result, const IrValue *
   c->body = body;
   int from = object_of(m, yield);
   Object *o = obj(m, from);
-  bool made = o->block == body && o->part_of < 0 && o->v->op;
+  bool made = o->block == body && o->part_of < 0 && fact_of(m->p, o->v)->unit;
   if (made) {
     use_at(m, from, body, 4 * body->t1);
     pair(m, from, slot);
@@ -287,7 +289,7 @@ static void place_node(Memory *m, Unit *u) {
     if (v->op) value_object(m, v, u->block, 4 * u->tick + 3);
     for (int i = 0; v->op && i < u->read.n; i++)
       if (u->read.at[i].point && ir_bytes(&u->read.at[i].v->type) == ir_bytes(&v->type) && fact_of(m->p, u->read.at[i].v)->block == u->block)
-        pair(m, object_of(m, u->read.at[i].v), object_of(m, v));
+        add_pair(m, object_of(m, u->read.at[i].v), object_of(m, v), true);
   }
   if (n->scratch_bytes > 0) {
     u->scratch = new_object(m, NULL, u->block, n->scratch_bytes * (n->blas ? 1 : n->pieces), 4 * u->tick);
@@ -446,6 +448,7 @@ static void try_share(Memory *m, const Pair *q) {
 
 static int by_bytes(const void *a, const void *b) {
   const Pair *x = a, *y = b;
+  if (x->needless != y->needless) return x->needless ? 1 : -1;
   if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
   return (x->order > y->order) - (x->order < y->order);
 }

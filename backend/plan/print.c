@@ -142,7 +142,7 @@ static void put_node(Printer *p, const PlanNode *n) {
     P("\n");
   }
   for (int k = 0; !n->nroot && k < n->op->nout; k++) put_home(p, n->op->out[k]);
-  for (int k = 0; k < n->op->nregion; k++) {
+  for (int k = 0; n->kind >= PLAN_SCAN && k < n->op->nregion; k++) {
     indent(p);
     P("%s{\n", n->kind == PLAN_COND ? k ? "else " : "then " : n->kind == PLAN_WHILE && !k ? "test " : "");
     p->depth++;

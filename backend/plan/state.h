@@ -68,7 +68,8 @@ typedef struct Fact {          // by value id
   int level, over;
   uint64_t sort;               // what nodes of that level it can join: LINEAR, ANY or that of a product or reduction
   int node;                    // index of the group that stores it
-  int own;                     // group which alone uses it, at its own index; -1 none yet, -2 several or mapped
+  bool touches;                // a state that is to be written over; or its inlined tree reads one
+  int own; uint32_t freely;    // where it is computed [fuse.c: Place]; -1 nowhere yet, -2 several places
   float cost;                  // of computing one element, loads free
   int size;                    // ops of the inlined tree, shared ones counted each time, reductions unrolled
   double evals;                // elements computed if not stored
