@@ -244,6 +244,10 @@ static void epilogue(Gen *g, void *env, LLVMValueRef row, LLVMValueRef col, LLVM
   Nest *n = e->n;
   const IrType *t = &e->product->type;
   LLVMBasicBlockRef at = LLVMGetInsertBlock(g->b);
+  if (valid == 1 && lanes > 1) {
+    acc = LLVMBuildExtractElement(g->b, acc, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 0, false), "");
+    lanes = 1;
+  }
   if (at != e->block || lanes != e->lanes || valid != e->valid) {
     nest_pop(n, e->mark);
     e->nrow = 0, e->col = NULL;

@@ -653,7 +653,8 @@ static void hoist(Nest *n, const IrValue *v, NestIndex ix) {
     return;
   }
   if (!nest_computes(n, v)) {
-    const NestForm *f = n->form.at[nest_linear(n, &v->type, &ix)];
+    int position = nest_linear(n, &v->type, &ix);
+    const NestForm *f = n->form.at[position];
     int known = nest_const(n, 0);
     for (int k = 0; k < f->n; k++) {
       int term = nest_of(n, f->t[k].var);

@@ -26,9 +26,16 @@ static bool splat(const IrValue *v) {
   return v->op && v->op->code == IR_CONST && ir_attr(v->op, A_DATA)->n == ir_dtype_bytes(v->type.dtype);
 }
 
+static bool is_root(const Nest *n, const IrValue *v) {
+  return n->local[v->id].stamp == n->stamp && n->local[v->id].root;
+}
+
 bool nest_computes(const Nest *n, const IrValue *v) {
-  const struct NestLocal *l = &n->local[v->id];
-  if (l->stamp == n->stamp && l->root) return true;
+  // A view of a root is not in memory before the root is.
+  for (const IrValue *base = v;; base = base->op->in[0]) {
+    if (is_root(n, base)) return true;
+    if (!base->op || ir_info[base->op->code].lower != LOWER_VIEW) break;
+  }
   return n->plan->value[v->id].home != PLAN_STORED || splat(v);
 }
 
@@ -128,7 +135,7 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
     if (node->kind != PLAN_UPDATE) {
       IrValue *y = node->op->out[0];
       struct NestLocal *l = &n->local[y->id];
-      bool root = l->stamp == n->stamp && l->root;
+      bool root = is_root(n, y);
       *l = (struct NestLocal){ .stamp = n->stamp, .number = w.count++, .root = root };
     }
   }
