@@ -1,6 +1,5 @@
 // A program of its own: object code, and the runtime that rlc carries, joined by the system's C compiler.
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -29,31 +28,36 @@ static int execute(const char *const *argv) {
   return WEXITSTATUS(status);
 }
 
-// The first C compiler there is, as a linker. The program appears under its name when it is whole.
-static bool link_program(Driver *d, const char *object, const char *runtime, const char *out) {
-  const char *beside = arena_printf(d->arena, "%s.%ld.tmp", out, (long)getpid());
+// The first C compiler there is, as a linker.
+static bool link_program(const char *object, const char *runtime, const char *to, const char *out) {
   const char *env = getenv("CC"), *const cc[] = { env && *env ? env : "cc", "gcc", "clang", "clang-19" };
   for (size_t i = 0; i < sizeof cc / sizeof *cc; i++) {
-    const char *const argv[] = { cc[i], "-no-pie", "-Wl,--gc-sections", LINK_ALSO, "-o", beside, object, runtime, "-lm", "-lpthread", NULL };
+    const char *const argv[] = { cc[i], "-no-pie", "-Wl,--gc-sections", LINK_ALSO, "-o", to, object, runtime, "-lm", "-lpthread", NULL };
     int status = execute(argv);
-    if (status < 0) continue;
-    if (status == 0 && rename(beside, out) == 0) return true;
-    int why = errno;
-    unlink(beside);
-    if (status) complain("%s could not link %s", cc[i], out);
-    else complain("cannot write %s: %s", out, strerror(why));
-    return false;
+    if (status == 0) return true;
+    if (status > 0) return complain("%s could not link %s", cc[i], out), false;
   }
   complain("no C compiler is here to link %s: install gcc, or write an object file with -o %s.o", out, out);
   return false;
+}
+
+static bool take_over(Driver *d, const char *from, const char *to) {
+  FILE *f = fopen(from, "rb");
+  Str s = { .arena = d->arena };
+  char part[65536];
+  for (size_t n; f && (n = fread(part, 1, sizeof part, f)) > 0;) str_put(&s, part, n);
+  bool fine = f && !ferror(f);
+  if (f) fclose(f);
+  return fine ? put_program(to, s.s, s.n) : (complain("cannot read %s: %s", from, strerror(errno)), false);
 }
 
 static bool build_program(Driver *d, const char *object, size_t n, const char *out) {
   char *folder = folder_make(d);
   if (!folder) return false;
   const char *o = arena_printf(d->arena, "%s/program.o", folder), *a = arena_printf(d->arena, "%s/%s", folder, embed_runtime->name);
-  bool fine = put_text(o, object, n) &&
-              put_text(a, embed_runtime->data, (size_t)(embed_runtime->end - embed_runtime->data)) && link_program(d, o, a, out);
+  const char *made = arena_printf(d->arena, "%s/program", folder);
+  bool fine = put_text(o, object, n) && put_text(a, embed_runtime->data, (size_t)(embed_runtime->end - embed_runtime->data)) &&
+              link_program(o, a, made, out) && take_over(d, made, out);
   folder_remove(folder);
   return fine;
 }

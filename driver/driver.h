@@ -48,6 +48,7 @@ int mistake(Driver *d);            // prints the diagnostics; RT_MISTAKE
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));   // "rlc: …"; RT_MISTAKE
 // Puts text into `path` (beside, synced, renamed; a file there keeps its mode), or on standard output if path is NULL or "-".
 bool put_text(const char *path, const char *text, size_t n);
+bool put_program(const char *path, const char *bytes, size_t n);    // likewise, executable
 // A new folder for pieces of a build; NULL after a message. folder_remove deletes it with what is in it.
 char *folder_make(Driver *d);
 void folder_remove(const char *folder);

@@ -38,13 +38,13 @@ static bool write_whole(int fd, const char *s, size_t n) {
 }
 
 // mode 0: as the process makes files.
-static bool put_beside(const char *path, const char *text, size_t n, int mode) {
+static bool put_beside(const char *path, const char *text, size_t n, mode_t mode) {
   char beside[PATH_MAX];
   if (snprintf(beside, sizeof beside, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof beside)
     return errno = ENAMETOOLONG, false;
   int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return false;
-  bool fine = (!mode || fchmod(fd, (mode_t)mode) == 0) && write_whole(fd, text, n) && fsync(fd) == 0;
+  bool fine = (!mode || fchmod(fd, mode) == 0) && write_whole(fd, text, n) && fsync(fd) == 0;
   int why = errno;
   if (close(fd) != 0 && fine) fine = false, why = errno;
   if (fine && rename(beside, path) != 0) fine = false, why = errno;
@@ -73,6 +73,16 @@ bool put_text(const char *path, const char *text, size_t n) {
                                             : put_beside(there && realpath(path, real) ? real : path, text, n, there ? st.st_mode & 07777 : 0);
   if (!fine) complain("cannot write %s: %s", path, strerror(errno));
   return fine;
+}
+
+bool put_program(const char *path, const char *bytes, size_t n) {
+  struct stat st;
+  if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return complain("cannot write %s: %s", path, strerror(EISDIR)), false;
+  mode_t mask = umask(0);
+  umask(mask);
+  if (put_beside(path, bytes, n, 0777 & ~mask)) return true;
+  complain("cannot write %s: %s", path, strerror(errno));
+  return false;
 }
 
 char *folder_make(Driver *d) {

@@ -1,4 +1,19 @@
+#include <string.h>
+
 #include "driver/driver.h"
+
+// The elaborator has taken what --set gave. What can be set at run time still is passed on, as numbers: a
+// checkpoint that is resumed brings settings of its own.
+static void pass_on(Driver *d, const RtProgram *p, const Job *j, RtOptions *o) {
+  RtSet *given = arena_array(d->arena, RtSet, j->nset + 1);
+  int n = 0;
+  for (int i = 0; i < j->nset; i++)
+    for (int k = 0; k < p->nsetting; k++)
+      if (!strcmp(p->setting[k].name, j->set[i].name))
+        given[n++] = (RtSet){ j->set[i].name, arena_printf(d->arena, "%.17g", p->setting[k].value) };
+  memcpy(o->set, given, sizeof *given * (size_t)n);
+  o->nset = n;
+}
 
 static int train(Driver *d, const Job *j, RtOptions *o) {
   Compiled *c = job_compile(d, j);
@@ -11,7 +26,7 @@ static int train(Driver *d, const Job *j, RtOptions *o) {
   o->diagnose_data = &g;
   o->compiled = true;
   o->compile_s = rt_now() - d->started;
-  o->nset = 0;                      // the elaborator has taken them
+  pass_on(d, &c->table, j, o);
   int status = rt_train(&c->table, o);
   llvm_jit_free(jit);
   return status;

@@ -17,7 +17,7 @@
 // A copy of the last good state is kept in memory, so that a run that diverges can write it and can
 // step again to where it went bad. Larger states have only their checkpoint.
 #define KEPT_MOST (64ll << 20)
-#define KEEP_S 0.25              // least time between two copies
+#define KEEP_S 0.01              // least time between two copies
 #define KEEP_SHARE 100           // and the time a copy takes, so often
 
 typedef struct Run {

@@ -159,6 +159,128 @@ static void graphs(void) {
   end();
 }
 
+// ---- trainers -----------------------------------------------------------------------------------------
+static const char fit[] =
+  "train fit(rate = 0.1, n = 16, max_steps = 300) {\n"
+  "  state x: f32[n] = 5.0\n"
+  "  state steps: i64 = 0\n"
+  "  step {\n"
+  "    let noise = uniform(key, [n])\n"
+  "    x -= rate * (x - noise)\n"
+  "    log loss = mean(x * x)\n"
+  "    steps += 1\n"
+  "  }\n"
+  "  stop when steps >= max_steps\n"
+  "}\n";
+
+static const char grows[] =
+  "train grows(factor = 1.5) {\n"
+  "  state x: f32[16] = 5.0\n"
+  "  step {\n"
+  "    x = x * factor\n"
+  "    log loss = mean(exp(x))\n"
+  "  }\n"
+  "  stop when false\n"
+  "}\n";
+
+static void checks(void) {
+  begin();
+  put("fit.rl", fit);
+  Said s = sh("$RLC check fit.rl");
+  CU_ASSERT_EQUAL(s.status, 0);
+  CU_ASSERT_STRING_EQUAL(s.out, "");
+  CU_ASSERT_STRING_EQUAL(s.err, "");
+  put("one.rl", "fn f(x: f32) -> f32 { x + nothing_of_this_name }\n");
+  put("two.rl", "fn g( {\n");
+  s = sh("$RLC check one.rl fit.rl two.rl");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "one.rl:1:27: error: ");
+  SAYS(s.err, "nothing_of_this_name }\n                          ^~~~~~~");
+  SAYS(s.err, "two.rl:1:");
+  CU_ASSERT_EQUAL(sh("$RLC check absent.rl").status, 1);
+  end();
+}
+
+static void runs(void) {
+  begin();
+  put("fit.rl", fit);
+  Said s = sh("$RLC run fit.rl --seed 3 --summary json --log l --checkpoint whole");
+  CU_ASSERT_EQUAL(s.status, 0);
+  CU_ASSERT_EQUAL(strncmp(s.out, "{\"solved\": false, \"env_steps\": null, \"compile_s\": 0.", 50), 0);
+  SAYS(s.err, "fit: finished after 300 updates");
+  CU_ASSERT_EQUAL(sh("test $(wc -l < l) = 300").status, 0);
+  // Another number of threads, stopped and taken up, in a program of its own: the same bits.
+  CU_ASSERT_EQUAL(sh("$RLC run fit.rl --seed 3 --quiet --threads 4 --checkpoint c && cmp c whole").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run fit.rl --seed 3 --quiet --steps 120 --checkpoint half").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run fit.rl --quiet --resume half --checkpoint c && cmp c whole").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC build fit.rl -o fit && test $(stat -c %%s fit) -lt 2000000 && ! ldd fit | grep -q LLVM").status, 0);
+  CU_ASSERT_EQUAL(sh("./fit --seed 3 --quiet --checkpoint c && cmp c whole").status, 0);
+  CU_ASSERT_EQUAL(sh("./fit --quiet --resume half --checkpoint c && cmp c whole").status, 0);
+  s = sh("./fit --help");
+  SAYS(s.out, "  --set rate=0.1\n  --set max_steps=300\n");
+  CU_ASSERT_EQUAL(sh("./fit --rate 3").status, 2);
+  CU_ASSERT_EQUAL(sh("./fit --set n=3").status, 1);
+  // Settings that shape the code, and those that do not.
+  CU_ASSERT_EQUAL(sh("$RLC run fit.rl --seed 3 --set rate=0.25 --quiet --checkpoint c && ! cmp -s c whole").status, 0);
+  CU_ASSERT_EQUAL(sh("./fit --seed 3 --set rate=0.25 --quiet --checkpoint d && cmp c d").status, 0);
+  s = sh("$RLC run fit.rl --set n=8 --quiet --resume half");
+  CU_ASSERT_EQUAL(s.status, 1);
+  CU_ASSERT_STRING_EQUAL(s.err, "rlc: half is of another program: its state x is f32[16], this trainer's is f32[8]\n");
+  s = sh("$RLC run fit.rl --set m=8 --quiet");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "trainer fit has no setting `m`");
+  CU_ASSERT_EQUAL(sh("$RLC run fit.rl --target-cpu pdp11").status, 1);
+  s = sh("$RLC build fit.rl -o no/such/folder/fit");
+  CU_ASSERT_EQUAL(s.status, 1);
+  CU_ASSERT_STRING_EQUAL(s.err, "rlc: cannot write no/such/folder/fit: No such file or directory\n");
+  CU_ASSERT_EQUAL(sh("$RLC build fit.rl -o fit.o --target aarch64-linux-gnu && head -c 20 fit.o | od -An -tx1 -j18 | grep -q 'b7 00'").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run fit.rl --summary json --quiet > /dev/full").status, 1);
+  end();
+}
+
+static void interrupts(void) {
+  begin();
+  put("fit.rl", fit);
+  Said s = sh("timeout -s INT 0.5 $RLC run fit.rl --quiet --set max_steps=1000000000000 --checkpoint c; exit $?");
+  CU_ASSERT(s.status == 124 || s.status == 130);     // timeout says 124 for whatever it stopped
+  CU_ASSERT_STRING_EQUAL(s.err, "rlc: the state is in c; --resume c goes on from it\n");
+  s = sh("timeout -s INT --preserve-status 0.5 $RLC run fit.rl --quiet --resume c");
+  CU_ASSERT_EQUAL(s.status, 130);
+  SAYS(s.err, "--resume fit.interrupted.ckpt goes on from it");
+  end();
+}
+
+static void diverges(void) {
+  begin();
+  put("grows.rl", grows);
+  Said s = sh("$RLC run grows.rl --quiet --checkpoint c --summary json");
+  CU_ASSERT_EQUAL(s.status, 3);
+  SAYS(s.err, "grows.rl:5:");
+  SAYS(s.err, "error: grows diverged in step 8: exp is the first value that is not finite\n    log loss = mean(exp(x))\n");
+  SAYS(s.err, "c holds the last good state kept");
+  SAYS(s.out, "{\"solved\": false");
+  CU_ASSERT_EQUAL(sh("$RLC run grows.rl --quiet --resume c --set factor=0.5 --steps 50").status, 0);
+  end();
+}
+
+static void emits(void) {
+  begin();
+  put("fit.rl", fit);
+  CU_ASSERT_EQUAL(sh("$RLC emit --ir fit.rl -o fit.ir && $RLC opt --passes=simplify fit.ir | cmp - fit.ir").status, 0);
+  Said s = sh("$RLC emit --plan fit.rl");
+  SAYS(s.out, "plan step");
+  s = sh("$RLC emit --llvm fit.rl");
+  SAYS(s.out, "define ");
+  s = sh("$RLC emit --asm fit.rl --target-cpu x86-64-v3 | grep -c ymm");
+  CU_ASSERT(atoi(s.out) > 0);
+  s = sh("$RLC emit --asm fit.rl --target-cpu x86-64 | grep -c ymm");
+  CU_ASSERT_EQUAL(atoi(s.out), 0);
+  s = sh("$RLC eval 'grad(|x| x * x * x)(2.0)'");
+  CU_ASSERT_EQUAL(s.status, 0);
+  CU_ASSERT_STRING_EQUAL(s.out, "f32 = 12\n");
+  end();
+}
+
 void suite_cli(void) {
   CU_pSuite s = test_suite("cli");
   test_add(s, "wrong command lines", wrong_command_lines);
@@ -166,4 +288,9 @@ void suite_cli(void) {
   test_add(s, "lists", lists);
   test_add(s, "fmt", formats);
   test_add(s, "opt and eval on IR text", graphs);
+  test_add(s, "check", checks);
+  test_add(s, "run and build", runs);
+  test_add(s, "interrupted", interrupts);
+  test_add(s, "diverging", diverges);
+  test_add(s, "emit", emits);
 }
