@@ -238,6 +238,22 @@ static void runs(void) {
   end();
 }
 
+// The first example, as people meet it: it learns, and its bits are the same whoever runs it.
+static void cartpole(void) {
+  begin();
+  Said s = sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --summary json --set max_steps=200_000");
+  CU_ASSERT_EQUAL(s.status, 0);
+  CU_ASSERT_EQUAL(strncmp(s.out, "{\"solved\": true, \"env_steps\": ", 30), 0);
+  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --threads 1 --steps 12 --checkpoint one").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --threads 2 --steps 12 --checkpoint c && cmp c one").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --threads 4 --steps 5 --checkpoint part").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --steps 12 --resume part --checkpoint c && cmp c one").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC build \"$ROOT/examples/cartpole_ppo.rl\" -o ppo && test $(stat -c %%s ppo) -lt 2000000").status, 0);
+  CU_ASSERT_EQUAL(sh("./ppo --quiet --steps 12 --checkpoint c && cmp c one").status, 0);
+  CU_ASSERT_EQUAL(sh("./ppo --quiet --threads 2 --steps 12 --resume part --checkpoint c && cmp c one").status, 0);
+  end();
+}
+
 static void interrupts(void) {
   begin();
   put("fit.rl", fit);
@@ -290,6 +306,7 @@ void suite_cli(void) {
   test_add(s, "opt and eval on IR text", graphs);
   test_add(s, "check", checks);
   test_add(s, "run and build", runs);
+  test_add(s, "CartPole learns, with the same bits everywhere", cartpole);
   test_add(s, "interrupted", interrupts);
   test_add(s, "diverging", diverges);
   test_add(s, "emit", emits);
