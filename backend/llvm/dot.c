@@ -8,15 +8,12 @@
 //   ROWS     vectors along the rows: A transposed (a weight's gradient) and few columns.
 //
 // Sums begin at zero and run in one order of k for a shape and a target: bits do not depend on pieces.
-#include "backend/llvm/gen.h"
+#include "backend/llvm/tile.h"
 
 #include <string.h>
 
 typedef LLVMValueRef V;
 
-#define MOST_ROWS 16
-#define MOST_VECS 6
-#define MOST_ACC 32
 #define STACK_PACK 16384      // bytes of a narrow B that are turned over on the stack
 
 enum { COLUMNS, INNER, ROWS };
@@ -29,45 +26,12 @@ typedef struct Form {
   double cost;               // of COLUMNS, in cycles, roughly
 } Form;
 
-static int64_t ceil_div(int64_t x, int64_t y) { return (x + y - 1) / y; }
-static int at_least(int64_t x) {   // the power of two
-  int p = 1;
-  while (p < x) p *= 2;
-  return p;
-}
-
 // ---- choosing ------------------------------------------------------------------------------------------
 
-// Turns of k done side by side where a tile has too few sums to hide the latency of one.
-static int unroll(int sums) { return sums >= 6 ? 1 : sums >= 3 ? 2 : 4; }
-
-static double tile_cost(int rows, int vecs, int64_t k) {
-  double sums = rows * vecs, loads = rows + vecs, wait = 4.0 / unroll((int)sums);
-  double turn = sums > loads ? sums / 2 : loads / 2;
-  return (double)k * (turn > wait ? turn : wait) + 8 + 2 * sums;
-}
-
-static double columns_cost(int rows, int vecs, int64_t m, int64_t n_vecs, int64_t k) {
-  double full = (double)(n_vecs / vecs), cost = full ? (double)(m / rows) * full * tile_cost(rows, vecs, k) : 0;
-  int r = (int)(m % rows), v = (int)(n_vecs % vecs), kinds = full && m >= rows;
-  if (r) cost += full * tile_cost(r, vecs, k), kinds++;
-  if (v) cost += (double)(m / rows) * tile_cost(rows, v, k), kinds++;
-  if (r && v) cost += tile_cost(r, v, k), kinds++;
-  return cost * (1 + 0.02 * kinds);      // each kind of tile is code to be compiled
-}
-
 static Form form_of(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k) {
-  Form f = { .lanes = t->plan.vector_bits / (dtype == IR_F64 ? 64 : 32), .regs = t->plan.vector_bits >= 512 ? 32 : 16, .cost = -1 };
+  Form f = { .lanes = tile_lanes(t, dtype), .regs = tile_registers(t) };
   f.narrow = n * 2 <= f.lanes;
-  int spare = t->plan.fma ? 1 : 2;       // a spread number of A, and the product before it is added
-  int64_t n_vecs = ceil_div(n, f.lanes);
-  for (int v = 1; v <= MOST_VECS && v <= n_vecs; v++)
-    for (int r = 1; r <= MOST_ROWS && r <= m; r++) {
-      if (r * v + v + spare > f.regs || (m > r && r & (r - 1))) continue;
-      double c = columns_cost(r, v, m, n_vecs, k);
-      if (f.cost < 0 || c < f.cost) f.cost = c, f.rows = r, f.vecs = v;
-    }
-  if (!f.rows) f.rows = f.vecs = 1;
+  f.cost = tile_choose(t, dtype, m, n, k, false, TILE_ROWS, &f.rows, &f.vecs);
   f.whole = f.narrow ? f.lanes * 8 : f.rows;
   return f;
 }
@@ -75,7 +39,7 @@ static Form form_of(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_
 // Sums of a tile of INNER: rows x cols, at most half of the registers.
 static int inner_rows(const Form *f, int64_t m, int cols) {
   int r = 8;
-  while (r > 1 && (r * at_least(cols) > (f->regs == 32 ? 16 : 8) || r / 2 >= m)) r /= 2;
+  while (r > 1 && (r * tile_power(cols) > (f->regs == 32 ? 16 : 8) || r / 2 >= m)) r /= 2;
   while (r > f->rows && !f->narrow && m > f->rows) r /= 2;
   return r;
 }
@@ -83,13 +47,13 @@ static int inner_cols(const Form *f, int64_t n) { return n * 2 <= f->lanes ? (in
 
 static double inner_cost(const Form *f, int64_t m, int64_t n, int64_t k, bool turn_over) {
   int c = inner_cols(f, n), r = inner_rows(f, m, c);
-  double tile = (double)ceil_div(k, f->lanes) * (r * c > r + c ? r * c : r + c) / 2 + 2.0 * r * c + 12;
-  return (double)ceil_div(m, r) * (double)ceil_div(n, c) * tile + (turn_over ? 1.2 * (double)(k * n) : 0);
+  double tile = (double)tile_ceil(k, f->lanes) * (r * c > r + c ? r * c : r + c) / 2 + 2.0 * r * c + 12;
+  return (double)tile_ceil(m, r) * (double)tile_ceil(n, c) * tile + (turn_over ? 1.2 * (double)(k * n) : 0);
 }
 
 static int choose(const Form *f, const GenDot *d) {
   int64_t size = d->dtype == IR_F64 ? 8 : 4;
-  double packed = f->cost + (d->b_n == 1 ? 0 : 0.7 * (double)(d->k * ceil_div(d->n, f->lanes) * f->lanes));
+  double packed = f->cost + (d->b_n == 1 ? 0 : 0.7 * (double)(d->k * tile_ceil(d->n, f->lanes) * f->lanes));
   if (d->a_k == 1) {
     bool turn_over = d->b_k != 1;
     if (turn_over && (!f->narrow || d->k * d->n * size > STACK_PACK)) return COLUMNS;
@@ -118,38 +82,13 @@ typedef struct Dot {
   V pack;                    // packed B, of dtype `sum`
 } Dot;
 
-static V scaled(Gen *g, V i, int64_t by) { return by == 1 ? i : LLVMBuildNSWMul(g->b, i, gen_i64(g, by), ""); }
-static V plus(Gen *g, V i, int64_t by) { return by == 0 ? i : LLVMBuildNSWAdd(g->b, i, gen_i64(g, by), ""); }
-static V offset(Gen *g, V ptr, IrDtype t, int64_t by) { return by ? gen_at(g, ptr, t, gen_i64(g, by)) : ptr; }
-static V zero(Gen *g, IrDtype t, int lanes) { return LLVMConstNull(gen_type(g, t, lanes)); }
-static V spread(Gen *g, IrDtype t, V ptr, int lanes) { return gen_splat(g, gen_load(g, t, ptr, 1, 1), lanes); }
-
-static V shuffle(Gen *g, V x, V y, int n, const int *lane) {
-  V i[64];
-  for (int k = 0; k < n; k++) i[k] = LLVMConstInt(LLVMInt32TypeInContext(g->ctx), (unsigned)lane[k], false);
-  if (n == 1) return LLVMBuildExtractElement(g->b, x, i[0], "");
-  return LLVMBuildShuffleVector(g->b, x, y, LLVMConstVector(i, (unsigned)n), "");
-}
-
-// Room on the stack, taken once where the function begins.
-static V stack(Gen *g, IrDtype t, int64_t count) {
-  LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b), entry = LLVMGetEntryBasicBlock(g->fn);
-  V first = LLVMGetFirstInstruction(entry);
-  if (first) LLVMPositionBuilderBefore(g->b, first);
-  else LLVMPositionBuilderAtEnd(g->b, entry);
-  V room = LLVMBuildAlloca(g->b, LLVMArrayType2(gen_type(g, t, 1), (uint64_t)count), "");
-  LLVMSetAlignment(room, 64);
-  LLVMPositionBuilderAtEnd(g->b, here);
-  return room;
-}
-
 // Calls tile for all rows in [m_lo, m_hi): `rows` at a time, then what m leaves over.
 static void each_rows(Dot *p, int rows, void (*tile)(Dot *p, V row, int rows, void *env), void *env) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   int rest = (int)(d->m % rows);
   if (d->m >= rows) {
-    V hi = rest ? plus(g, d->m_hi, 1 - rows) : d->m_hi;
+    V hi = rest ? tile_plus(g, d->m_hi, 1 - rows) : d->m_hi;
     GenLoop l = gen_loop(g, d->m_lo, hi, rows, 0, NULL);
     tile(p, l.i, rows, env);
     gen_loop_end(g, &l, NULL);
@@ -174,12 +113,12 @@ typedef struct Panel {
 static void columns_turn(Dot *p, const Panel *n, int rows, V a, V b, V *acc) {
   Gen *g = p->g;
   const GenDot *d = p->d;
-  V bv[MOST_VECS];
+  V bv[TILE_VECS];
   int lanes = p->f.lanes;
   for (int v = 0; v < n->vecs; v++)
-    bv[v] = gen_load(g, n->t, offset(g, b, n->t, (int64_t)v * lanes), lanes, v == n->vecs - 1 ? n->there : lanes);
+    bv[v] = gen_load(g, n->t, tile_offset(g, b, n->t, (int64_t)v * lanes), lanes, v == n->vecs - 1 ? n->there : lanes);
   for (int r = 0; r < rows; r++) {
-    V av = spread(g, d->dtype, offset(g, a, d->dtype, r * d->a_m), lanes);
+    V av = tile_spread(g, d->dtype, tile_offset(g, a, d->dtype, r * d->a_m), lanes);
     for (int v = 0; v < n->vecs; v++) acc[r * n->vecs + v] = gen_fma(g, av, bv[v], acc[r * n->vecs + v]);
   }
 }
@@ -188,32 +127,32 @@ static void columns_tile(Dot *p, V row, int rows, void *env) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   const Panel *n = env;
-  int sums = rows * n->vecs, side = unroll(sums);
+  int sums = rows * n->vecs, side = tile_unroll(sums);
   int64_t turns = d->k / side;
-  V acc[MOST_ACC + 2], *from = acc + sums * side;
-  for (int i = 0; i < sums * side; i++) acc[i] = zero(g, p->sum, p->f.lanes);
-  V a = gen_at(g, d->a, d->dtype, scaled(g, row, d->a_m)), b = n->b;
+  V acc[TILE_SUMS + 2], *from = acc + sums * side;
+  for (int i = 0; i < sums * side; i++) acc[i] = tile_zero(g, p->sum, p->f.lanes);
+  V a = gen_at(g, d->a, d->dtype, tile_scaled(g, row, d->a_m)), b = n->b;
   if (turns) {
     from[0] = a, from[1] = b;
     GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, turns), 1, sums * side + 2, acc);
-    V next[MOST_ACC + 2], *at = l.carry + sums * side;
+    V next[TILE_SUMS + 2], *at = l.carry + sums * side;
     memcpy(next, l.carry, sizeof *next * (size_t)(sums * side + 2));
     for (int s = 0; s < side; s++)
-      columns_turn(p, n, rows, offset(g, at[0], d->dtype, s * d->a_k), offset(g, at[1], n->t, s * n->b_k), next + s * sums);
-    next[sums * side] = offset(g, at[0], d->dtype, side * d->a_k);
-    next[sums * side + 1] = offset(g, at[1], n->t, side * n->b_k);
+      columns_turn(p, n, rows, tile_offset(g, at[0], d->dtype, s * d->a_k), tile_offset(g, at[1], n->t, s * n->b_k), next + s * sums);
+    next[sums * side] = tile_offset(g, at[0], d->dtype, side * d->a_k);
+    next[sums * side + 1] = tile_offset(g, at[1], n->t, side * n->b_k);
     gen_loop_end(g, &l, next);
     memcpy(acc, l.carry, sizeof *acc * (size_t)(sums * side));
     a = l.carry[sums * side], b = l.carry[sums * side + 1];
   }
   for (int s = 0; s < d->k - turns * side; s++)
-    columns_turn(p, n, rows, offset(g, a, d->dtype, s * d->a_k), offset(g, b, n->t, s * n->b_k), acc + s * sums);
+    columns_turn(p, n, rows, tile_offset(g, a, d->dtype, s * d->a_k), tile_offset(g, b, n->t, s * n->b_k), acc + s * sums);
   for (int half = side / 2; half; half /= 2)
     for (int i = 0; i < sums * half; i++) acc[i] = LLVMBuildFAdd(g->b, acc[i], acc[i + sums * half], "");
-  V at_row[MOST_ROWS];
-  for (int r = 0; r < rows; r++) at_row[r] = plus(g, row, r);
+  V at_row[TILE_ROWS];
+  for (int r = 0; r < rows; r++) at_row[r] = tile_plus(g, row, r);
   for (int v = 0; v < n->vecs; v++) {
-    V col = plus(g, n->col, (int64_t)v * p->f.lanes);
+    V col = tile_plus(g, n->col, (int64_t)v * p->f.lanes);
     for (int r = 0; r < rows; r++)
       d->store(g, d->env, at_row[r], col, acc[r * n->vecs + v], p->f.lanes, v == n->vecs - 1 ? n->valid : p->f.lanes);
   }
@@ -229,8 +168,8 @@ static void turn_block(Gen *g, V *x, int lanes) {
   }
   for (int round = 1; round < lanes; round *= 2) {
     for (int i = 0; i < lanes / 2; i++) {
-      y[2 * i] = shuffle(g, x[i], x[i + lanes / 2], lanes, lo);
-      y[2 * i + 1] = shuffle(g, x[i], x[i + lanes / 2], lanes, hi);
+      y[2 * i] = tile_shuffle(g, x[i], x[i + lanes / 2], lanes, lo);
+      y[2 * i + 1] = tile_shuffle(g, x[i], x[i + lanes / 2], lanes, hi);
     }
     memcpy(x, y, sizeof *x * (size_t)lanes);
   }
@@ -244,13 +183,13 @@ static void pack_block(Dot *p, V col, V k0, int valid, V to, int width) {
   int lanes = p->f.lanes;
   V x[64], last = gen_i64(g, d->n - 1);
   for (int i = 0; i < lanes; i++) {
-    V c = plus(g, col, i);
+    V c = tile_plus(g, col, i);
     if (d->n % lanes) c = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, c, last, ""), c, last, "");
-    x[i] = gen_load(g, d->dtype, gen_at(g, gen_at(g, d->b, d->dtype, scaled(g, c, d->b_n)), d->dtype, k0), lanes, valid);
+    x[i] = gen_load(g, d->dtype, gen_at(g, gen_at(g, d->b, d->dtype, tile_scaled(g, c, d->b_n)), d->dtype, k0), lanes, valid);
   }
   turn_block(g, x, lanes);
-  to = gen_at(g, to, p->sum, scaled(g, k0, width));
-  for (int i = 0; i < valid; i++) gen_store(g, p->sum, x[i], offset(g, to, p->sum, (int64_t)i * width), lanes, lanes);
+  to = gen_at(g, to, p->sum, tile_scaled(g, k0, width));
+  for (int i = 0; i < valid; i++) gen_store(g, p->sum, x[i], tile_offset(g, to, p->sum, (int64_t)i * width), lanes, lanes);
 }
 
 // Panel of vecs vectors of columns from `col`: [k][vecs * lanes]. The last block of k overlaps the one before.
@@ -288,7 +227,7 @@ static void emit_columns(Dot *p) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   int lanes = p->f.lanes, vecs = p->f.vecs;
-  int64_t n_vecs = ceil_div(d->n, lanes), whole = n_vecs / vecs * vecs;
+  int64_t n_vecs = tile_ceil(d->n, lanes), whole = n_vecs / vecs * vecs;
   int valid = d->n % lanes ? (int)(d->n % lanes) : lanes;
   if (d->b_n != 1) p->pack = d->pack;
   ICE_IF(d->b_n != 1 && !d->pack, "a product of a transposed matrix without room for packing");
@@ -303,25 +242,6 @@ static void emit_columns(Dot *p) {
 
 // ---- INNER ------------------------------------------------------------------------------------------------------
 
-// Sums across the lanes of n vectors (n a power of two): lane i of the list of results is the sum of x[i].
-static int sum_across(Gen *g, V *x, int n, int lanes) {
-  int lo[64], hi[64];
-  for (int block = lanes; block > 1; block /= 2) {
-    for (int i = 0; i < lanes; i++) {
-      int from = i / (block / 2), half = i % (block / 2);      // the i-th lane of the result: of the block `from`
-      lo[i] = from * block + half;                             // blocks of the first vector, then of the second
-      hi[i] = lo[i] + block / 2;
-    }
-    int pairs = n > 1 ? n / 2 : 1;
-    for (int i = 0; i < pairs; i++) {
-      V a = x[n > 1 ? 2 * i : i], b = x[n > 1 ? 2 * i + 1 : i];
-      x[i] = LLVMBuildFAdd(g->b, shuffle(g, a, b, lanes, lo), shuffle(g, a, b, lanes, hi), "");
-    }
-    n = pairs;
-  }
-  return n;
-}
-
 typedef struct Inner {
   V col, b;                   // first column; where its numbers begin, contiguous along k
   IrDtype t;
@@ -334,20 +254,27 @@ static void inner_turn(Dot *p, const Inner *n, int rows, V k, int valid, V a, V 
   const GenDot *d = p->d;
   V bv[64];
   for (int c = 0; c < n->cols; c++)
-    bv[c] = gen_load(g, n->t, gen_at(g, offset(g, n->b, n->t, c * n->b_n), n->t, k), p->f.lanes, valid);
+    bv[c] = gen_load(g, n->t, gen_at(g, tile_offset(g, n->b, n->t, c * n->b_n), n->t, k), p->f.lanes, valid);
   for (int r = 0; r < rows; r++) {
-    V av = gen_load(g, d->dtype, gen_at(g, offset(g, a, d->dtype, r * d->a_m), d->dtype, k), p->f.lanes, valid);
+    V av = gen_load(g, d->dtype, gen_at(g, tile_offset(g, a, d->dtype, r * d->a_m), d->dtype, k), p->f.lanes, valid);
     for (int c = 0; c < n->cols; c++) acc[r * n->cols + c] = gen_fma(g, av, bv[c], acc[r * n->cols + c]);
   }
+}
+
+typedef struct InnerOut { const GenDot *d; V col, row; } InnerOut;
+
+static void inner_put(Gen *g, void *env, int row, V line, int lanes, int valid) {
+  const InnerOut *o = env;
+  o->d->store(g, o->d->env, tile_plus(g, o->row, row), o->col, line, lanes, valid);
 }
 
 static void inner_tile(Dot *p, V row, int rows, void *env) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   const Inner *n = env;
-  int lanes = p->f.lanes, sums = rows * n->cols, rest = (int)(d->k % lanes), out = at_least(n->cols);
-  V acc[MOST_ACC], x[64], a = gen_at(g, d->a, d->dtype, scaled(g, row, d->a_m));
-  for (int i = 0; i < sums; i++) acc[i] = zero(g, p->sum, lanes);
+  int lanes = p->f.lanes, sums = rows * n->cols, rest = (int)(d->k % lanes);
+  V acc[TILE_SUMS], a = gen_at(g, d->a, d->dtype, tile_scaled(g, row, d->a_m));
+  for (int i = 0; i < sums; i++) acc[i] = tile_zero(g, p->sum, lanes);
   if (d->k >= lanes) {
     GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, d->k - rest), lanes, sums, acc);
     memcpy(acc, l.carry, sizeof *acc * (size_t)sums);
@@ -356,26 +283,19 @@ static void inner_tile(Dot *p, V row, int rows, void *env) {
     memcpy(acc, l.carry, sizeof *acc * (size_t)sums);
   }
   if (rest) inner_turn(p, n, rows, gen_i64(g, d->k - rest), rest, a, acc);
-  int room = at_least(rows) * out;
-  for (int i = 0; i < room; i++)
-    x[i] = i / out < rows && i % out < n->cols ? acc[i / out * n->cols + i % out] : zero(g, p->sum, lanes);
-  sum_across(g, x, room, lanes);
-  for (int r = 0; r < rows; r++) {
-    int lane[64], first = r * out % lanes;
-    for (int i = 0; i < out; i++) lane[i] = first + i;
-    d->store(g, d->env, plus(g, row, r), n->col, shuffle(g, x[r * out / lanes], x[r * out / lanes], out, lane), out, n->cols);
-  }
+  InnerOut to = { d, n->col, row };
+  tile_sum_rows(g, acc, rows, n->cols, lanes, p->sum, inner_put, &to);
 }
 
 // B [k, n] with few columns as [n, k] on the stack.
 static V turn_over(Dot *p) {
   Gen *g = p->g;
   const GenDot *d = p->d;
-  V room = stack(g, p->sum, d->k * d->n);
+  V room = tile_stack(g, p->sum, d->k * d->n);
   GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, d->k), 1, 0, NULL);
   for (int c = 0; c < d->n; c++) {
-    V from = gen_at(g, offset(g, d->b, d->dtype, c * d->b_n), d->dtype, scaled(g, l.i, d->b_k));
-    gen_store(g, p->sum, gen_load(g, d->dtype, from, 1, 1), gen_at(g, room, p->sum, plus(g, l.i, c * d->k)), 1, 1);
+    V from = gen_at(g, tile_offset(g, d->b, d->dtype, c * d->b_n), d->dtype, tile_scaled(g, l.i, d->b_k));
+    gen_store(g, p->sum, gen_load(g, d->dtype, from, 1, 1), gen_at(g, room, p->sum, tile_plus(g, l.i, c * d->k)), 1, 1);
   }
   gen_loop_end(g, &l, NULL);
   return room;
@@ -394,11 +314,11 @@ static void emit_inner(Dot *p) {
     return;
   }
   GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, d->n - rest), cols, 0, NULL);
-  n.col = l.i, n.b = gen_at(g, b, n.t, scaled(g, l.i, n.b_n));
+  n.col = l.i, n.b = gen_at(g, b, n.t, tile_scaled(g, l.i, n.b_n));
   each_rows(p, rows, inner_tile, &n);
   gen_loop_end(g, &l, NULL);
   if (!rest) return;
-  n.col = gen_i64(g, d->n - rest), n.b = offset(g, b, n.t, (d->n - rest) * n.b_n), n.cols = rest;
+  n.col = gen_i64(g, d->n - rest), n.b = tile_offset(g, b, n.t, (d->n - rest) * n.b_n), n.cols = rest;
   each_rows(p, rows, inner_tile, &n);
 }
 
@@ -408,9 +328,9 @@ static void rows_turn(Dot *p, int vecs, int valid, V a, V b, V *acc) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   V bv[64];
-  for (int c = 0; c < d->n; c++) bv[c] = spread(g, d->dtype, offset(g, b, d->dtype, c * d->b_n), p->f.lanes);
+  for (int c = 0; c < d->n; c++) bv[c] = tile_spread(g, d->dtype, tile_offset(g, b, d->dtype, c * d->b_n), p->f.lanes);
   for (int v = 0; v < vecs; v++) {
-    V av = gen_load(g, d->dtype, offset(g, a, d->dtype, (int64_t)v * p->f.lanes), p->f.lanes, v == vecs - 1 ? valid : p->f.lanes);
+    V av = gen_load(g, d->dtype, tile_offset(g, a, d->dtype, (int64_t)v * p->f.lanes), p->f.lanes, v == vecs - 1 ? valid : p->f.lanes);
     for (int c = 0; c < d->n; c++) acc[v * d->n + c] = gen_fma(g, av, bv[c], acc[v * d->n + c]);
   }
 }
@@ -421,36 +341,36 @@ static void rows_tile(Dot *p, V row, int rows, void *env) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   V room = env;
-  int lanes = p->f.lanes, vecs = (int)ceil_div(rows, lanes), sums = vecs * (int)d->n, out = at_least(d->n);
+  int lanes = p->f.lanes, vecs = (int)tile_ceil(rows, lanes), sums = vecs * (int)d->n, out = tile_power(d->n);
   int valid = rows % lanes ? rows % lanes : lanes;
-  V acc[MOST_ACC + 2];
-  for (int i = 0; i < sums; i++) acc[i] = zero(g, p->sum, lanes);
+  V acc[TILE_SUMS + 2];
+  for (int i = 0; i < sums; i++) acc[i] = tile_zero(g, p->sum, lanes);
   acc[sums] = gen_at(g, d->a, d->dtype, row), acc[sums + 1] = d->b;
   GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, d->k), 1, sums + 2, acc);
   memcpy(acc, l.carry, sizeof *acc * (size_t)(sums + 2));
   rows_turn(p, vecs, valid, acc[sums], acc[sums + 1], acc);
-  acc[sums] = offset(g, acc[sums], d->dtype, d->a_k), acc[sums + 1] = offset(g, acc[sums + 1], d->dtype, d->b_k);
+  acc[sums] = tile_offset(g, acc[sums], d->dtype, d->a_k), acc[sums + 1] = tile_offset(g, acc[sums + 1], d->dtype, d->b_k);
   gen_loop_end(g, &l, acc);
   for (int v = 0; v < vecs; v++) {
     // x: `out` vectors of one number of each of `lanes` rows, interleaved to rows of `out` numbers.
     V x[64], y[64];
     int lo[64], hi[64];
-    for (int c = 0; c < out; c++) x[c] = c < d->n ? l.carry[v * d->n + c] : zero(g, p->sum, lanes);
+    for (int c = 0; c < out; c++) x[c] = c < d->n ? l.carry[v * d->n + c] : tile_zero(g, p->sum, lanes);
     for (int i = 0; i < lanes; i++) {
       lo[i] = i / 2 + (i % 2) * lanes;
       hi[i] = lo[i] + lanes / 2;
     }
     for (int round = 1; round < out; round *= 2) {
       for (int i = 0; i < out / 2; i++) {
-        y[2 * i] = shuffle(g, x[i], x[i + out / 2], lanes, lo);
-        y[2 * i + 1] = shuffle(g, x[i], x[i + out / 2], lanes, hi);
+        y[2 * i] = tile_shuffle(g, x[i], x[i + out / 2], lanes, lo);
+        y[2 * i + 1] = tile_shuffle(g, x[i], x[i + out / 2], lanes, hi);
       }
       memcpy(x, y, sizeof *x * (size_t)out);
     }
-    for (int c = 0; c < out; c++) gen_store(g, p->sum, x[c], offset(g, room, p->sum, ((int64_t)v * out + c) * lanes), lanes, lanes);
+    for (int c = 0; c < out; c++) gen_store(g, p->sum, x[c], tile_offset(g, room, p->sum, ((int64_t)v * out + c) * lanes), lanes, lanes);
   }
   GenLoop each = gen_loop(g, gen_i64(g, 0), gen_i64(g, rows), 1, 0, NULL);
-  V line = gen_load(g, p->sum, gen_at(g, room, p->sum, scaled(g, each.i, out)), out, out);
+  V line = gen_load(g, p->sum, gen_at(g, room, p->sum, tile_scaled(g, each.i, out)), out, out);
   d->store(g, d->env, LLVMBuildNSWAdd(g->b, row, each.i, ""), gen_i64(g, 0), line, out, (int)d->n);
   gen_loop_end(g, &each, NULL);
 }
@@ -459,7 +379,7 @@ static void emit_rows(Dot *p) {
   const GenDot *d = p->d;
   int vecs = 8;
   while (vecs > 1 && (vecs * d->n > p->f.regs / 2 || vecs / 2 * p->f.lanes >= d->m)) vecs /= 2;
-  each_rows(p, vecs * p->f.lanes, rows_tile, stack(p->g, p->sum, (int64_t)vecs * p->f.lanes * at_least(d->n)));
+  each_rows(p, vecs * p->f.lanes, rows_tile, tile_stack(p->g, p->sum, (int64_t)vecs * p->f.lanes * tile_power(d->n)));
 }
 
 void gen_dot(Gen *g, const GenDot *dot) {
