@@ -1,0 +1,633 @@
+// The LLVM backend against the typed evaluator: every op of the table, dtypes, sizes around the vector width,
+// control, random graphs; the width of the vectors in the assembly; kernels shared; objects.
+#include "runtime/threads.h"
+#include "tests/backend/llvm_run.h"
+#include "tests/ir/gen.h"
+#include "tests/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Case {
+  Arena arena;
+  jmp_buf oom;
+  IrGraph *g;
+  IrBuilder b;
+  VEC(IrArray) in;
+  uint64_t seed;
+  double rel, abs;
+} Case;
+
+static void open_case(Case *c, const char *name) {
+  *c = (Case){ .seed = 7, .rel = 1e-9, .abs = 1e-12 };
+  c->arena.oom = &c->oom;
+  c->g = ir_graph(&c->arena, name);
+  c->b = (IrBuilder){ .graph = c->g, .at = c->g->top };
+}
+
+static double chance(Case *c, double lo, double hi) {
+  return lo + (hi - lo) * (double)(gen_next(&c->seed) >> 11) / 9007199254740992.0;
+}
+
+// An input with numbers in [lo, hi), of dtype t's precision.
+static IrValue *input(Case *c, IrType t, double lo, double hi) {
+  IrValue *v = ir_input(c->g, t, "x");
+  IrArray x = ir_array(&c->arena, t);
+  int64_t n = ir_count(&t), parts = ir_is_complex(t.dtype) ? 2 : 1;
+  for (int64_t k = 0; k < n * parts; k++) {
+    double r = chance(c, lo, hi);
+    if (ir_is_diff(t.dtype)) x.f[k] = r;
+    else x.i[k] = t.dtype == IR_BOOL ? r > (lo + hi) / 2 : (int64_t)floor(ir_is_signed(t.dtype) ? r : fabs(r));
+  }
+  void *bytes = arena_alloc(&c->arena, (size_t)ir_bytes(&t) + 16);
+  ir_array_to(&x, bytes);
+  vec_push(&c->arena, &c->in, ir_array_from(&c->arena, t, bytes));
+  return v;
+}
+
+static IrType shape(IrDtype t, int rank, const int64_t *dim) { return ir_type(t, rank, dim); }
+#define SHAPE(t, ...) shape(t, sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t), (int64_t[]){ __VA_ARGS__ })
+
+static void out(Case *c, IrValue *v) { ir_output(c->g, v, "y"); }
+
+// Runs it on the target (NULL: the host's) and compares every output.
+static void check_on(Case *c, const Target *t, RtPool *pool) {
+  int n = c->g->top->nyield;
+  IrArray *got = arena_array(&c->arena, IrArray, n), *want = arena_array(&c->arena, IrArray, n);
+  IrEval how = { .typed = true };
+  const char *why = ir_eval(&c->arena, &how, c->g, c->in.at, want);
+  CU_ASSERT_PTR_NULL(why);
+  if (!why) {
+    why = llvm_run(&c->arena, c->g, t, pool, c->in.at, got);
+    CU_ASSERT_PTR_NULL(why);
+  }
+  if (why) printf("\n%s: %s\n", c->g->name, why);
+  for (int k = 0; k < n && !why; k++) {
+    const IrValue *v = c->g->top->yield[k];
+    IrDtype real = ir_real_of(v->type.dtype);
+    double rel = real == IR_F64 ? c->rel : real == IR_BF16 ? 1e-2 : fmax(c->rel, 6e-7), abs = real == IR_F64 ? c->abs : fmax(c->abs, 1e-6);
+    char *bad = llvm_differs(&c->arena, &got[k], &want[k], rel, abs);
+    CU_ASSERT_PTR_NULL(bad);
+    if (bad) printf("\n%s, output %d (%s %s): %s\n", c->g->name, k, v->op ? ir_info[v->op->code].name : "argument",
+                    ir_type_text(&c->arena, &v->type), bad);
+  }
+}
+
+static void check(Case *c) {
+  check_on(c, NULL, NULL);
+  arena_free(&c->arena);
+}
+
+static const IrDtype dtypes[] = { IR_F32, IR_F64, IR_I32, IR_BOOL, IR_U64, IR_I8, IR_U8, IR_U32, IR_I64, IR_BF16, IR_C64, IR_C128 };
+#define NDTYPE (int)(sizeof dtypes / sizeof *dtypes)
+static const int64_t sizes[] = { 1, 7, 8, 9, 31, 33 };
+#define NSIZE (int)(sizeof sizes / sizeof *sizes)
+
+// ---- the table -------------------------------------------------------------------------------------
+
+static bool fits(Case *c, IrCode code, int n, IrValue **in, const IrType *want) {
+  IrType result[2];
+  int nout;
+  return !ir_infer(&c->arena, code, n, in, want, 0, NULL, 0, NULL, result, &nout);
+}
+
+static void elementwise(IrDtype t) {
+  Case c;
+  open_case(&c, ir_dtype_name(t));
+  c.rel = 1e-13;
+  for (int s = 0; s < NSIZE; s++) {
+    IrType type = SHAPE(t, sizes[s]);
+    // Any sign; within (0, 1) for what is defined there only; small ones, 0 among them.
+    IrValue *x = input(&c, type, ir_is_diff(t) ? -2 : -100, ir_is_diff(t) ? 2 : 100);
+    IrValue *unit = input(&c, type, ir_is_diff(t) ? 0.05 : 0, ir_is_diff(t) ? 0.95 : 100), *few = input(&c, type, -3, 9);
+    IrValue *truth = input(&c, SHAPE(IR_BOOL, sizes[s]), 0, 1);
+    for (IrCode code = 0; code < IR_NCODE; code++) {
+      const IrInfo *info = &ir_info[code];
+      if (info->lower != LOWER_ELEMENT || code == IR_CAST || code == IR_BITCAST) continue;
+      bool positive = code == IR_LOG || code == IR_SQRT || code == IR_RSQRT || code == IR_LGAMMA || code == IR_DIGAMMA ||
+                      code == IR_TRIGAMMA || code == IR_ERFINV || code == IR_POW || code == IR_LOG1P;
+      IrValue *in[3] = { positive && !ir_is_complex(t) ? unit : x, few, unit };
+      if (info->nin == 3) in[0] = truth, in[1] = x, in[2] = few;
+      if (fits(&c, code, info->nin, in, NULL)) out(&c, ir_build(&c.b, code, info->nin, in, NULL, 0, NULL, 0, NULL)->out[0]);
+    }
+    for (int k = 0; k < NDTYPE; k++) {
+      IrType to = SHAPE(dtypes[k], sizes[s]);
+      if (fits(&c, IR_CAST, 1, &few, &to)) out(&c, ir_build(&c.b, IR_CAST, 1, &few, &to, 0, NULL, 0, NULL)->out[0]);
+      // As integers: a signalling NaN may become a quiet one on its way through a float register.
+      if (!ir_is_diff(dtypes[k]) && fits(&c, IR_BITCAST, 1, &x, &to)) out(&c, ir_build(&c.b, IR_BITCAST, 1, &x, &to, 0, NULL, 0, NULL)->out[0]);
+    }
+  }
+  check(&c);
+}
+
+static void all_elementwise(void) {
+  for (int k = 0; k < NDTYPE; k++) elementwise(dtypes[k]);
+}
+
+static IrAttr ints(Case *c, IrKey k, int n, const int64_t *v) { return ir_attr_ints(&c->arena, k, n, v); }
+#define INTS(...) (int64_t[]){ __VA_ARGS__ }
+
+static void index_ops(IrDtype t) {
+  Case c;
+  open_case(&c, "index ops");
+  for (int s = 0; s < NSIZE; s++) {
+    int64_t n = sizes[s];
+    IrValue *v = input(&c, SHAPE(t, n), -5, 5), *m = input(&c, SHAPE(t, 3, n), -5, 5), *m2 = input(&c, SHAPE(t, n, 4), -5, 5);
+    IrValue *at = input(&c, ir_scalar(IR_I32), 0, 3), *low = input(&c, ir_scalar(IR_I32), -9, -3), *rows = input(&c, SHAPE(IR_I32, 5), -2, 40);
+    IrValue *rows2 = input(&c, SHAPE(IR_I32, 3, 5), 0, (double)n);
+    out(&c, ir_transpose(&c.b, m, INTS(1, 0)));
+    out(&c, ir_broadcast(&c.b, v, SHAPE(t, 2, n, 3), INTS(1)));
+    out(&c, ir_slice(&c.b, m, INTS(1, n / 2), INTS(3, n), INTS(1, 1)));
+    out(&c, ir_slice(&c.b, m, INTS(0, 0), INTS(3, n), INTS(2, 3)));
+    out(&c, ir_pad(&c.b, m, INTS(1, 2), INTS(0, 3), INTS(0, 0)));
+    out(&c, ir_pad(&c.b, m, INTS(-1, 2), INTS(1, 0), INTS(1, 2)));
+    out(&c, ir_concat(&c.b, 3, (IrValue *[]){ m, m, ir_slice(&c.b, m, INTS(0, 0), INTS(3, 1), INTS(1, 1)) }, 1));
+    out(&c, ir_concat(&c.b, 2, (IrValue *[]){ m2, m2 }, 1));
+    out(&c, ir_build(&c.b, IR_REVERSE, 1, &m, NULL, 1, (IrAttr[]){ ints(&c, A_AXES, 2, INTS(0, 1)) }, 0, NULL)->out[0]);
+    out(&c, ir_build(&c.b, IR_DYN_SLICE, 3, (IrValue *[]){ m, at, at }, NULL, 1,
+                     (IrAttr[]){ ints(&c, A_SIZES, 2, INTS(2, (n + 1) / 2)) }, 0, NULL)->out[0]);
+    out(&c, ir_build(&c.b, IR_DYN_UPDATE, 4, (IrValue *[]){ m, ir_slice(&c.b, m, INTS(0, 0), INTS(2, (n + 1) / 2), INTS(1, 1)), low, at },
+                     NULL, 0, NULL, 0, NULL)->out[0]);
+    out(&c, ir_gather(&c.b, m2, rows, 0));
+    out(&c, ir_gather(&c.b, v, rows, 0));
+    out(&c, ir_gather(&c.b, m, rows2, 1));
+    out(&c, ir_reshape(&c.b, ir_transpose(&c.b, m, INTS(1, 0)), 2, INTS(n, 3)));
+    out(&c, ir_reshape(&c.b, m, 3, INTS(1, 3 * n, 1)));
+    if (t != IR_BOOL && !ir_is_complex(t)) out(&c, ir_iota(&c.b, SHAPE(t, 2, n), 1));
+    for (IrScatter how = SCATTER_SET; how <= SCATTER_MIN; how++) {
+      if ((how == SCATTER_ADD && t == IR_BOOL) || (how > SCATTER_ADD && (t == IR_BOOL || ir_is_complex(t)))) continue;
+      out(&c, ir_scatter(&c.b, m2, rows, ir_gather(&c.b, m2, rows, 0), 0, how));
+      out(&c, ir_scatter(&c.b, v, rows, ir_gather(&c.b, v, rows, 0), 0, how));
+      out(&c, ir_scatter(&c.b, m, rows2, ir_gather(&c.b, m, rows2, 1), 1, how));
+    }
+  }
+  check(&c);
+}
+
+static void all_index_ops(void) {
+  static const IrDtype some[] = { IR_F32, IR_F64, IR_I32, IR_BOOL, IR_U64, IR_BF16, IR_C64 };
+  for (size_t k = 0; k < sizeof some / sizeof *some; k++) index_ops(some[k]);
+}
+
+static void reductions(IrDtype t) {
+  static const IrCode codes[] = { IR_SUM, IR_PROD, IR_RMAX, IR_RMIN, IR_ALL, IR_ANY };
+  static const int64_t axes[][3] = { { 0 }, { 1 }, { 2 }, { 0, 1 }, { 1, 2 }, { 0, 2 }, { 0, 1, 2 } };
+  static const int naxes[] = { 1, 1, 1, 2, 2, 2, 3 };
+  Case c;
+  open_case(&c, "reductions");
+  c.rel = 1e-12, c.abs = t == IR_F64 || t == IR_C128 ? 1e-12 : 2e-5;
+  for (int s = 0; s < NSIZE; s++) {
+    int64_t n = sizes[s];
+    double lo = ir_is_diff(t) ? -1.1 : -9, hi = ir_is_diff(t) ? 1.1 : 9;
+    IrValue *x[2] = { input(&c, SHAPE(t, 3, 2, n), lo, hi), input(&c, SHAPE(t, n, 17, 2), lo, hi) };
+    for (int w = 0; w < 2; w++) {
+      for (size_t k = 0; k < sizeof codes / sizeof *codes; k++)
+        for (size_t a = 0; a < sizeof naxes / sizeof *naxes; a++) {
+          // The evaluator rounds a product at each factor, the backend at the end.
+          if (codes[k] == IR_PROD && t == IR_BF16) continue;
+          IrAttr at = ints(&c, A_AXES, naxes[a], axes[a]);
+          IrType r[1];
+          int nout;
+          if (!ir_infer(&c.arena, codes[k], 1, &x[w], NULL, 1, &at, 0, NULL, r, &nout))
+            out(&c, ir_reduce(&c.b, codes[k], x[w], naxes[a], axes[a]));
+        }
+      if (t == IR_BOOL || ir_is_complex(t)) continue;
+      for (int a = 0; a < 3; a++)
+        for (int k = 0; k < 2; k++)
+          out(&c, ir_build(&c.b, k ? IR_ARGMIN : IR_ARGMAX, 1, &x[w], NULL, 1, (IrAttr[]){ ir_attr_int(&c.arena, A_AXIS, a) }, 0, NULL)->out[0]);
+    }
+  }
+  check(&c);
+}
+
+static void all_reductions(void) {
+  static const IrDtype some[] = { IR_F32, IR_F64, IR_I32, IR_BOOL, IR_U64, IR_I8, IR_BF16, IR_C64 };
+  for (size_t k = 0; k < sizeof some / sizeof *some; k++) reductions(some[k]);
+}
+
+// A point where order, ties, NaN and infinities show.
+static void special_numbers(void) {
+  Case c;
+  open_case(&c, "special");
+  for (int which = 0; which < 3; which++)
+    for (int s = 0; s < NSIZE; s++) {
+      IrValue *x = input(&c, SHAPE(IR_F32, 2, sizes[s]), -1, 1);
+      double *f = c.in.at[c.in.n - 1].f;
+      int64_t n = sizes[s];
+      if (which == 0) f[n / 2] = NAN, f[2 * n - 1] = NAN, f[n] = INFINITY;
+      if (which == 1) for (int64_t k = 0; k < 2 * n; k++) f[k] = -INFINITY;
+      if (which == 2) for (int64_t k = 0; k < 2 * n; k++) f[k] = (double)(k % 3 == 1);
+      for (IrCode code = IR_SUM; code <= IR_RMIN; code++) {
+        out(&c, ir_reduce(&c.b, code, x, 1, INTS(1)));
+        out(&c, ir_reduce(&c.b, code, x, 1, INTS(0)));
+      }
+      for (int k = 0; k < 4; k++)
+        out(&c, ir_build(&c.b, k % 2 ? IR_ARGMIN : IR_ARGMAX, 1, &x, NULL, 1, (IrAttr[]){ ir_attr_int(&c.arena, A_AXIS, k / 2) }, 0, NULL)->out[0]);
+      out(&c, ir_bin(&c.b, IR_MAX, x, ir_un(&c.b, IR_NEG, x)));
+      out(&c, ir_cast(&c.b, x, IR_I32));
+    }
+  check(&c);
+}
+
+static void empty(void) {
+  Case c;
+  open_case(&c, "empty");
+  IrValue *x = input(&c, SHAPE(IR_F32, 3, 0), 0, 1), *y = input(&c, SHAPE(IR_F32, 0, 4), 0, 1), *z = input(&c, SHAPE(IR_F32, 3, 4), 0, 1);
+  for (IrCode code = IR_SUM; code <= IR_RMIN; code++) out(&c, ir_reduce(&c.b, code, x, 1, INTS(1)));
+  out(&c, ir_un(&c.b, IR_EXP, x));
+  out(&c, ir_pad(&c.b, x, INTS(0, 2), INTS(0, 3), INTS(0, 0)));
+  out(&c, ir_concat(&c.b, 3, (IrValue *[]){ y, z, y }, 0));
+  out(&c, ir_dot(&c.b, x, y, 0, false, false));
+  out(&c, ir_scatter(&c.b, z, ir_fill(&c.b, SHAPE(IR_I32, 0), 0), y, 0, SCATTER_ADD));
+  check(&c);
+}
+
+// ---- products ------------------------------------------------------------------------------------------
+
+static void products(IrDtype t) {
+  static const int64_t shapes[][3] = { { 1, 1, 1 }, { 1, 7, 3 }, { 5, 1, 9 }, { 8, 8, 8 }, { 9, 2, 31 }, { 33, 31, 4 }, { 13, 40, 17 }, { 6, 3, 1 } };
+  Case c;
+  open_case(&c, "products");
+  c.abs = t == IR_F32 || t == IR_C64 ? 3e-5 : 1e-12;
+  for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+    for (int how = 0; how < 4; how++) {
+      int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
+      bool ta = how & 1, tb = how & 2;
+      IrValue *x = input(&c, SHAPE(t, ta ? k : m, ta ? m : k), -2, 2), *y = input(&c, SHAPE(t, tb ? n : k, tb ? k : n), -2, 2);
+      IrValue *p = ir_dot(&c.b, x, y, 0, ta, tb);
+      out(&c, p);
+      if (!ir_is_float(t)) continue;
+      // A layer: bias and activation over the product; its way back: a mask of the same shape.
+      IrValue *bias = input(&c, SHAPE(t, n), -1, 1), *rows = input(&c, SHAPE(t, m), -1, 1), *full = input(&c, SHAPE(t, m, n), -1, 1);
+      IrValue *q = ir_dot(&c.b, x, y, 0, ta, tb);
+      q = ir_un(&c.b, IR_TANH, ir_bin(&c.b, IR_ADD, q, ir_broadcast(&c.b, bias, SHAPE(t, m, n), INTS(1))));
+      out(&c, q);
+      q = ir_bin(&c.b, IR_MUL, ir_dot(&c.b, x, y, 0, ta, tb), full);
+      out(&c, ir_bin(&c.b, IR_SUB, q, ir_broadcast(&c.b, rows, SHAPE(t, m, n), INTS(0))));
+      IrValue *bx = input(&c, SHAPE(t, 2, ta ? k : m, ta ? m : k), -2, 2), *by = input(&c, SHAPE(t, 2, tb ? n : k, tb ? k : n), -2, 2);
+      out(&c, ir_un(&c.b, IR_NEG, ir_dot(&c.b, bx, by, 1, ta, tb)));
+    }
+  check(&c);
+}
+
+static void all_products(void) {
+  static const IrDtype some[] = { IR_F32, IR_F64, IR_I32, IR_BF16, IR_C64 };
+  for (size_t k = 0; k < sizeof some / sizeof *some; k++) products(some[k]);
+}
+
+static void large_products(void) {
+  Case c;
+  open_case(&c, "large");
+  c.abs = 1e-3;
+  IrValue *x = input(&c, SHAPE(IR_F32, 400, 390), -1, 1), *y = input(&c, SHAPE(IR_F32, 390, 410), -1, 1), *b = input(&c, SHAPE(IR_F32, 410), -1, 1);
+  out(&c, ir_dot(&c.b, x, y, 0, false, false));
+  IrValue *p = ir_dot(&c.b, x, y, 0, false, false);
+  out(&c, ir_bin(&c.b, IR_ADD, p, ir_broadcast(&c.b, b, p->type, INTS(1))));
+  out(&c, ir_un(&c.b, IR_TANH, ir_dot(&c.b, y, x, 0, true, true)));
+  check_on(&c, NULL, NULL);
+  RtPool *pool = rt_pool_new(2);
+  check_on(&c, NULL, pool);
+  rt_pool_free(pool);
+  arena_free(&c.arena);
+}
+
+static void convolutions(IrDtype t) {
+  static const int64_t how[][6] = { { 1, 0, 0, 1, 1, 3 }, { 2, 1, 1, 1, 1, 3 }, { 1, 1, 2, 2, 2, 2 }, { 1, -1, 0, 1, 1, 1 } }; // stride lo hi dilate groups k
+  Case c;
+  open_case(&c, "convolutions");
+  c.abs = t == IR_F32 ? 3e-5 : 1e-10;
+  for (size_t s = 0; s < sizeof how / sizeof *how; s++) {
+    int64_t g = how[s][4], k = how[s][5];
+    IrValue *x = input(&c, SHAPE(t, 2, 7, 6, 4), -2, 2), *w = input(&c, SHAPE(t, k, k, 4 / g, 6), -2, 2), *bias = input(&c, SHAPE(t, 6), -2, 2);
+    IrAttr at[5] = { ints(&c, A_STRIDE, 2, INTS(how[s][0], 1)), ints(&c, A_LO, 2, INTS(how[s][1], 1)), ints(&c, A_HI, 2, INTS(how[s][2], 0)),
+                     ints(&c, A_DILATE, 2, INTS(how[s][3], 1)), ir_attr_int(&c.arena, A_GROUPS, g) };
+    IrValue *y = ir_build(&c.b, IR_CONV, 2, (IrValue *[]){ x, w }, NULL, 5, at, 0, NULL)->out[0];
+    IrValue *z = ir_bin(&c.b, IR_ADD, y, ir_broadcast(&c.b, bias, y->type, INTS(3)));
+    out(&c, z);
+    if (ir_is_float(t)) out(&c, ir_un(&c.b, IR_TANH, z));
+    IrValue *dy = input(&c, y->type, -2, 2);
+    out(&c, ir_build(&c.b, IR_CONV_DX, 2, (IrValue *[]){ dy, w }, &x->type, 5, at, 0, NULL)->out[0]);
+    out(&c, ir_build(&c.b, IR_CONV_DW, 2, (IrValue *[]){ x, dy }, &w->type, 5, at, 0, NULL)->out[0]);
+  }
+  check(&c);
+}
+
+static void all_convolutions(void) {
+  convolutions(IR_F32);
+  convolutions(IR_F64);
+  convolutions(IR_I32);
+}
+
+// ---- routines of the runtime -----------------------------------------------------------------------------
+
+static void routines(void) {
+  for (int wide = 0; wide < 2; wide++) {
+    Case c;
+    open_case(&c, "routines");
+    IrDtype t = wide ? IR_F64 : IR_F32;
+    c.rel = wide ? 1e-9 : 1e-4, c.abs = wide ? 1e-10 : 1e-4;
+    IrValue *x = input(&c, SHAPE(t, 2, 5, 3), -1, 1), *y = input(&c, SHAPE(t, 2, 3, 4), -1, 1);
+    IrValue *s = ir_dot(&c.b, x, x, 1, true, false);
+    IrOp *qr = ir_build(&c.b, IR_QR, 1, &x, NULL, 0, NULL, 0, NULL);
+    out(&c, qr->out[0]);
+    out(&c, qr->out[1]);
+    IrValue *l = ir_build(&c.b, IR_CHOLESKY, 1, &s, NULL, 0, NULL, 0, NULL)->out[0];
+    out(&c, l);
+    for (int ta = 0; ta < 2; ta++)
+      out(&c, ir_build(&c.b, IR_TRISOLVE, 2, (IrValue *[]){ l, y }, NULL, 1, (IrAttr[]){ ir_attr_int(&c.arena, A_TA, ta) }, 0, NULL)->out[0]);
+    for (int axis = 0; axis < 3; axis++) {
+      IrAttr at[2] = { ir_attr_int(&c.arena, A_AXIS, axis), ir_attr_int(&c.arena, A_REVERSE, axis == 1) };
+      out(&c, ir_build(&c.b, IR_ARGSORT, 1, &x, NULL, 1, at, 0, NULL)->out[0]);
+      for (IrCode code = IR_CUMSUM; code <= IR_CUMMAX; code++) out(&c, ir_build(&c.b, code, 1, &x, NULL, 2, at, 0, NULL)->out[0]);
+    }
+    check(&c);
+  }
+}
+
+// ---- control --------------------------------------------------------------------------------------------------
+
+static void control(void) {
+  Case c;
+  open_case(&c, "control");
+  IrValue *x = input(&c, SHAPE(IR_F64, 9), -1, 1), *xs = input(&c, SHAPE(IR_F64, 6, 9), -1, 1), *n = input(&c, ir_scalar(IR_I32), 2, 5);
+  for (int reverse = 0; reverse < 2; reverse++) {
+    IrRegion *r = ir_region(c.g);
+    IrBuilder in = { .graph = c.g, .at = r };
+    IrValue *turn = ir_arg(r, ir_scalar(IR_I32)), *carry = ir_arg(r, x->type), *slice = ir_arg(r, x->type);
+    IrValue *t = ir_broadcast(&in, ir_cast(&in, turn, IR_F64), x->type, NULL);
+    IrValue *next = ir_un(&in, IR_TANH, ir_bin(&in, IR_ADD, ir_bin(&in, IR_MUL, carry, t), slice));
+    ir_yield(r, next);
+    ir_yield(r, ir_bin(&in, IR_SUB, next, carry));
+    ir_yield(r, turn);
+    IrAttr at[3] = { ir_attr_int(&c.arena, A_N, 6), ir_attr_int(&c.arena, A_REVERSE, reverse), ir_attr_int(&c.arena, A_NCARRY, 1) };
+    IrOp *scan = ir_build(&c.b, IR_SCAN, 2, (IrValue *[]){ x, xs }, NULL, 3, at, 1, &r);
+    for (int k = 0; k < scan->nout; k++) out(&c, scan->out[k]);
+  }
+  IrRegion *m = ir_region(c.g);
+  IrBuilder in = { .graph = c.g, .at = m };
+  IrValue *lane = ir_arg(m, ir_scalar(IR_I32)), *s = ir_arg(m, x->type);
+  ir_yield(m, ir_reduce(&in, IR_SUM, ir_bin(&in, IR_MUL, s, x), 1, INTS(0)));
+  ir_yield(m, lane);
+  IrOp *map = ir_build(&c.b, IR_MAP, 1, &xs, NULL, 1, (IrAttr[]){ ir_attr_int(&c.arena, A_N, 6) }, 1, &m);
+  out(&c, map->out[0]);
+  out(&c, map->out[1]);
+
+  IrRegion *test = ir_region(c.g), *turn = ir_region(c.g);
+  IrValue *k = ir_arg(test, ir_scalar(IR_I32)), *k2 = ir_arg(turn, ir_scalar(IR_I32));
+  ir_arg(test, x->type);
+  IrValue *v = ir_arg(turn, x->type);
+  in.at = test;
+  ir_yield(test, ir_bin(&in, IR_LT, k, n));
+  in.at = turn;
+  ir_yield(turn, ir_bin(&in, IR_ADD, k2, ir_fill(&in, k2->type, 1)));
+  ir_yield(turn, ir_bin(&in, IR_MUL, v, v));
+  IrOp *loop = ir_build(&c.b, IR_WHILE, 2, (IrValue *[]){ ir_fill(&c.b, ir_scalar(IR_I32), 0), x }, NULL, 0, NULL, 2, (IrRegion *[]){ test, turn });
+  out(&c, loop->out[0]);
+  out(&c, loop->out[1]);
+
+  for (int which = 0; which < 2; which++) {
+    IrRegion *side[2] = { ir_region(c.g), ir_region(c.g) };
+    in.at = side[0];
+    ir_yield(side[0], ir_un(&in, IR_NEG, x));
+    ir_yield(side[1], x);
+    IrValue *if_ = ir_bin(&c.b, which ? IR_LT : IR_GE, n, ir_fill(&c.b, ir_scalar(IR_I32), 0));
+    out(&c, ir_build(&c.b, IR_COND, 1, &if_, NULL, 0, NULL, 2, side)->out[0]);
+  }
+  check(&c);
+}
+
+// ---- fused nests -------------------------------------------------------------------------------------------------
+
+static void nests(void) {
+  Case c;
+  open_case(&c, "nests");
+  c.abs = 1e-9;
+  for (int s = 0; s < NSIZE; s++) {
+    int64_t n = sizes[s];
+    // An environment's observation: four components made one behind another, read apart again.
+    IrValue *obs = input(&c, SHAPE(IR_F64, n, 4), -1, 1), *part[4];
+    for (int k = 0; k < 4; k++) {
+      part[k] = ir_slice(&c.b, obs, INTS(0, k), INTS(n, k + 1), INTS(1, 1));
+      part[k] = ir_un(&c.b, k % 2 ? IR_SIN : IR_COS, part[k]);
+    }
+    out(&c, ir_concat(&c.b, 4, part, 1));
+    // softmax over few and over many
+    for (int k = 0; k < 2; k++) {
+      int64_t a = k ? 40 : 3;
+      IrValue *x = input(&c, SHAPE(IR_F64, n, a), -3, 3);
+      IrValue *m = ir_broadcast(&c.b, ir_reduce(&c.b, IR_RMAX, x, 1, INTS(1)), x->type, INTS(0));
+      IrValue *e = ir_un(&c.b, IR_EXP, ir_bin(&c.b, IR_SUB, x, m));
+      IrValue *z = ir_reduce(&c.b, IR_SUM, e, 1, INTS(1));
+      out(&c, ir_bin(&c.b, IR_DIV, e, ir_broadcast(&c.b, z, x->type, INTS(0))));
+      out(&c, ir_un(&c.b, IR_LOG, z));
+    }
+    // mean and variance in one pass over a transposed matrix
+    IrValue *y = input(&c, SHAPE(IR_F64, 20, n), -3, 3), *t = ir_transpose(&c.b, y, INTS(1, 0));
+    out(&c, ir_reduce(&c.b, IR_SUM, ir_bin(&c.b, IR_MUL, t, t), 1, INTS(1)));
+    out(&c, ir_reduce(&c.b, IR_SUM, t, 1, INTS(1)));
+    out(&c, ir_reduce(&c.b, IR_SUM, ir_bin(&c.b, IR_MUL, y, y), 2, INTS(0, 1)));
+  }
+  check(&c);
+}
+
+// ---- threads: the same bits ---------------------------------------------------------------------------------------
+
+static void threads(void) {
+  Case c;
+  open_case(&c, "threads");
+  c.abs = 1e-2;
+  int64_t n = 3001;
+  IrValue *x = input(&c, SHAPE(IR_F32, n, 65), -1, 1), *w = input(&c, SHAPE(IR_F32, 65, 34), -1, 1);
+  IrValue *h = ir_un(&c.b, IR_TANH, ir_dot(&c.b, x, w, 0, false, false));
+  out(&c, h);
+  out(&c, ir_un(&c.b, IR_EXP, ir_un(&c.b, IR_SIN, x)));
+  out(&c, ir_reduce(&c.b, IR_SUM, h, 1, INTS(0)));
+  out(&c, ir_reduce(&c.b, IR_SUM, ir_un(&c.b, IR_COS, x), 1, INTS(1)));
+  out(&c, ir_dot(&c.b, x, h, 0, true, false));
+  IrArray one[8], more[8];
+  CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, NULL, NULL, c.in.at, one));
+  for (int k = 2; k < 4; k++) {
+    RtPool *pool = rt_pool_new(k);
+    CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, NULL, pool, c.in.at, more));
+    for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &more[i], &one[i], 0, 0));
+    rt_pool_free(pool);
+  }
+  check(&c);
+}
+
+// ---- random graphs ----------------------------------------------------------------------------------------------------
+
+static bool has_custom(const IrRegion *r) {
+  ir_each_op(r, op) {
+    if (op->code == IR_CUSTOM) return true;
+    for (int k = 0; k < op->nregion; k++)
+      if (has_custom(op->sub[k])) return true;
+  }
+  return false;
+}
+
+static char *fault(Arena *a, const IrGraph *g, uint64_t seed, const Target *t) {
+  IrArray in[16], got[64], want[64];
+  IrEval how = { .typed = true, .max_turns = 1000 };
+  gen_inputs(a, g, seed, in);
+  if (ir_eval(a, &how, g, in, want)) return NULL;
+  const char *why = llvm_run(a, g, t, NULL, in, got);
+  if (why) return arena_str(a, why);
+  char *bad = NULL;
+  for (int k = 0; k < g->top->nyield && !bad; k++) bad = llvm_differs(a, &got[k], &want[k], 1e-7, 1e-7);
+  return bad;
+}
+
+typedef struct Trial { uint64_t seed; const Target *target; } Trial;
+
+static bool fails(const IrGraph *g, void *data) {
+  const Trial *t = data;
+  Arena a = { 0 };
+  jmp_buf oom;
+  a.oom = &oom;
+  bool bad = fault(&a, g, t->seed, t->target) != NULL;
+  arena_free(&a);
+  return bad;
+}
+
+static void random_graphs(void) {
+  static const char *const cpu[] = { NULL, "x86-64", "x86-64-v3" };
+  const char *from = getenv("RLC_SEED"), *count = getenv("RLC_SEEDS");
+  uint64_t first = from ? strtoull(from, NULL, 0) : 1, n = count ? strtoull(count, NULL, 0) : 60;
+  for (uint64_t seed = first; seed < first + n; seed++) {
+    Arena a = { 0 };
+    jmp_buf oom;
+    a.oom = &oom;
+    Target t = { .cpu = cpu[seed % 3] };
+    const char *why;
+    llvm_target_resolve(&a, &t, &why);
+    GenOptions o = { .nop = 5 + (int)(seed % 40), .depth = 2, .real = IR_F64,
+                     .kinds = GEN_CONTROL | GEN_INTS | GEN_JUMPS | GEN_LINALG | GEN_CONV | GEN_COMPLEX };
+    IrGraph *g = gen_graph(&a, seed, &o);
+    Trial trial = { seed, &t };
+    bool bad = !has_custom(g->top) && fails(g, &trial);
+    CU_ASSERT_FALSE(bad);
+    if (bad) {
+      IrGraph *small = gen_shrink(&a, g, fails, &trial);
+      printf("\nseed %llu on %s: %s\n%s\n", (unsigned long long)seed, t.cpu ? t.cpu : "the host", fault(&a, small, seed, &t), ir_print(&a, small));
+    }
+    arena_free(&a);
+  }
+}
+
+// ---- code ------------------------------------------------------------------------------------------------------------------
+
+static void vectors_of_the_target(void) {
+  static const struct { const char *cpu, *add, *reg; } want[] = {
+    { "x86-64", "addps", "%xmm" }, { "x86-64-v3", "vaddps", "%ymm" }, { "x86-64-v4", "vaddps", "%zmm" },
+  };
+  for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+    Case c;
+    open_case(&c, "vectors");
+    IrValue *x = ir_input(c.g, SHAPE(IR_F32, 64), "x"), *y = ir_input(c.g, SHAPE(IR_F32, 64), "y");
+    out(&c, ir_bin(&c.b, IR_ADD, x, y));
+    Target t = { .cpu = want[k].cpu };
+    const char *bad = NULL;
+    char *why = NULL;
+    CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &t, &bad));
+    Program p = llvm_program(&c.arena, c.g, &t.plan);
+    char *text = llvm_emit_asm(&c.arena, &p, &t, &why);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    bool found = false;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+      found = found || (strstr(line, want[k].add) && strstr(line, want[k].reg));
+    CU_ASSERT_TRUE(found);
+    arena_free(&c.arena);
+  }
+}
+
+static int count(const char *text, const char *what) {
+  int n = 0;
+  for (const char *p = text; (p = strstr(p, what)); p++) n++;
+  return n;
+}
+
+static void equal_layers_share_a_kernel(void) {
+  Case c;
+  open_case(&c, "layers");
+  IrValue *h = ir_input(c.g, SHAPE(IR_F32, 32, 24), "x");
+  for (int k = 0; k < 12; k++) {
+    IrValue *w = ir_input(c.g, SHAPE(IR_F32, 24, 24), "w"), *b = ir_input(c.g, SHAPE(IR_F32, 24), "b");
+    h = ir_bin(&c.b, IR_ADD, ir_dot(&c.b, h, w, 0, false, false), ir_broadcast(&c.b, b, h->type, INTS(1)));
+    h = ir_un(&c.b, IR_TANH, h);
+  }
+  out(&c, h);
+  Target t = { 0 };
+  const char *bad;
+  char *why;
+  CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &t, &bad));
+  Program p = llvm_program(&c.arena, c.g, &t.plan);
+  const char *text = llvm_emit_ir(&c.arena, &p, &t, &why);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+  CU_ASSERT_EQUAL(count(text, "define internal void @k"), 1);
+  CU_ASSERT_EQUAL(count(text, "call void @k"), 12);
+  arena_free(&c.arena);
+}
+
+static void objects(void) {
+  static const struct { const char *triple, *cpu; int machine; } want[] = {
+    { NULL, NULL, 62 }, { NULL, "x86-64-v3", 62 }, { "aarch64-linux-gnu", NULL, 183 },
+  };
+  for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+    Case c;
+    open_case(&c, "objects");
+    IrValue *x = ir_input(c.g, SHAPE(IR_F32, 100), "x");
+    out(&c, ir_un(&c.b, IR_TANH, x));
+    out(&c, ir_reduce(&c.b, IR_SUM, x, 1, INTS(0)));
+    Target t = { .triple = want[k].triple, .cpu = want[k].cpu };
+    const char *bad, *bytes = NULL;
+    char *why;
+    size_t n = 0;
+    CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &t, &bad));
+    Program p = llvm_program(&c.arena, c.g, &t.plan);
+    CU_ASSERT_TRUE(llvm_emit_object(&c.arena, &p, &t, &bytes, &n, &why));
+    CU_ASSERT(n > 64 && !memcmp(bytes, "\177ELF", 4) && bytes[18] == (char)want[k].machine);
+    arena_free(&c.arena);
+  }
+}
+
+static void unknown_targets(void) {
+  Case c;
+  open_case(&c, "unknown");
+  Target t = { .cpu = "z80" }, far = { .triple = "pdp11-unknown-unix" };
+  const char *bad = NULL;
+  char *why = NULL;
+  CU_ASSERT_FALSE(llvm_target_resolve(&c.arena, &t, &bad));
+  CU_ASSERT(bad && strstr(bad, "x86-64-v3"));
+  IrValue *x = ir_input(c.g, SHAPE(IR_F32, 4), "x");
+  out(&c, ir_un(&c.b, IR_NEG, x));
+  CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &far, &bad));
+  Program p = llvm_program(&c.arena, c.g, &far.plan);
+  const char *bytes;
+  size_t n;
+  CU_ASSERT_FALSE(llvm_emit_object(&c.arena, &p, &far, &bytes, &n, &why));
+  CU_ASSERT_PTR_NOT_NULL(why);
+  arena_free(&c.arena);
+}
+
+void suite_llvm(void) {
+  CU_pSuite s = test_suite("llvm");
+  test_add(s, "every elementwise op, dtype, size", all_elementwise);
+  test_add(s, "every index op and update", all_index_ops);
+  test_add(s, "every reduction", all_reductions);
+  test_add(s, "NaN, infinities, ties", special_numbers);
+  test_add(s, "empty arrays", empty);
+  test_add(s, "products with epilogues", all_products);
+  test_add(s, "products by the library", large_products);
+  test_add(s, "convolutions", all_convolutions);
+  test_add(s, "routines of the runtime", routines);
+  test_add(s, "control", control);
+  test_add(s, "fused nests", nests);
+  test_add(s, "threads", threads);
+  test_add(s, "random graphs", random_graphs);
+  test_add(s, "vectors of the target's width", vectors_of_the_target);
+  test_add(s, "equal layers share a kernel", equal_layers_share_a_kernel);
+  test_add(s, "object files", objects);
+  test_add(s, "unknown targets", unknown_targets);
+}
