@@ -24,6 +24,10 @@ static void attributes(const IrInfo *o, char *to, size_t room) {
     if (o->attrs >> k & 1) n += (size_t)snprintf(to + n, n < room ? room - n : 0, "%s%s", n ? ", " : "", ir_key_name((IrKey)k));
 }
 
+static void cell(const char *s) {
+  for (; *s; s++) printf(*s == '|' ? "\\%c" : "%c", *s);
+}
+
 static void print_op(const IrInfo *o, bool markdown) {
   char in[32], attrs[200];
   operands(o, in, sizeof in);
@@ -33,19 +37,36 @@ static void print_op(const IrInfo *o, bool markdown) {
     return;
   }
   printf("| `%s` | %s | %s | ", o->name, in, attrs);
-  for (const char *s = o->doc; *s; s++) printf(*s == '|' ? "\\%c" : "%c", *s);
-  printf(" |\n");
+  cell(o->doc);
+  puts(" |");
+}
+
+static int builtins(bool markdown) {
+  const char *signature, *doc;
+  if (markdown) puts("| call | meaning |\n|---|---|");
+  for (int k = 0; elab_builtin(k, &signature, &doc); k++) {
+    if (!markdown) {
+      printf("%-44s  %s\n", signature, doc);
+      continue;
+    }
+    printf("| `%s` | ", signature);
+    cell(doc);
+    puts(" |");
+  }
+  return RT_FINE;
 }
 
 int command_ops(Driver *d, int argc, char **argv) {
   (void)d;
-  bool markdown = false, some = false;
+  bool markdown = false, some = false, language = false;
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--markdown")) markdown = true;
+    else if (!strcmp(argv[i], "--builtins")) language = true;
     else if (is_option(argv[i])) return usage("ops", "there is no option %s", argv[i]);
     else if (ir_code_find(argv[i]) < 0) return complain("there is no op `%s`; `rlc ops` lists them", argv[i]);
     else some = true;
   }
+  if (language) return builtins(markdown);
   if (markdown) puts("| op | operands | attributes | meaning |\n|---|---|---|---|");
   if (!some)
     for (int c = 0; c < IR_NCODE; c++) print_op(&ir_info[c], markdown);

@@ -96,7 +96,8 @@ const Command commands[] = {
     "usage: rlc passes\n", command_passes },
   { "ops", "list the operations of the IR",
     "usage: rlc ops [--markdown] [NAME]...\n"
-    "Prints the op table: name, operands, attributes, and what it computes.\n\n"
+    "       rlc ops --builtins [--markdown]\n"
+    "Prints the op table: name, attributes, and what it computes; or what the language offers without `use`.\n\n"
     "examples:\n"
     "  rlc ops dot scan\n"
     "  rlc ops --markdown > docs/ops.md\n",

@@ -1084,3 +1084,10 @@ const Builtin *builtin_find(const char *name) {
     if (strcmp(builtins[k].name, name) == 0) return &builtins[k];
   return NULL;
 }
+
+bool elab_builtin(int k, const char **signature, const char **doc) {
+  if (k < 0 || k >= (int)(sizeof builtins / sizeof *builtins)) return false;
+  *signature = builtins[k].signature;
+  *doc = builtins[k].doc;
+  return true;
+}

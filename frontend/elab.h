@@ -74,4 +74,8 @@ IrGraph *elab_function(Elab *e, const char *name);
 // Names of the file's trainers and functions.
 int elab_names(Elab *e, AstKind kind, const char ***names);
 
+// What every program can call without `use`, besides the prelude: how the k-th is called, and one line on it.
+// False behind the last.
+bool elab_builtin(int k, const char **signature, const char **doc);
+
 #endif
