@@ -49,7 +49,9 @@ static int builtins(bool markdown) {
       printf("%-44s  %s\n", signature, doc);
       continue;
     }
-    printf("| `%s` | ", signature);
+    printf("| `");
+    cell(signature);
+    printf("` | ");
     cell(doc);
     puts(" |");
   }
