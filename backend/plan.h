@@ -84,20 +84,6 @@ struct PlanNode {
   double flops, traffic;           // of one execution, bodies left out: operations (dear ones weighted), bytes read and written
 };
 
-typedef struct Plan {
-  Arena *arena;
-  const IrGraph *graph;
-  const char *name;                // entry point's symbol
-  PlanValue *value;                // by value id
-  PlanBlock body;
-  int64_t arena_bytes;             // of RT_ARENA
-  const char *const_data;          // RT_CONST's content (constants larger than one element)
-  int64_t const_bytes;
-  int nnode;
-  int nwaste;                      // copies of PLAN_WASTE bytes or more that keep a value apart from its update
-  struct PlanWaste { const IrOp *op; const IrValue *old; int64_t bytes; } *waste; // op: what would have written in place; old: what it would have written over
-} Plan;
-
 // What the graph's inputs and outputs are in memory.
 typedef struct PlanPort {
   RtSpace space;
@@ -107,6 +93,21 @@ typedef struct PlanInterface {
   const PlanPort *in, *out;        // one each per input and output. An input and an output at the same port
                                    // are one state, updated in place; ports do not overlap otherwise.
 } PlanInterface;
+
+typedef struct Plan {
+  Arena *arena;
+  const IrGraph *graph;
+  const char *name;                // entry point's symbol
+  PlanInterface io;                // as planned for
+  PlanValue *value;                // by value id
+  PlanBlock body;
+  int64_t arena_bytes;             // of RT_ARENA
+  const char *const_data;          // RT_CONST's content (constants larger than one element)
+  int64_t const_bytes;
+  int nnode;
+  int nwaste;                      // copies of PLAN_WASTE bytes or more that keep a value apart from its update
+  struct PlanWaste { const IrOp *op; const IrValue *old; int64_t bytes; } *waste; // op: what would have written in place; old: what it would have written over
+} Plan;
 
 typedef struct PlanTarget {        // what planning must know of the machine
   int vector_bits;                 // 128, 256 or 512
@@ -125,7 +126,7 @@ bool plan_small_reduce(const IrOp *op);           // reduces at most PLAN_SMALL_
 typedef struct PlanConsts { Str data; } PlanConsts;
 Plan *plan_build(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanTarget *t, PlanConsts *consts, const char *name);
 char *plan_print(Arena *a, const Plan *p);
-// Checks the law above by walking the plan: NULL or what is wrong. Debug builds run it.
+// Checks the law above by walking the plan: NULL or what is wrong (in the plan's arena). Debug builds run it.
 char *plan_verify(const Plan *p);
 
 // Flops and bytes of one execution of a node (control: of its bodies, all turns; while: one turn; cond: the dearer side).

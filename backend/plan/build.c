@@ -4,6 +4,8 @@ Plan *plan_build(Arena *a, const IrGraph *g, const PlanInterface *io, const Plan
   Planner p = {.a = a, .g = g, .io = io, .target = t, .consts = consts};
   p.plan = arena_new(a, Plan);
   *p.plan = (Plan){.arena = a, .graph = g, .name = arena_str(a, name)};
+  p.plan->io.in = arena_copy(a, io->in, sizeof *io->in * (size_t)g->top->narg);
+  p.plan->io.out = arena_copy(a, io->out, sizeof *io->out * (size_t)g->top->nyield);
   p.plan->value = arena_array(a, PlanValue, g->nvalue);
   p.fact = arena_array(a, Fact, g->nvalue);
   if (!consts->data.arena) consts->data.arena = a;

@@ -1,0 +1,469 @@
+// Plans: what is fused, what is copied, and that running a plan gives what the graph means.
+#include "ir/number.h"
+#include "passes/passes.h"
+#include "tests/backend/plan_run.h"
+#include "tests/ir/gen.h"
+#include "tests/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const PlanTarget target = {.vector_bits = 256, .fma = true};
+
+// ---- a graph, its plan, its ports --------------------------------------------------------------
+typedef struct Case {
+  Arena arena;
+  jmp_buf oom;
+  IrGraph *g;
+  IrBuilder b;
+  PlanConsts consts;
+  PlanPort in[64], out[64];
+  int64_t bytes[RT_NSPACE];
+  Plan *plan;
+} Case;
+
+static void start(Case *c) {
+  memset(c, 0, sizeof *c);
+  c->arena.oom = &c->oom;
+  if (setjmp(c->oom)) abort();
+  c->g = ir_graph(&c->arena, "g");
+  c->b = (IrBuilder){.graph = c->g, .at = c->g->top};
+}
+
+static void end(Case *c) { arena_free(&c->arena); }
+
+static int64_t take_room(Case *c, RtSpace s, int64_t bytes) {
+  int64_t at = c->bytes[s];
+  c->bytes[s] = (at + bytes + RT_ALIGN - 1) / RT_ALIGN * RT_ALIGN;
+  return at;
+}
+
+// Inputs lie in the state. An output named as an input is that state's new value.
+static void make_ports(Case *c) {
+  const IrRegion *r = c->g->top;
+  memset(c->bytes, 0, sizeof c->bytes);
+  for (int k = 0; k < r->narg; k++) c->in[k] = (PlanPort){RT_STATE, take_room(c, RT_STATE, ir_bytes(&r->arg[k]->type))};
+  for (int i = 0; i < r->nyield; i++) {
+    c->out[i] = (PlanPort){RT_OUT, 0};
+    bool state = false;
+    for (int k = 0; k < r->narg; k++)
+      if (c->g->out_name[i] && c->g->in_name[k] && !strcmp(c->g->out_name[i], c->g->in_name[k])) {
+        c->out[i] = c->in[k];
+        state = true;
+      }
+    if (!state) c->out[i].offset = take_room(c, RT_OUT, ir_bytes(&r->yield[i]->type));
+  }
+}
+
+static void plan(Case *c) {
+  char *bad = ir_verify(c->g);
+  if (bad) printf("\n%s\n", bad);
+  CU_ASSERT_FATAL(bad == NULL);
+  make_ports(c);
+  PlanInterface io = {c->in, c->out};
+  c->plan = plan_build(&c->arena, c->g, &io, &target, &c->consts, "g");
+  char *why = plan_verify(c->plan);
+  if (why) printf("\n%s\n%s%s\n", ir_print(&c->arena, c->g), plan_print(&c->arena, c->plan), why);
+  CU_ASSERT(why == NULL);
+}
+
+static int count_kind(const PlanBlock *b, PlanKind kind) {
+  int n = 0;
+  for (const PlanNode *p = b->first; p; p = p->next) n += (p->kind == kind) + count_kind(&p->body[0], kind) + count_kind(&p->body[1], kind);
+  return n;
+}
+
+static int64_t largest_copy(const PlanBlock *b) {
+  int64_t most = 0;
+  for (const PlanNode *p = b->first; p; p = p->next) {
+    int64_t k = p->kind == PLAN_COPY ? p->bytes : 0;
+    for (int i = 0; i < 2; i++)
+      if (largest_copy(&p->body[i]) > k) k = largest_copy(&p->body[i]);
+    if (k > most) most = k;
+  }
+  return most;
+}
+
+static void expect_kind(Case *c, PlanKind kind, int n) {
+  int is = count_kind(&c->plan->body, kind);
+  if (is != n) printf("\nkind %d: %d nodes, not %d\n%s", kind, is, n, plan_print(&c->arena, c->plan));
+  CU_ASSERT(is == n);
+}
+
+// ---- running it -----------------------------------------------------------------------------------
+static bool same_number(IrDtype t, IrNumber x, IrNumber y) {
+  if (!ir_is_diff(t)) return x.i == y.i;
+  return (x.re == y.re || (isnan(x.re) && isnan(y.re))) && (x.im == y.im || (isnan(x.im) && isnan(y.im)));
+}
+
+static bool same_bytes(const IrType *t, const char *x, const char *y) {
+  int size = ir_dtype_bytes(t->dtype);
+  for (int64_t k = 0; k < ir_count(t); k++)
+    if (!same_number(t->dtype, ir_load(t->dtype, x + k * size), ir_load(t->dtype, y + k * size))) return false;
+  return true;
+}
+
+// NULL, or what differs from the reference evaluator.
+static const char *run_case(Case *c, uint64_t seed) {
+  Arena *a = &c->arena;
+  const IrRegion *r = c->g->top;
+  IrArray *in = arena_array(a, IrArray, r->narg + 1), *out = arena_array(a, IrArray, r->nyield + 1);
+  gen_inputs(a, c->g, seed, in);
+  IrEval how = {.typed = true, .max_turns = 10000};
+  const char *why = ir_eval(a, &how, c->g, in, out);
+  if (why) return why;
+  char *base[RT_NSPACE] = {0};
+  c->bytes[RT_ARENA] = c->plan->arena_bytes;
+  for (int s = 0; s < RT_NSPACE; s++) {
+    base[s] = arena_alloc(a, (size_t)c->bytes[s] + 64);
+    memset(base[s], 0xcd, (size_t)c->bytes[s] + 64);
+  }
+  base[RT_CONST] = c->consts.data.s;
+  for (int k = 0; k < r->narg; k++) ir_array_to(&in[k], base[c->in[k].space] + c->in[k].offset);
+  why = plan_run(a, c->plan, base, seed * 0x9e3779b97f4a7c15u + 12345);
+  if (why) return why;
+  for (int i = 0; i < r->nyield; i++) {
+    const IrType *t = &r->yield[i]->type;
+    char *want = arena_alloc(a, (size_t)ir_bytes(t) + 1);
+    ir_array_to(&out[i], want);
+    if (!same_bytes(t, want, base[c->out[i].space] + c->out[i].offset)) return arena_printf(a, "output %d differs", i);
+  }
+  for (int k = 0; k < r->narg; k++) {
+    bool state = false;
+    for (int i = 0; i < r->nyield; i++) state |= c->out[i].space == c->in[k].space && c->out[i].offset == c->in[k].offset;
+    char *want = arena_alloc(a, (size_t)ir_bytes(&in[k].type) + 1);
+    ir_array_to(&in[k], want);
+    if (!state && !same_bytes(&in[k].type, want, base[c->in[k].space] + c->in[k].offset)) return arena_printf(a, "input %d was written over", k);
+  }
+  return NULL;
+}
+
+static void check(Case *c) {
+  plan(c);
+  for (uint64_t seed = 1; seed < 4; seed++) {
+    const char *why = run_case(c, seed);
+    if (why) printf("\n%s%s%s\n", ir_print(&c->arena, c->g), plan_print(&c->arena, c->plan), why);
+    CU_ASSERT(why == NULL);
+    if (why) break;
+  }
+}
+
+// ---- random graphs ---------------------------------------------------------------------------------
+// Gives outputs names of inputs of the same type, so that some states are updated in place.
+static void name_states(IrGraph *g, uint64_t seed) {
+  IrRegion *r = g->top;
+  bool *taken = arena_array(g->arena, bool, r->narg + 1);
+  for (int k = 0; k < r->narg; k++) g->in_name[k] = arena_printf(g->arena, "s%d", k);
+  for (int i = 0; i < r->nyield; i++) {
+    g->out_name[i] = NULL;
+    for (int k = 0; k < r->narg; k++)
+      if (!taken[k] && ir_type_eq(&r->arg[k]->type, &r->yield[i]->type) && gen_below(&seed, 4)) {
+        taken[k] = true;
+        g->out_name[i] = g->in_name[k];
+        break;
+      }
+  }
+}
+
+static const char *fault_of(const IrGraph *g, uint64_t seed, bool print) {
+  Case c;
+  start(&c);
+  c.g = gen_copy(&c.arena, g);
+  name_states(c.g, seed);
+  make_ports(&c);
+  PlanInterface io = {c.in, c.out};
+  c.plan = plan_build(&c.arena, c.g, &io, &target, &c.consts, "g");
+  char *bad = getenv("PLAN_RUN_ONLY") ? NULL : plan_verify(c.plan);
+  const char *why = getenv("PLAN_VERIFY_ONLY") ? NULL : run_case(&c, seed);
+  if (print) printf("%s%s", ir_print(&c.arena, c.g), plan_print(&c.arena, c.plan));
+  if (print) printf("verify: %s\nrun: %s\n", bad ? bad : "fine", why ? why : "fine");
+  why = bad || why ? "a fault" : NULL;
+  end(&c);
+  return why;
+}
+
+static bool fails(const IrGraph *g, void *seed) { return fault_of(g, *(uint64_t *)seed, false) != NULL; }
+
+static void try_random(uint64_t seed, const GenOptions *o) {
+  Arena a = {0};
+  jmp_buf oom;
+  a.oom = &oom;
+  if (setjmp(oom)) abort();
+  IrGraph *g = gen_graph(&a, seed, o);
+  Diags d = {.arena = &a};
+  PassContext pc = {&a, &d};
+  pass_autodiff(&pc, g);
+  bool bad = fault_of(g, seed, false) != NULL;
+  if (bad) {
+    printf("\nseed %llu:\n", (unsigned long long)seed);
+    fault_of(gen_shrink(&a, g, fails, &seed), seed, true);
+  }
+  CU_ASSERT(!bad);
+  arena_free(&a);
+}
+
+static void random_graphs(void) {
+  GenOptions o = {.nop = 20, .depth = 2, .kinds = GEN_ALL};
+  uint64_t from = getenv("PLAN_SEED") ? strtoull(getenv("PLAN_SEED"), NULL, 10) : 1;
+  uint64_t n = getenv("PLAN_SEEDS") ? strtoull(getenv("PLAN_SEEDS"), NULL, 10) : 150;
+  for (uint64_t seed = from; seed < from + n; seed++) {
+    o.nop = 5 + (int)(seed % 40);
+    try_random(seed, &o);
+  }
+}
+
+// ---- by hand ------------------------------------------------------------------------------------------
+static IrType f32(int rank, int64_t a, int64_t b) { return ir_type(IR_F32, rank, (int64_t[]){a, b}); }
+static IrValue *input(Case *c, IrType t, const char *name) { return ir_input(c->g, t, name); }
+static IrValue *spread(Case *c, IrValue *x, int64_t a, int64_t b) { return ir_spread(&c->b, x, 2, (int64_t[]){a, b}); }
+static IrValue *mul(Case *c, IrValue *x, IrValue *y) { return ir_bin(&c->b, IR_MUL, x, y); }
+static IrValue *add(Case *c, IrValue *x, IrValue *y) { return ir_bin(&c->b, IR_ADD, x, y); }
+static IrValue *sub(Case *c, IrValue *x, IrValue *y) { return ir_bin(&c->b, IR_SUB, x, y); }
+static IrValue *fill(Case *c, IrType t, double v) { return ir_fill(&c->b, t, v); }
+static IrValue *column(Case *c, IrValue *x, int k) {
+  int64_t n = x->type.dim[0], lo[] = {0, k}, hi[] = {n, k + 1}, one[] = {1, 1};
+  return ir_reshape(&c->b, ir_slice(&c->b, x, lo, hi, one), 1, &n);
+}
+
+static void chain(void) {
+  Case c;
+  start(&c);
+  IrValue *x = input(&c, f32(2, 8, 6), "x"), *y = input(&c, f32(2, 8, 6), "y");
+  IrValue *t = ir_un(&c.b, IR_TANH, mul(&c, x, y));
+  ir_output(c.g, add(&c, t, fill(&c, x->type, 1)), "z");
+  ir_output(c.g, mul(&c, t, t), "w");
+  check(&c);
+  expect_kind(&c, PLAN_NEST, 1);
+  CU_ASSERT(c.plan->nnode == 1 && c.plan->body.first->linear && c.plan->arena_bytes == 0);
+  end(&c);
+}
+
+static void broadcast_of_dear(void) {
+  Case c;
+  start(&c);
+  IrValue *x = input(&c, f32(1, 64, 0), "x"), *y = input(&c, f32(2, 64, 64), "y");
+  int64_t axis = 0;
+  IrValue *t = ir_broadcast(&c.b, ir_un(&c.b, IR_TANH, x), y->type, &axis);
+  ir_output(c.g, mul(&c, t, y), "z");
+  check(&c);
+  expect_kind(&c, PLAN_NEST, 2);                 // tanh of 64 elements, not of 4096
+  end(&c);
+  start(&c);
+  x = input(&c, f32(1, 64, 0), "x"), y = input(&c, f32(2, 64, 64), "y");
+  t = ir_broadcast(&c.b, add(&c, x, x), y->type, &axis);
+  ir_output(c.g, mul(&c, t, y), "z");
+  check(&c);
+  expect_kind(&c, PLAN_NEST, 1);                 // an addition is cheaper than a nest
+  end(&c);
+}
+
+// Two dense layers with tanh, mean square as loss, backward by hand: every product has its epilogue.
+static void mlp(void) {
+  enum { B = 32, I = 4, H = 16 };
+  Case c;
+  start(&c);
+  IrBuilder *b = &c.b;
+  IrValue *x = input(&c, f32(2, B, I), "x");
+  IrValue *w1 = input(&c, f32(2, I, H), "w1"), *b1 = input(&c, f32(1, H, 0), "b1");
+  IrValue *w2 = input(&c, f32(2, H, H), "w2"), *b2 = input(&c, f32(1, H, 0), "b2");
+  IrValue *h1 = ir_un(b, IR_TANH, add(&c, ir_dot(b, x, w1, 0, false, false), spread(&c, b1, B, H)));
+  IrValue *h2 = ir_un(b, IR_TANH, add(&c, ir_dot(b, h1, w2, 0, false, false), spread(&c, b2, B, H)));
+  IrValue *one = fill(&c, h2->type, 1), *scale = fill(&c, h2->type, 2.0 / (B * H));
+  IrValue *d2 = mul(&c, mul(&c, h2, scale), sub(&c, one, mul(&c, h2, h2)));
+  IrValue *d1 = mul(&c, ir_dot(b, d2, w2, 0, false, true), sub(&c, one, mul(&c, h1, h1)));
+  IrValue *rate = fill(&c, w1->type, 0.1), *rate2 = fill(&c, w2->type, 0.1), *rate1 = fill(&c, b1->type, 0.1);
+  ir_output(c.g, sub(&c, w1, mul(&c, ir_dot(b, x, d1, 0, true, false), rate)), "w1");
+  ir_output(c.g, sub(&c, w2, mul(&c, ir_dot(b, h1, d2, 0, true, false), rate2)), "w2");
+  int64_t first = 0;
+  ir_output(c.g, sub(&c, b1, mul(&c, ir_reduce(b, IR_SUM, d1, 1, &first), rate1)), "b1");
+  ir_output(c.g, sub(&c, b2, mul(&c, ir_reduce(b, IR_SUM, d2, 1, &first), rate1)), "b2");
+  check(&c);
+  expect_kind(&c, PLAN_DOT, 5);
+  expect_kind(&c, PLAN_COPY, 0);                 // parameters are updated where they are
+  // d2 rides on the second forward product; what is left are the two bias gradients.
+  expect_kind(&c, PLAN_NEST, 2);
+  end(&c);
+}
+
+// CartPole's step, about: four state arrays in and out, a reward, a flag.
+static void environment(void) {
+  enum { N = 40 };
+  Case c;
+  start(&c);
+  IrBuilder *b = &c.b;
+  IrValue *s[4], *n[4];
+  for (int k = 0; k < 4; k++) s[k] = input(&c, f32(1, N, 0), (char[]){'a' + (char)k, 0});
+  IrValue *action = input(&c, f32(2, N, 2), "action");
+  IrValue *force = ir_select(b, ir_bin(b, IR_GT, column(&c, action, 1), column(&c, action, 0)), fill(&c, s[0]->type, 10), fill(&c, s[0]->type, -10));
+  IrValue *co = ir_un(b, IR_COS, s[2]), *si = ir_un(b, IR_SIN, s[2]), *dt = fill(&c, s[0]->type, 0.02);
+  IrValue *temp = add(&c, force, mul(&c, mul(&c, s[3], s[3]), si));
+  IrValue *acc = ir_bin(b, IR_DIV, sub(&c, si, mul(&c, co, temp)), add(&c, fill(&c, s[0]->type, 2), mul(&c, co, co)));
+  n[0] = add(&c, s[0], mul(&c, dt, s[1]));
+  n[1] = add(&c, s[1], mul(&c, dt, sub(&c, temp, mul(&c, acc, co))));
+  n[2] = add(&c, s[2], mul(&c, dt, s[3]));
+  n[3] = add(&c, s[3], mul(&c, dt, acc));
+  IrValue *over = ir_bin(b, IR_GT, ir_un(b, IR_ABS, n[0]), fill(&c, s[0]->type, 2.4));
+  over = ir_bin(b, IR_OR, over, ir_bin(b, IR_GT, ir_un(b, IR_ABS, n[2]), fill(&c, s[0]->type, 0.2)));
+  for (int k = 0; k < 4; k++) ir_output(c.g, ir_select(b, over, fill(&c, s[0]->type, 0), n[k]), (char[]){'a' + (char)k, 0});
+  ir_output(c.g, over, "over");
+  IrValue *column4[4];
+  for (int k = 0; k < 4; k++) column4[k] = ir_reshape(b, n[k], 2, (int64_t[]){N, 1});
+  ir_output(c.g, ir_concat(b, 4, column4, 1), "seen");
+  check(&c);
+  expect_kind(&c, PLAN_NEST, 2);                 // the step over [N]; what is seen, over [N, 4]
+  expect_kind(&c, PLAN_COPY, 0);
+  end(&c);
+}
+
+// Softmax over two actions and its entropy, over [N]: one nest for all that has domain [N].
+static void small_reductions(void) {
+  enum { N = 33 };
+  Case c;
+  start(&c);
+  IrBuilder *b = &c.b;
+  int64_t last = 1, zero = 0;
+  IrValue *x = input(&c, f32(2, N, 2), "x");
+  IrValue *top = ir_broadcast(b, ir_reduce(b, IR_RMAX, x, 1, &last), x->type, &zero);
+  IrValue *e = ir_un(b, IR_EXP, sub(&c, x, top));
+  IrValue *sum = ir_un(b, IR_LOG, ir_reduce(b, IR_SUM, e, 1, &last));
+  IrValue *logp = sub(&c, sub(&c, x, top), ir_broadcast(b, sum, x->type, &zero));
+  ir_output(c.g, ir_un(b, IR_NEG, ir_reduce(b, IR_SUM, mul(&c, ir_un(b, IR_EXP, logp), logp), 1, &last)), "entropy");
+  check(&c);
+  CU_ASSERT(count_kind(&c.plan->body, PLAN_NEST) <= 2);
+  end(&c);
+}
+
+static IrAttr attr(Case *c, IrKey k, int64_t v) { return ir_attr_int(&c->arena, k, v); }
+
+static IrOp *scan(Case *c, int nin, IrValue **in, int n, int ncarry, IrRegion *body) {
+  IrAttr at[] = {attr(c, A_N, n), attr(c, A_REVERSE, 0), attr(c, A_NCARRY, ncarry)};
+  return ir_build(&c->b, IR_SCAN, nin, in, NULL, 3, at, 1, &body);
+}
+
+// A carried value that the body reads elsewhere first, then steps; its stacked copy from before the step.
+static void scan_in_place(void) {
+  Case c;
+  start(&c);
+  IrValue *init = input(&c, f32(1, 50, 0), "s"), *x = input(&c, f32(2, 6, 50), "x");
+  IrRegion *body = ir_region(c.g);
+  ir_arg(body, ir_scalar(IR_I32));
+  IrValue *s = ir_arg(body, init->type), *step = ir_arg(body, init->type);
+  IrBuilder top = c.b;
+  c.b.at = body;
+  IrValue *next = add(&c, mul(&c, s, fill(&c, s->type, 0.5)), step);
+  ir_yield(body, next);
+  int64_t zero = 0;
+  ir_yield(body, ir_reduce(&c.b, IR_SUM, s, 1, &zero));
+  c.b = top;
+  IrOp *op = scan(&c, 2, (IrValue *[]){init, x}, 6, 1, body);
+  ir_output(c.g, op->out[0], "s");
+  ir_output(c.g, op->out[1], "sums");
+  check(&c);
+  expect_kind(&c, PLAN_COPY, 0);
+  CU_ASSERT(c.plan->arena_bytes == 0);
+  end(&c);
+}
+
+// Rows written into a ring at a carried position, on some turns only.
+static void ring_buffer(void) {
+  enum { ROWS = 1000, D = 3 };
+  Case c;
+  start(&c);
+  IrValue *ring = input(&c, f32(2, ROWS, D), "ring"), *at = input(&c, ir_scalar(IR_I32), "at"), *x = input(&c, f32(2, 7, D), "x");
+  IrRegion *body = ir_region(c.g), *yes = ir_region(c.g), *no = ir_region(c.g);
+  IrValue *turn = ir_arg(body, ir_scalar(IR_I32)), *r = ir_arg(body, ring->type), *i = ir_arg(body, at->type), *row = ir_arg(body, f32(1, D, 0));
+  IrBuilder top = c.b;
+  c.b.at = yes;
+  IrValue *in[] = {r, ir_reshape(&c.b, row, 2, (int64_t[]){1, D}), i, fill(&c, at->type, 0)};
+  ir_yield(yes, ir_build(&c.b, IR_DYN_UPDATE, 4, in, NULL, 0, NULL, 0, NULL)->out[0]);
+  ir_yield(no, r);
+  c.b.at = body;
+  IrValue *odd = ir_bin(&c.b, IR_EQ, ir_bin(&c.b, IR_AND, turn, fill(&c, turn->type, 1)), fill(&c, turn->type, 1));
+  IrOp *op = ir_build(&c.b, IR_COND, 1, &odd, NULL, 0, NULL, 2, (IrRegion *[]){yes, no});
+  ir_yield(body, op->out[0]);
+  ir_yield(body, add(&c, i, fill(&c, i->type, 1)));
+  c.b = top;
+  op = scan(&c, 3, (IrValue *[]){ring, at, x}, 7, 2, body);
+  ir_output(c.g, op->out[0], "ring");
+  ir_output(c.g, op->out[1], "at");
+  check(&c);
+  CU_ASSERT(largest_copy(&c.plan->body) <= 4);   // the position at most
+  CU_ASSERT(c.plan->arena_bytes < 1024);
+  end(&c);
+}
+
+// The old ring is still read after the write: a copy, and the user is told.
+static void kept_ring(void) {
+  enum { ROWS = 1 << 17, D = 3 };
+  Case c;
+  start(&c);
+  IrValue *ring = input(&c, f32(2, ROWS, D), "ring"), *row = input(&c, f32(2, 1, D), "row"), *zero = fill(&c, ir_scalar(IR_I32), 0);
+  IrValue *in[] = {ring, row, zero, zero};
+  IrValue *next = ir_build(&c.b, IR_DYN_UPDATE, 4, in, NULL, 0, NULL, 0, NULL)->out[0];
+  ir_output(c.g, next, "ring");
+  ir_output(c.g, sub(&c, ring, next), "change");
+  plan(&c);
+  CU_ASSERT(c.plan->nwaste > 0);
+  bool told = false;
+  for (int k = 0; k < c.plan->nwaste; k++) told |= c.plan->waste[k].old == ring && c.plan->waste[k].bytes == ROWS * D * 4;
+  CU_ASSERT(told);
+  end(&c);
+}
+
+// States that change places, and one that is copied out before it changes.
+static void exchange(void) {
+  Case c;
+  start(&c);
+  IrValue *x = input(&c, f32(1, 5, 0), "x"), *y = input(&c, f32(1, 5, 0), "y"), *z = input(&c, f32(1, 5, 0), "z");
+  ir_output(c.g, y, "x");
+  ir_output(c.g, x, "y");
+  ir_output(c.g, z, "before");
+  ir_output(c.g, add(&c, z, z), "z");
+  check(&c);
+  expect_kind(&c, PLAN_COPY, 4);                 // three for the exchange, one for `before`
+  end(&c);
+}
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+// Planning time follows the graph's size; the bound is loose, for slow machines.
+static void large_graph(void) {
+  Case c;
+  start(&c);
+  IrValue *v[8], *w = input(&c, f32(2, 32, 32), "w");
+  for (int k = 0; k < 8; k++) v[k] = input(&c, f32(2, 32, 32), (char[]){'a' + (char)k, 0});
+  for (int i = 0; i < 20000; i++) {
+    IrValue **p = &v[i % 8], *q = v[(i * 7 + 3) % 8];
+    *p = i % 50 == 49 ? ir_dot(&c.b, q, w, 0, false, false) : i % 5 ? add(&c, *p, q) : ir_un(&c.b, IR_TANH, *p);
+  }
+  for (int k = 0; k < 8; k++) ir_output(c.g, v[k], (char[]){'a' + (char)k, 0});
+  make_ports(&c);
+  PlanInterface io = {c.in, c.out};
+  double from = seconds();
+  c.plan = plan_build(&c.arena, c.g, &io, &target, &c.consts, "g");
+  double took = seconds() - from;
+  if (getenv("PLAN_TIMES")) printf(" %d nodes, %.1f ms ", c.plan->nnode, took * 1e3);
+  CU_ASSERT(took < 1);
+  end(&c);
+}
+
+void suite_plan(void) {
+  CU_pSuite s = test_suite("plan");
+  test_add(s, "a chain is one nest", chain);
+  test_add(s, "dear operands of broadcasts are stored", broadcast_of_dear);
+  test_add(s, "products take their epilogues", mlp);
+  test_add(s, "an environment's step is one nest", environment);
+  test_add(s, "small reductions are inlined", small_reductions);
+  test_add(s, "a scan steps its carry in place", scan_in_place);
+  test_add(s, "a ring buffer is never copied", ring_buffer);
+  test_add(s, "a copy that the program asks for is told", kept_ring);
+  test_add(s, "copies at once", exchange);
+  test_add(s, "20,000 ops", large_graph);
+  test_add(s, "random graphs", random_graphs);
+}
