@@ -53,6 +53,11 @@ void ad_mark(Ad *ad, const IrValue *v, int flag) {
   ad->flag[v->id] |= (uint8_t)flag;
 }
 
+void ad_unmark(Ad *ad, const IrValue *v, int flags) {
+  ad_room(ad);
+  ad->flag[v->id] &= (uint8_t)~flags;
+}
+
 // ---- emitting
 
 static bool type_is_given(IrCode c) {
@@ -328,11 +333,17 @@ static void expand_region(Ad *ad, IrRegion *r) {
   for (int k = 0; k < r->nyield; k++) r->yield[k] = ad_map(ad, r->yield[k]);
 }
 
+// What stands for v may have been replaced in its turn: a custom_vjp that gives what one inside it gives.
+static IrValue *settled(Ad *ad, IrValue *v) {
+  while (ad_map(ad, v) != v) v = ad_map(ad, v);
+  return v;
+}
+
 // When nothing is left that differentiates: custom_vjp and stop_grad are what they compute.
 static void settle_region(Ad *ad, IrRegion *r) {
   for (IrOp *op = r->first, *next; op; op = next) {
     IrOp *before = op->prev;
-    for (int k = 0; k < op->nin; k++) op->in[k] = ad_map(ad, op->in[k]);
+    for (int k = 0; k < op->nin; k++) op->in[k] = settled(ad, op->in[k]);
     next = op->next;
     if (op->code == IR_CUSTOM) {
       expand_custom(ad, op);
@@ -346,7 +357,7 @@ static void settle_region(Ad *ad, IrRegion *r) {
     }
     ir_move_before(op, ad->dead, NULL);
   }
-  for (int k = 0; k < r->nyield; k++) r->yield[k] = ad_map(ad, r->yield[k]);
+  for (int k = 0; k < r->nyield; k++) r->yield[k] = settled(ad, r->yield[k]);
 }
 
 void pass_autodiff(PassContext *c, IrGraph *g) {

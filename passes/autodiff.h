@@ -55,6 +55,7 @@ IrValue *ad_ct(Ad *ad, const IrValue *v);
 void ad_set_ct(Ad *ad, const IrValue *v, IrValue *ct);
 bool ad_has(Ad *ad, const IrValue *v, int flag);
 void ad_mark(Ad *ad, const IrValue *v, int flag);
+void ad_unmark(Ad *ad, const IrValue *v, int flags);
 IrOp *ad_clone(Ad *ad, const IrOp *op, IrValue **in); // op over other operands, regions through map
 IrValue *ad_like(Ad *ad, const IrOp *op, IrValue **in, const IrType *want); // its code and attributes
 IrValue *ad_zero(Ad *ad, const IrValue *like);

@@ -30,7 +30,10 @@ static bool reads_linear(Ad *ad, const IrOp *op) {
 void lin_partition(Ad *ad, IrOp *first, IrOp *end, IrRegion *to) {
   for (IrOp *op = first, *next; op && op != end; op = next) {
     next = op->next;
-    if (!reads_linear(ad, op)) continue;
+    // A tangent that turned out zero may be the result of a loop that reads none.
+    bool linear = reads_linear(ad, op);
+    for (int k = 0; k < op->nout; k++) linear |= ad_has(ad, op->out[k], AD_LINEAR);
+    if (!linear) continue;
     for (int k = 0; k < op->nout; k++)
       if (ir_is_diff(op->out[k]->type.dtype)) ad_mark(ad, op->out[k], AD_LINEAR);
     ir_move_before(op, to, NULL);
@@ -115,6 +118,7 @@ static void hoist(Ad *ad, Residuals *r, IrOp *op) {
   for (int k = 0; k < op->nin; k++)
     if (defined_by(op->in[k], r->primal)) hoist(ad, r, op->in[k]->op);
   ir_move_before(op, r->outer.at, r->outer.before);
+  for (int k = 0; k < op->nout; k++) ad_unmark(ad, op->out[k], AD_NEEDED | AD_FIXED | AD_KEPT);  // of this loop
 }
 
 // Values of a loop's body that depend on nothing of it. Ops with regions stay where they are.

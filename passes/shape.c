@@ -294,6 +294,17 @@ static IrValue *reverse(IrBuilder *b, IrOp *op) {
   return ir_build(b, IR_REVERSE, 1, &y, NULL, 1, &attr, 0, NULL)->out[0];
 }
 
+// Shapes of one array that are alike but for axes of length one.
+static bool only_ones_differ(const IrType *x, const IrType *y) {
+  int i = 0, j = 0;
+  for (;;) {
+    while (i < x->rank && x->dim[i] == 1) i++;
+    while (j < y->rank && y->dim[j] == 1) j++;
+    if (i == x->rank || j == y->rank) return i == x->rank && j == y->rank;
+    if (x->dim[i++] != y->dim[j++]) return false;
+  }
+}
+
 // ---- reductions --------------------------------------------------------------------------
 // Axes that repeat are not reduced over, and not there while others are: the greatest of equal
 // elements is the element. A sum along one that repeats stays: its roundings are not a product's (L1).
@@ -335,6 +346,12 @@ static IrValue *reduce(IrBuilder *b, IrOp *op) {
   if (nleft < n) {
     IrValue *y = ir_reshape(b, x, rank, dim);
     return nleft ? ir_reduce(b, op->code, y, nleft, left) : ir_reshape(b, y, t.rank, t.dim);
+  }
+  // All axes of a reshaped array are all axes of the array, in the same order.
+  if (is(x, IR_RESHAPE) && n == x->type.rank && !only_ones_differ(&x->type, &operand(x)->type)) {
+    IrValue *y = operand(x);
+    for (int k = 0; k < y->type.rank; k++) left[k] = k;
+    return ir_reduce(b, op->code, y, y->type.rank, left);
   }
   return is(x, IR_BROADCAST) && ir_count(&x->type) > 0 ? reduce_of_broadcast(b, op, axes, n) : NULL;
 }
@@ -480,6 +497,65 @@ static IrValue *element_of_broadcasts(IrBuilder *b, IrOp *op) {
   return ir_broadcast(b, f, t, to);
 }
 
+// ---- elementwise over reshapes ---------------------------------------------------------------------
+// Which axis of `from` each axis of `to` is, for two shapes of one row-major array; -1: none alone.
+static void same_axes(const IrType *from, const IrType *to, int *axis) {
+  int64_t before = 1;
+  for (int a = 0; a < to->rank; a++) {
+    int64_t outer = 1;
+    axis[a] = -1;
+    for (int k = 0; k < from->rank; k++) {
+      if (outer == before && from->dim[k] == to->dim[a] && to->dim[a] != 1) axis[a] = k;
+      outer *= from->dim[k];
+    }
+    before *= to->dim[a];
+  }
+}
+
+// f(reshape(x), reshape(y), broadcast(z)) = reshape(f(x, y, broadcast'(z))): a reshape in the middle
+// of a chain parts the chain in two nests, and a product from what follows it.
+static IrValue *element_of_reshapes(IrBuilder *b, IrOp *op) {
+  IrType t = op->out[0]->type;
+  const IrType *from = NULL;
+  for (int i = 0; i < op->nin; i++)
+    if (is(op->in[i], IR_RESHAPE)) {
+      const IrType *u = &operand(op->in[i])->type;
+      if (from && (from->rank != u->rank || memcmp(from->dim, u->dim, sizeof *u->dim * (size_t)u->rank) != 0)) return NULL;
+      from = u;
+    }
+  if (!from || only_ones_differ(from, &t) || ir_count(&t) == 0) return NULL;
+  int axis[IR_MAX_RANK];
+  same_axes(from, &t, axis);
+  IrValue *in[3];
+  for (int pass = 0; pass < 2; pass++)
+    for (int i = 0; i < op->nin; i++) {
+      IrValue *v = op->in[i];
+      IrType u = *from;
+      u.dtype = v->type.dtype;
+      if (is(v, IR_RESHAPE)) in[i] = operand(v);
+      else if (simp_is_splat(v)) in[i] = pass ? simp_resplat(b, v, u) : NULL;
+      else if (is(v, IR_BROADCAST)) {
+        IrValue *y = operand(v);
+        int64_t to[IR_MAX_RANK];
+        for (int k = 0; k < y->type.rank; k++) {
+          if (axis[perm_of(v)[k]] < 0) return NULL;
+          to[k] = axis[perm_of(v)[k]];
+        }
+        if (pass) in[i] = ir_broadcast(b, y, u, to);
+      } else return NULL;
+    }
+  IrType small = *from;
+  small.dtype = t.dtype;
+  bool want = op->code == IR_CAST || op->code == IR_BITCAST;
+  IrValue *f = ir_build(b, op->code, op->nin, in, want ? &small : NULL, op->nattr, op->attr, 0, NULL)->out[0];
+  return ir_reshape(b, f, t.rank, t.dim);
+}
+
+static IrValue *element(IrBuilder *b, IrOp *op) {
+  IrValue *v = element_of_broadcasts(b, op);
+  return v ? v : element_of_reshapes(b, op);
+}
+
 IrValue *simp_shape(Simp *s, IrBuilder *b, IrOp *op) {
   IrValue *x = op->nin > 0 ? op->in[0] : NULL;
   switch (op->code) {
@@ -497,6 +573,6 @@ IrValue *simp_shape(Simp *s, IrBuilder *b, IrOp *op) {
   case IR_SUM: case IR_PROD: case IR_RMAX: case IR_RMIN: case IR_ALL: case IR_ANY: return reduce(b, op);
   case IR_CUMSUM: case IR_CUMPROD: case IR_CUMMAX: return x->type.dim[ir_int(op, A_AXIS)] <= 1 ? x : NULL;
   case IR_DOT: return dot(b, op);
-  default: return ir_info[op->code].lower == LOWER_ELEMENT ? element_of_broadcasts(b, op) : NULL;
+  default: return ir_info[op->code].lower == LOWER_ELEMENT ? element(b, op) : NULL;
   }
 }

@@ -1,6 +1,7 @@
 // Derivatives against central differences of the reference evaluator, in exact mode.
 // `check` takes a function as a graph and tests its jvp and its vjp; `check2` also those of its vjp.
 #include "passes/passes.h"
+#include "tests/ir/gen.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -942,6 +943,64 @@ static void test_table_in_scan(void) {
   end_arena();
 }
 
+// ---- random graphs: ct . jvp(t) is vjp(ct) . t, whatever the graph
+static bool all_finite(const IrArray *x, int n) {
+  for (int k = 0; k < n; k++)
+    for (int i = 0; ir_is_diff(x[k].type.dtype) && i < numbers(&x[k]); i++)
+      if (!(fabs(x[k].f[i]) < 1e12)) return false;
+  return true;
+}
+
+static bool has_diff(int n, IrValue **v) {
+  while (n > 0)
+    if (diff(v[--n])) return true;
+  return false;
+}
+
+// True if forward and backward agree, or if the graph has what one of them refuses.
+static bool agrees(const IrGraph *f, uint64_t number, const IrRegion *top) {
+  if (!has_diff(top->narg, top->arg) || !has_diff(top->nyield, top->yield)) return true;
+  IrGraph *back = derivative(f, IR_VJP), *forth = derivative(f, IR_JVP);
+  Diags d = expand(back), e = expand(forth);
+  if (d.first || e.first) return true;
+  IrArray in[512], dx[512], dy[512], ct[256], t[256];
+  int n = top->narg, nx = 0, ny = 0;
+  gen_inputs(&arena, f, number, in);
+  for (int k = 0; k < n; k++)
+    if (diff(top->arg[k])) t[nx++] = random_array(top->arg[k]->type, -1, 1);
+  for (int k = 0; k < top->nyield; k++)
+    if (diff(top->yield[k])) ct[ny++] = random_array(top->yield[k]->type, -1, 1);
+  memcpy(in + n, ct, sizeof *ct * (size_t)ny);
+  IrEval how = {.max_turns = 1000};            // shrinking may make a `while` endless
+  if (ir_eval(&arena, &how, back, in, dx)) return true;
+  memcpy(in + n, t, sizeof *t * (size_t)nx);
+  if (ir_eval(&arena, &how, forth, in, dy)) return true;
+  if (!all_finite(dx, nx) || !all_finite(dy, ny)) return true;
+  double scale = 0, got = weigh(dy, ny, ct), want = weigh(t, nx, dx);
+  for (int k = 0; k < ny; k++)
+    for (int i = 0; i < numbers(&dy[k]); i++) scale += fabs(ct[k].f[i] * dy[k].f[i]);
+  for (int k = 0; k < nx; k++)
+    for (int i = 0; i < numbers(&dx[k]); i++) scale += fabs(t[k].f[i] * dx[k].f[i]);
+  return fabs(got - want) <= 1e-8 * (1 + scale);
+}
+
+static bool disagrees(const IrGraph *g, void *data) { return !agrees(g, *(uint64_t *)data, g->top); }
+
+static void test_random(void) {
+  for (uint64_t number = 1; number <= 300; number++) {
+    begin_arena();
+    GenOptions how = {.nop = 20, .depth = (int)(number % 4), .kinds = GEN_ALL, .real = IR_F64};
+    IrGraph *g = gen_graph(&arena, number, &how);
+    bool good = agrees(g, number, g->top);
+    CU_ASSERT(good);
+    if (!good) {
+      g = gen_shrink(&arena, g, disagrees, &number);
+      fprintf(stderr, "seed %llu: jvp and vjp disagree on\n%s", (unsigned long long)number, ir_print(&arena, g));
+    }
+    end_arena();
+  }
+}
+
 // Every op of the table that has a derivative has been through a rule: by the elementwise walk, or here.
 static void test_all_covered(void) {
   static const IrCode here[] = {
@@ -983,5 +1042,6 @@ void suite_autodiff(void) {
   test_add(s, "custom_vjp", test_custom);
   test_add(s, "gradient steps in a scan", test_grad_in_scan);
   test_add(s, "table read in a scan", test_table_in_scan);
+  test_add(s, "random graphs", test_random);
   test_add(s, "no op of the table is left out", test_all_covered);
 }
