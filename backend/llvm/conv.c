@@ -411,14 +411,13 @@ typedef struct Weights {
   int64_t apart;               // numbers between rows of the tile in x
 } Weights;
 
-static void dw_tile(Conv *c, V first, int rows, void *env) {
+// Adds images [lo, hi) of the batch, `side` at a time into sums of their own: few sums would wait for each other.
+static void dw_images(Conv *c, V first, int rows, const Weights *at, int64_t lo, int64_t hi, int side, V *sum) {
   Gen *g = c->g;
-  const Weights *at = env;
   const Panel *p = at->p;
-  int sums = rows * p->vecs;
-  V sum[TILE_SUMS + 2], pa[TILE_ROWS];
-  for (int k = 0; k < sums; k++) sum[k] = tile_zero(g, c->sum, c->lanes);
-  GenLoop n = gen_loop(g, gen_i64(g, 0), gen_i64(g, c->n), 1, sums, sum);
+  int each = rows * p->vecs, sums = each * side;
+  V next[TILE_SUMS + 2], pa[TILE_ROWS];
+  GenLoop n = gen_loop(g, gen_i64(g, lo), gen_i64(g, hi), side, sums, sum);
   GenLoop i = gen_loop(g, at->i_lo, at->i_hi, 1, sums, n.carry);
   V line = add(g, tile_plus(g, tile_scaled(g, i.i, c->s[0]), -c->lo[0]), tile_scaled(g, at->u, c->d[0]));
   V col = add(g, tile_plus(g, tile_scaled(g, at->j_lo, c->s[1]), -c->lo[1]), tile_scaled(g, at->v, c->d[1]));
@@ -426,20 +425,36 @@ static void dw_tile(Conv *c, V first, int rows, void *env) {
   x = add(g, tile_scaled(g, x, c->ch), c->deep ? p->col : add(g, tile_scaled(g, p->g, c->cg), first));
   if (c->deep) x = add(g, x, tile_scaled(g, first, at->apart));
   V y = add(g, tile_scaled(g, add(g, tile_scaled(g, n.i, c->oh), i.i), c->ow), at->j_lo);
-  memcpy(sum, i.carry, sizeof *sum * (size_t)sums);
-  sum[sums] = gen_at(g, c->x, c->t, x);
-  sum[sums + 1] = gen_at(g, c->dy, c->t, add(g, tile_scaled(g, y, c->o), p->col));
-  GenLoop j = gen_loop(g, at->j_lo, at->j_hi, 1, sums + 2, sum);
-  memcpy(sum, j.carry, sizeof *sum * (size_t)(sums + 2));
-  for (int r = 0; r < rows; r++) pa[r] = tile_offset(g, sum[sums], c->t, r * at->apart);
-  turn(c, p, rows, pa, sum[sums + 1], sum);
-  sum[sums] = tile_offset(g, sum[sums], c->t, c->s[1] * c->ch);
-  sum[sums + 1] = tile_offset(g, sum[sums + 1], c->t, c->o);
-  gen_loop_end(g, &j, sum);
+  memcpy(next, i.carry, sizeof *next * (size_t)sums);
+  next[sums] = gen_at(g, c->x, c->t, x);
+  next[sums + 1] = gen_at(g, c->dy, c->t, add(g, tile_scaled(g, y, c->o), p->col));
+  GenLoop j = gen_loop(g, at->j_lo, at->j_hi, 1, sums + 2, next);
+  memcpy(next, j.carry, sizeof *next * (size_t)(sums + 2));
+  for (int s = 0; s < side; s++) {
+    for (int r = 0; r < rows; r++) pa[r] = tile_offset(g, next[sums], c->t, s * c->h * c->w * c->ch + r * at->apart);
+    turn(c, p, rows, pa, tile_offset(g, next[sums + 1], c->t, s * c->oh * c->ow * c->o), next + s * each);
+  }
+  next[sums] = tile_offset(g, next[sums], c->t, c->s[1] * c->ch);
+  next[sums + 1] = tile_offset(g, next[sums + 1], c->t, c->o);
+  gen_loop_end(g, &j, next);
   gen_loop_end(g, &i, j.carry);
   gen_loop_end(g, &n, i.carry);
+  memcpy(sum, n.carry, sizeof *sum * (size_t)sums);
+}
+
+static void dw_tile(Conv *c, V first, int rows, void *env) {
+  Gen *g = c->g;
+  const Weights *at = env;
+  int sums = rows * at->p->vecs, side = tile_unroll(sums);
+  int64_t even = c->n / side * side;
+  V sum[TILE_SUMS];
+  for (int k = 0; k < sums * side; k++) sum[k] = tile_zero(g, c->sum, c->lanes);
+  if (even) dw_images(c, first, rows, at, 0, even, side, sum);
+  if (even < c->n) dw_images(c, first, rows, at, even, c->n, 1, sum);
+  for (int half = side / 2; half; half /= 2)
+    for (int k = 0; k < sums * half; k++) sum[k] = LLVMBuildFAdd(g->b, sum[k], sum[k + sums * half], "");
   V row = add(g, tile_scaled(g, add(g, tile_scaled(g, at->u, c->kw), at->v), c->cg), first);
-  store_tile(c, p, row, rows, n.carry);
+  store_tile(c, at->p, row, rows, sum);
 }
 
 static void dw_panel(Conv *c, const Panel *p, void *env) {

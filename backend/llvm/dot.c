@@ -14,7 +14,9 @@
 
 typedef LLVMValueRef V;
 
-#define STACK_PACK 16384      // bytes of a narrow B that are turned over on the stack
+#define STACK_TURN 16384      // most bytes of a narrow B that are turned over on the stack
+#define STACK_PANEL 131072    // most bytes of a panel that is copied there
+#define FAR_BYTES 524288      // of a B whose rows, read panel by panel, fall out of the second-level cache
 
 enum { COLUMNS, INNER, ROWS };
 
@@ -56,7 +58,7 @@ static int choose(const Form *f, const GenDot *d) {
   double packed = f->cost + (d->b_n == 1 ? 0 : 0.7 * (double)(d->k * tile_ceil(d->n, f->lanes) * f->lanes));
   if (d->a_k == 1) {
     bool turn_over = d->b_k != 1;
-    if (turn_over && (!f->narrow || d->k * d->n * size > STACK_PACK)) return COLUMNS;
+    if (turn_over && (!f->narrow || d->k * d->n * size > STACK_TURN)) return COLUMNS;
     return inner_cost(f, d->m, d->n, d->k, turn_over) < packed ? INNER : COLUMNS;
   }
   return f->narrow && d->a_m == 1 && d->m * 2 > f->lanes ? ROWS : COLUMNS;
@@ -79,7 +81,7 @@ typedef struct Dot {
   const GenDot *d;
   Form f;
   IrDtype sum;               // dtype of the sums
-  V pack;                    // packed B, of dtype `sum`
+  V pack;                    // room for a panel of B, of dtype `sum`; NULL: B is read in place
 } Dot;
 
 // Calls tile for all rows in [m_lo, m_hi): `rows` at a time, then what m leaves over.
@@ -211,15 +213,28 @@ static void pack_panel(Dot *p, V col, int vecs) {
   gen_loop_end(g, &v, NULL);
 }
 
+static void copy_panel(Dot *p, V col, int vecs, int valid) {
+  Gen *g = p->g;
+  const GenDot *d = p->d;
+  int lanes = p->f.lanes;
+  V init[2] = { gen_at(g, d->b, d->dtype, col), p->pack };
+  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, d->k), 1, 2, init);
+  for (int v = 0; v < vecs; v++) {
+    V x = gen_load(g, d->dtype, tile_offset(g, l.carry[0], d->dtype, (int64_t)v * lanes), lanes, v == vecs - 1 ? valid : lanes);
+    gen_store(g, p->sum, x, tile_offset(g, l.carry[1], p->sum, (int64_t)v * lanes), lanes, lanes);
+  }
+  gen_loop_end(g, &l, (V[]){ tile_offset(g, l.carry[0], d->dtype, d->b_k), tile_offset(g, l.carry[1], p->sum, (int64_t)vecs * lanes) });
+}
+
 static void columns_panel(Dot *p, V col, int vecs, int valid) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   Panel n = { .col = col, .b = d->b, .t = d->dtype, .b_k = d->b_k, .vecs = vecs, .valid = valid, .there = valid };
-  if (d->b_n == 1) n.b = gen_at(g, d->b, d->dtype, col);
-  else {
-    pack_panel(p, col, vecs);
+  if (p->pack) {
+    if (d->b_n == 1) copy_panel(p, col, vecs, valid);
+    else pack_panel(p, col, vecs);
     n.b = p->pack, n.t = p->sum, n.b_k = vecs * p->f.lanes, n.there = p->f.lanes;
-  }
+  } else n.b = gen_at(g, d->b, d->dtype, col);
   each_rows(p, p->f.rows, columns_tile, &n);
 }
 
@@ -229,7 +244,9 @@ static void emit_columns(Dot *p) {
   int lanes = p->f.lanes, vecs = p->f.vecs;
   int64_t n_vecs = tile_ceil(d->n, lanes), whole = n_vecs / vecs * vecs;
   int valid = d->n % lanes ? (int)(d->n % lanes) : lanes;
+  int64_t size = ir_dtype_bytes(p->sum), panel = d->k * vecs * lanes;
   if (d->b_n != 1) p->pack = d->pack;
+  else if (d->m >= 32 && n_vecs > vecs && d->k * d->b_k * size >= FAR_BYTES && panel * size <= STACK_PANEL) p->pack = tile_stack(g, p->sum, panel);
   ICE_IF(d->b_n != 1 && !d->pack, "a product of a transposed matrix without room for packing");
   if (whole == n_vecs && valid < lanes) whole -= vecs;     // the masked panel stands alone
   if (whole) {

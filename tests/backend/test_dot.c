@@ -99,6 +99,12 @@ static void shapes(void) {
       each_target((Case){ IR_F32, shape[i][0], shape[i][1], shape[i][2], form & 1, form >> 1, 0 });
 }
 
+// B so large that its panels are copied together first.
+static void far_panels(void) {
+  each_target((Case){ IR_F32, 33, 330, 420, false, false, 0 });
+  each_target((Case){ IR_BF16, 32, 300, 440, true, false, 1 });
+}
+
 static void pieces(void) {
   for (int form = 0; form < 4; form++) {
     each_target((Case){ IR_F32, 101, 37, 11, form & 1, form >> 1, 1 });
@@ -138,6 +144,7 @@ static void same_bits(void) {
 void suite_dot(void) {
   CU_pSuite s = test_suite("dot");
   test_add(s, "shapes around the tiles, all transpositions", shapes);
+  test_add(s, "panels of a large matrix", far_panels);
   test_add(s, "pieces of rows", pieces);
   test_add(s, "f64 and bf16", dtypes);
   test_add(s, "the same bits in any pieces", same_bits);
