@@ -115,7 +115,7 @@ typedef struct PlanTarget {        // what planning must know of the machine
 } PlanTarget;
 
 // Constants of a target, measured once by bench/ and written down here.
-#define PLAN_BLAS_FLOPS   (2.0 * 384 * 384 * 384) // products above this go to OpenBLAS
+#define PLAN_BLAS_FLOPS   (2.0 * 640 * 640 * 640) // products above this go to OpenBLAS (docs/numerics.md: where it overtakes on AVX2)
 #define PLAN_PIECE_FLOPS  40000    // least work of a piece that a second thread is woken for
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
 #define PLAN_WASTE        (1 << 20) // copies this large are told to the user
