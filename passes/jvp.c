@@ -507,6 +507,7 @@ static void jvp_while(Ad *ad, Jvp *j) {
 
 // The linear part of a custom_vjp is known by its transpose alone. It is marked by a custom_vjp over
 // the tangents, whose first region gives zeros that nothing evaluates, and whose second is the rule.
+// The rule is trusted to be linear in the cotangents: where they are zero it may not be asked at all.
 static void custom_linear(Ad *ad, Jvp *j) {
   IrOp *op = j->op;
   IrRegion *zero = ir_region(ad->g), *rule = ir_region(ad->g), *src = op->sub[1];
