@@ -1,6 +1,7 @@
 // Errors of the generated functions in units of the last place, against the C library in a wider type, and
 // nanoseconds an element.
-//   ulp [STRIDE [NAME]]    f32: every STRIDE-th of all 2^32 numbers (1: all); f64: random bit patterns
+//   ulp [STRIDE [NAME]]    f32: every STRIDE-th of all 2^32 numbers (1: all); f64, and functions of two arguments
+//                          (NAME pairs): random ones
 #include "ir/ir.h"
 #include "tests/backend/code.h"
 
@@ -128,6 +129,45 @@ static void measure_f64(const Function *f, CodeTarget t, uint64_t stride) {
   code_free(&c);
 }
 
+// Two arguments: half of them random bit patterns, half near 1.
+static void measure_pairs(const char *name, IrCode code, double (*f)(double, double), long double (*l)(long double, long double), IrDtype type,
+                          CodeTarget t, uint64_t stride) {
+  Code c;
+  code_begin(&c, t, "f", 3);
+  Gen *g = &c.g;
+  int lanes = type == IR_F64 ? g->width / 2 : g->width;
+  GenLoop loop = gen_loop(g, gen_i64(g, 0), gen_i64(g, LOT), lanes, 0, NULL);
+  LLVMValueRef arg[2];
+  for (int k = 0; k < 2; k++) arg[k] = gen_load(g, type, gen_at(g, code_arg(&c, k), type, loop.i), lanes, lanes);
+  gen_store(g, type, gen_binary(g, code, type, arg[0], arg[1]), gen_at(g, code_arg(&c, 2), type, loop.i), lanes, lanes);
+  gen_loop_end(g, &loop, NULL);
+  void (*k)(const void *, const void *, void *);
+  *(void **)&k = code_end(&c, "f");
+  static double x[2][LOT], y[LOT];
+  float xf[2][LOT], yf[LOT];
+  double worst = 0, at[2] = { 0 };
+  uint64_t s = 88172645463325252ull;
+  for (uint64_t n = 0; n < 1ull << 30; n += LOT * stride) {
+    for (int i = 0; i < 2 * LOT; i++) {
+      uint64_t w = random_bits(&s);
+      double v = ldexp((double)(int64_t)w, -63 + (int)(random_bits(&s) % 12) - 6);
+      float narrow = (float)v;
+      if (i & 1) memcpy(&v, &w, 8), memcpy(&narrow, &w, 4);
+      if (code == IR_POW && i < LOT && i % 4 == 0) v = fabs(v), narrow = fabsf(narrow);
+      x[i / LOT][i % LOT] = v, xf[i / LOT][i % LOT] = narrow;
+    }
+    if (type == IR_F64) k(x[0], x[1], y);
+    else k(xf[0], xf[1], yf);
+    for (int i = 0; i < LOT; i++) {
+      double e = type == IR_F64 ? error(y[i], l(x[0][i], x[1][i]), 53, -1074) : error(yf[i], f(xf[0][i], xf[1][i]), 24, -149);
+      if (e > worst) worst = e, at[0] = type == IR_F64 ? x[0][i] : xf[0][i], at[1] = type == IR_F64 ? x[1][i] : xf[1][i];
+    }
+  }
+  printf("%-8s %s %-7s %8.3f ulp at %.8g, %.8g\n", name, ir_dtype_name(type), code_target_name[t], worst, at[0], at[1]);
+  fflush(stdout);
+  code_free(&c);
+}
+
 int main(int argc, char **argv) {
   uint64_t stride = argc > 1 ? strtoull(argv[1], NULL, 10) : 4099;
   for (int i = 0; i < NFUNCTION; i++) {
@@ -137,6 +177,12 @@ int main(int argc, char **argv) {
       measure_f32(&function[i], t, stride ? stride : 1);
       measure_f64(&function[i], t, stride ? stride : 1);
     }
+  }
+  for (CodeTarget t = 0; t < CODE_NTARGET; t++) {
+    if (!code_target_runs(t) || (argc > 2 && strcmp(argv[2], "pairs"))) continue;
+    measure_pairs("pow", IR_POW, pow, powl, IR_F32, t, stride);
+    measure_pairs("atan2", IR_ATAN2, atan2, atan2l, IR_F32, t, stride);
+    measure_pairs("atan2", IR_ATAN2, atan2, atan2l, IR_F64, t, stride);
   }
   return 0;
 }

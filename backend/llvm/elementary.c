@@ -412,6 +412,9 @@ static V emit_atan2(Math *m, V y, V x) {
     -0.052182659081122192909, 0.045029837430611392059, -0.033461227287824483668, 0.015181656276081936299 };
   V ay = size(m, y), ax = size(m, x), steep = cmp(m, LLVMRealOGT, ay, ax);
   V large = pick(m, steep, ay, ax), small = pick(m, steep, ax, ay);
+  // Their sum must not overflow.
+  V down = pick(m, cmp(m, LLVMRealOGT, large, num(m, 0x1p1000)), num(m, 0x1p-60), num(m, 1));
+  large = mul(m, large, down), small = mul(m, small, down);
   V turned = cmp(m, LLVMRealOGT, small, mul(m, large, num(m, 0.41421356237309503)));
   V z = quot(m, pick(m, turned, sub(m, small, large), small), pick(m, turned, add(m, small, large), large));
   V none = num(m, 0), both = cmp(m, LLVMRealOEQ, small, num(m, INFINITY));
