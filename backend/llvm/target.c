@@ -81,10 +81,13 @@ LLVMTargetMachineRef target_machine(Arena *a, const Target *t, bool pic, char **
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
   } else {
-    LLVMInitializeAllTargetInfos();
-    LLVMInitializeAllTargets();
-    LLVMInitializeAllTargetMCs();
-    LLVMInitializeAllAsmPrinters();
+    // The machines that cmake/llvm.cmake links.
+#define MACHINE(m) \
+    LLVMInitialize##m##TargetInfo(), LLVMInitialize##m##Target(), LLVMInitialize##m##TargetMC(), LLVMInitialize##m##AsmPrinter()
+    MACHINE(X86);
+    MACHINE(AArch64);
+    MACHINE(RISCV);
+#undef MACHINE
   }
   if (LLVMGetTargetFromTriple(triple, &target, &message)) {
     *why = arena_printf(a, "%s", message);
