@@ -404,18 +404,18 @@ static V emit_erfinv_f32(Math *m, V x) {
 
 // ---- atan2, pow ------------------------------------------------------------------------------------
 
-// atan of the smaller over the larger, brought under tan(pi/8), then turned to its octant:
+// atan of the smaller over the larger, above 1/2 turned by pi/4 (the difference is exact there), then to its octant:
 // the angle is k pi/4 + s atan z with one last rounding.
 static V emit_atan2(Math *m, V y, V x) {
-  static const double c[] = { -0.33333333333333327461, 0.19999999999997646751, -0.14285714285385178188, 0.11111111088000174601,
-    -0.090909081380805217276, 0.076922826120546997038, -0.066662245813293833098, 0.058770003859870941825,
-    -0.052182659081122192909, 0.045029837430611392059, -0.033461227287824483668, 0.015181656276081936299 };
+  static const double c[] = { -0.33333333333333312921, 0.19999999999993444964, -0.14285714284977711399, 0.11111111069361702064,
+    -0.09090907692025687086, 0.076922774759305031579, -0.066662236978768470106, 0.058778093318418411767,
+    -0.05230030212640674022, 0.045895338113691588383, -0.037121315458722258122, 0.02365934289968957746, -0.0083687904325998035633 };
   V ay = size(m, y), ax = size(m, x), steep = cmp(m, LLVMRealOGT, ay, ax);
   V large = pick(m, steep, ay, ax), small = pick(m, steep, ax, ay);
   // Their sum must not overflow.
   V down = pick(m, cmp(m, LLVMRealOGT, large, num(m, 0x1p1000)), num(m, 0x1p-60), num(m, 1));
   large = mul(m, large, down), small = mul(m, small, down);
-  V turned = cmp(m, LLVMRealOGT, small, mul(m, large, num(m, 0.41421356237309503)));
+  V turned = cmp(m, LLVMRealOGT, small, mul(m, large, num(m, 0.5)));
   V z = quot(m, pick(m, turned, sub(m, small, large), small), pick(m, turned, add(m, small, large), large));
   V none = num(m, 0), both = cmp(m, LLVMRealOEQ, small, num(m, INFINITY));
   turned = LLVMBuildOr(m->b, turned, both, "");
