@@ -967,10 +967,16 @@ static Value *fn_fold(Elab *e, const Args *a) {
 static Value *fn_len(Elab *e, const Args *a) {
   most(e, a, "len", 1);
   Value *x = need(e, a, "len", "x", 0);
-  if (x->kind == V_LIST || x->kind == V_REC) return value_int(e, x->n);
-  IrValue *v = any_array(e, x, here(e, a));
-  if (!v->type.rank) fail(e, here(e, a), NULL, "`len` of a scalar");
-  return value_int(e, v->type.dim[0]);
+  if (x->kind == V_LIST) return value_int(e, x->n);
+  if (x->kind != V_REC) any_array(e, x, here(e, a));
+  Leaves l = {0};
+  value_leaves(e, x, NULL, &l);
+  if (!l.v.n) fail(e, here(e, a), NULL, "`len` of nothing");
+  for (int k = 0; k < l.v.n; k++) {
+    if (!l.v.at[k]->type.rank) fail(e, here(e, a), NULL, "`len` of a scalar");
+    if (l.v.at[k]->type.dim[0] != l.v.at[0]->type.dim[0]) fail(e, here(e, a), "name one: len(x.field)", "the first axes of %s differ in size", value_text(e, x));
+  }
+  return value_int(e, l.v.at[0]->type.dim[0]);
 }
 
 static Value *text_test(Elab *e, const Args *a, const char *name, int how) {
@@ -1069,7 +1075,7 @@ static const Builtin builtins[] = {
   {"random_bits", fn_random_bits, "random_bits(key, shape)", "u32", 0}, {"split", fn_split, "split(key, n)", "n keys", 0}, {"fold_in", fn_fold_in, "fold_in(key, i)", "another key", 0},
   {"seed_key", fn_seed, "seed_key(seed)", "the key of a seed", 0},
   {"map", fn_map, "map(tree, |x| …) or map(tree, |x, path| …)", "leaf by leaf", 0}, {"fold", fn_fold, "fold(tree, start, |s, x| …)", "over the leaves in order", 0},
-  {"len", fn_len, "len(x)", "items of a list, size of the first axis", 0}, {"ends_with", fn_ends_with, "ends_with(text, end)", "while compiling", 0},
+  {"len", fn_len, "len(x)", "items of a list, size of the first axis (of a tree: the one all leaves have)", 0}, {"ends_with", fn_ends_with, "ends_with(text, end)", "while compiling", 0},
   {"starts_with", fn_starts_with, "starts_with(text, start)", "while compiling", 0}, {"contains", fn_contains, "contains(text, part)", "while compiling", 0},
   {"log_mean", fn_log_mean, "log_mean(\"name\", sum, count)", "logs sum / count, over all that a step adds", 0},
   {"error", fn_error, "error(text)", "stops compiling with this message", 0}, {"discrete", fn_discrete, "discrete(n)", "actions 0 … n - 1", 0}, {"box", fn_box, "box(n, low, high)", "n real actions", 0},
@@ -1083,6 +1089,20 @@ const Builtin *builtin_find(const char *name) {
   for (size_t k = 0; k < sizeof builtins / sizeof *builtins; k++)
     if (strcmp(builtins[k].name, name) == 0) return &builtins[k];
   return NULL;
+}
+
+const Builtin *builtin_at(int k) { return k < (int)(sizeof builtins / sizeof *builtins) ? &builtins[k] : NULL; }
+
+// A parameter is a whole word before a comma, an equals sign, a bracket or another of its names ("shape or tree").
+bool builtin_takes(const Builtin *b, const char *param) {
+  size_t n = strlen(param);
+  for (const char *s = strchr(b->signature, '('); s && (s = strstr(s, param)); s += n) {
+    bool start = s[-1] == '(' || s[-1] == ' ';
+    bool end = s[n] == ',' || s[n] == ')' || strncmp(s + n, " =", 2) == 0 || strncmp(s + n, " or ", 4) == 0;
+    bool is_default = s - b->signature > 2 && strncmp(s - 2, "= ", 2) == 0;
+    if (start && end && !is_default) return true;
+  }
+  return false;
 }
 
 bool elab_builtin(int k, const char **signature, const char **doc) {

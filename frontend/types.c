@@ -26,8 +26,17 @@ bool is_generic(Elab *e, const char *name) { return isupper((unsigned char)name[
 
 // ---- types all of whose names are known -------------------------------------------------
 
+// An action space stands for the type of its actions: discrete(n) is i32, box(n, low, high) is f32[n].
+static Type *action_type(Elab *e, Value *v) {
+  Value *kind = v->kind == V_REC ? value_field(v, "kind") : NULL, *n = kind ? value_field(v, "n") : NULL;
+  if (!n || kind->kind != V_STR || n->kind != V_NUM) return NULL;
+  return type_array(e, strcmp(kind->s, "box") == 0 ? ir_type(IR_F32, 1, &n->i) : ir_scalar(IR_I32));
+}
+
 static Type *value_as_type(Elab *e, Value *v, Loc loc) {
   if (v->kind == V_POISON) give_up(e);
+  Type *action = action_type(e, v);
+  if (action) return action;
   if (v->kind == V_TYPE) return v->type;
   if (v->kind == V_BUILTIN && dtype_find(v->builtin->name) >= 0) return type_array(e, ir_scalar(dtype_find(v->builtin->name)));
   if (v->kind == V_DECL && v->decl->ast->kind == AST_RECORD) return record_type(e, v, loc);
