@@ -20,6 +20,13 @@ int find_arg(const Args *a, const char *name, int pos) {
 
 static Loc arg_loc(Elab *e, const Args *a, int k) { return a->expr && a->expr[k] ? a->expr[k]->loc : a->ast ? a->ast->loc : e->c.b.loc; }
 
+// Where a named argument begins: at its name.
+static Loc named_loc(Elab *e, const Args *a, int k) {
+  for (int j = 1; a->ast && a->ast->kind == AST_CALL && j < a->ast->nkid; j++)
+    if (a->ast->kid[j]->name && strcmp(a->ast->kid[j]->name, a->name[k]) == 0) return a->ast->kid[j]->loc;
+  return arg_loc(e, a, k);
+}
+
 // ---- the arguments as written ---------------------------------------------------------------
 
 static void push_arg(Elab *e, Args *a, int *cap, Value *v, const char *name, const Ast *place, const Ast *expr) {
@@ -113,7 +120,7 @@ static void enter(Elab *e, const char *name, const Ast *ast, Loc loc) {
   int same = 0;
   for (int k = 0; k < e->c.depth; k++) same += e->call_ast[k] == ast;
   if (same >= 8 || e->c.depth >= ELAB_CALLS_MOST)
-    fail(e, loc, "write it as a loop: `for`, `scan` or `while`", "`%s` calls itself, directly or through others: recursion is not possible", name);
+    fail(e, loc, recursion_help, "`%s` calls itself, directly or through others: recursion is not possible", name);
   e->calls[e->c.depth] = name;
   e->call_ast[e->c.depth++] = ast;
 }
@@ -131,7 +138,7 @@ static void check_names(Elab *e, const char *what, int n, Ast *const *params, co
     bool found = false;
     for (int j = 0; j < n; j++) found |= strcmp(params[j]->name, a->name[k]) == 0;
     if (!found)
-      fail(e, arg_loc(e, a, k), arena_printf(e->arena, "it takes (%s)", names_of(e, n, params)), "%s has no parameter `%s`", what, a->name[k]);
+      fail(e, named_loc(e, a, k), arena_printf(e->arena, "it takes (%s)", names_of(e, n, params)), "%s has no parameter `%s`", what, a->name[k]);
   }
   if (positional > n)
     fail(e, arg_loc(e, a, n), arena_printf(e->arena, "it takes (%s)", names_of(e, n, params)), "%s takes %d argument%s, found %d", what, n, n == 1 ? "" : "s", positional);
@@ -248,8 +255,11 @@ Value *apply(Elab *e, Value *f, const Args *a) {
   switch (f->kind) {
   case V_POISON: give_up(e);
   case V_BUILTIN:
-    for (int k = 0; k < a->n; k++)
+    for (int k = 0; k < a->n; k++) {
       if (a->value[k]->kind == V_POISON) give_up(e);
+      if (a->place[k]) fail(e, arg_loc(e, a, k), "leave out the `&`, and assign the result", "`%s` does not update its arguments", f->builtin->name);
+      if (a->name[k] && !builtin_takes(f->builtin, a->name[k])) fail(e, named_loc(e, a, k), f->builtin->signature, "`%s` has no parameter `%s`", f->builtin->name, a->name[k]);
+    }
     return f->builtin->fn(e, a);
   case V_LAMBDA: return call_lambda(e, f, a);
   case V_TRANSFORM: return call_transform(e, f, a);
@@ -352,11 +362,10 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc) {
     for (Decl *d = base->module->decls; d; d = d->next)
       if (strcmp(d->name, name) == 0) return decl_value(e, d);
     {
-      Scope *outer = e->c.scope;
-      e->c.scope = base->module->scope;
-      const char *near = scope_nearest(e, name);
-      e->c.scope = outer;
-      fail(e, loc, near ? arena_printf(e->arena, "did you mean `%s.%s`?", base->module->name, near) : NULL, "the module `%s` has no `%s`", base->module->name, name);
+      const char *best = NULL;
+      int least = 99;
+      for (Decl *d = base->module->decls; d; d = d->next) name_nearer(name, d->name, &best, &least);
+      fail(e, loc, best ? arena_printf(e->arena, "did you mean `%s.%s`?", base->module->name, best) : module_help(e, base->module), "the module `%s` has no `%s`", base->module->name, name);
     }
   case V_REC: {
     Value *v = value_field(base, name);
@@ -399,11 +408,11 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc) {
     if (d->kind == AST_FN && d->fn->flavour == FLAVOUR_MODEL) {
       if (strcmp(name, "init") == 0) return method(e, base, name);
       if (strcmp(name, "params") == 0) return value_type(e, model_params(e, base, loc)->tree);
-      fail(e, loc, "a model has .init(key) and .params", "the model `%s` has no member `%s`", base->decl->name, name);
+      fail(e, loc, members_help(e, d), "the model `%s` has no member `%s`", base->decl->name, name);
     }
     if (d->kind == AST_FN && d->fn->flavour == FLAVOUR_RULE) {
       if (strcmp(name, "init") == 0) return method(e, base, name);
-      fail(e, loc, "a rule has .init(x)", "the rule `%s` has no member `%s`", base->decl->name, name);
+      fail(e, loc, members_help(e, d), "the rule `%s` has no member `%s`", base->decl->name, name);
     }
     if (d->kind == AST_ENV) {
       if (strcmp(name, "reset") == 0 || strcmp(name, "step") == 0) return method(e, base, name);
@@ -417,7 +426,7 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc) {
         v->item[0] = base;
         return v;
       }
-      fail(e, loc, "an environment has .state, .obs, .action, .reset(&s, key) and .step(&s, a, key)", "the environment `%s` has no member `%s`", base->decl->name, name);
+      fail(e, loc, members_help(e, d), "the environment `%s` has no member `%s`", base->decl->name, name);
     }
     break;
   }

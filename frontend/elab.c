@@ -625,6 +625,7 @@ static ElabTrainer *make_trainer(Elab *e, Decl *d) {
 }
 
 ElabTrainer *elab_trainer(Elab *e, const char *name) {
+  if (!names_check(e, e->main)) return NULL;
   Decl *d = find_decl(e, AST_TRAIN, name);
   if (!d) {
     Loc whole = {.src = e->main->src, .line = 1, .col = 1, .width = 1};
@@ -746,6 +747,7 @@ static void check_decl(Elab *e, void *env) {
 
 bool elab_check(Elab *e) {
   int before = e->diags->count;
+  names_check(e, e->main);
   for (Decl *d = e->main->decls; d; d = d->next) {
     fresh(e, ir_graph(e->arena, "scratch"));
     if (d->ast->kind == AST_TRAIN) make_trainer(e, d);

@@ -442,6 +442,25 @@ static Value *index_list(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc
   return NULL;
 }
 
+// One index serves all leaves of a tree: what it computes or draws, it computes or draws once. Each index
+// expression becomes a name (that no program can write) for its value, in a scope of its own.
+static const Ast *const *index_once(Elab *e, int n, const Ast *const *ix) {
+  const Ast **once = arena_array(e->arena, const Ast *, n);
+  scope_push(e, false);
+  for (int k = 0; k < n; k++) {
+    once[k] = ix[k];
+    if (ix[k]->kind != AST_IX && ix[k]->kind != AST_IX_DYN) continue;
+    Ast *name = arena_new(e->arena, Ast), *x = arena_new(e->arena, Ast);
+    *name = (Ast){.kind = AST_NAME, .loc = ix[k]->kid[0]->loc, .name = arena_printf(e->arena, "index %d", k)};
+    scope_bind(e, name->name, eval(e, ix[k]->kid[0]), false, name->loc);
+    *x = *ix[k];
+    x->kid = arena_copy(e->arena, ix[k]->kid, sizeof *x->kid * (size_t)x->nkid);
+    x->kid[0] = name;
+    once[k] = x;
+  }
+  return once;
+}
+
 Value *index_value(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc) {
   switch (v->kind) {
   case V_POISON: give_up(e);
@@ -452,7 +471,10 @@ Value *index_value(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc) {
   }
   case V_REC: {
     Value **item = arena_array(e->arena, Value *, v->n ? v->n : 1);
+    Scope *outer = e->c.scope;
+    ix = index_once(e, n, ix);
     for (int k = 0; k < v->n; k++) item[k] = index_value(e, v->item[k], n, ix, loc);
+    e->c.scope = outer;
     return value_like(e, v, v->n, item);
   }
   case V_KEY: return value_key(e, index_array(e, v->ir, n, ix, loc));
@@ -523,11 +545,14 @@ static Value *update_value(Elab *e, Value *x, int n, const Ast *const *ix, Value
   if (x->kind == V_REC) {
     if (v->kind != V_REC || v->n != x->n) fail(e, loc, NULL, "expected %s, found %s", value_text(e, x), value_text(e, v));
     Value **item = arena_array(e->arena, Value *, x->n ? x->n : 1);
+    Scope *outer = e->c.scope;
+    ix = index_once(e, n, ix);
     for (int k = 0; k < x->n; k++) {
       Value *u = x->name && v->name ? value_field(v, x->name[k]) : v->item[k];
       if (!u) fail(e, loc, NULL, "what is assigned lacks the field `%s`", x->name[k]);
       item[k] = update_value(e, x->item[k], n, ix, u, loc);
     }
+    e->c.scope = outer;
     return value_like(e, x, x->n, item);
   }
   IrValue *r = update_array(e, x->kind == V_KEY ? x->ir : to_array(e, x, loc), n, ix, v, loc);
@@ -692,9 +717,10 @@ Value *eval_name(Elab *e, const char *name, Loc loc) {
   }
   if (strcmp(name, "inf") == 0) return value_real(e, INFINITY);
   if (strcmp(name, "nan") == 0) return value_real(e, NAN);
-  if (strcmp(name, "key") == 0) fail(e, loc, "whoever draws takes a key: add a parameter `key`, and pass it at the call", "there is no key here");
-  const char *near = scope_nearest(e, name);
-  fail(e, loc, near ? arena_printf(e->arena, "did you mean `%s`?", near) : NULL, "`%s` is not known here", name);
+  if (strcmp(name, "key") == 0) fail(e, loc, no_key_help, "%s", no_key_text);
+  for (int k = 0; k < e->unknown.n; k++)
+    if (strcmp(e->unknown.at[k], name) == 0) give_up(e);
+  fail(e, loc, unknown_name_help(e, name), "`%s` is not known here", name);
 }
 
 static Value *eval_tuple(Elab *e, const Ast *x) {

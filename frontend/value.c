@@ -370,14 +370,18 @@ static int distance(const char *a, const char *b) {
   return row[n];
 }
 
+void name_nearer(const char *name, const char *other, const char **best, int *least) {
+  int d = distance(name, other);
+  int len = (int)strlen(name);
+  if ((3 * d <= len || (d == 1 && len == 2)) && d < *least) { *least = d; *best = other; }
+}
+
 const char *scope_nearest(Elab *e, const char *name) {
   const char *best = NULL;
-  int least = strlen(name) <= 3 ? 2 : 3;
+  int least = 99;
   for (Scope *s = e->c.scope; s; s = s->up)
-    for (Binding *b = s->first; b; b = b->next) {
-      int d = distance(name, b->name);
-      if (d < least) { least = d; best = b->name; }
-    }
+    for (Binding *b = s->first; b; b = b->next) name_nearer(name, b->name, &best, &least);
+  for (int k = 0; builtin_at(k); k++) name_nearer(name, builtin_at(k)->name, &best, &least);
   return best;
 }
 
@@ -392,15 +396,64 @@ static bool told(const Elab *e, Loc loc) {
   return false;
 }
 
+static void tell_v(Elab *e, Loc loc, const char *help, const char *fmt, va_list ap) {
+  if (told(e, loc)) return;
+  char text[2048];
+  vsnprintf(text, sizeof text, fmt, ap);
+  Diag *d = diag_error(e->diags, loc, "%s", text);
+  if (help) diag_help(e->diags, d, "%s", help);
+}
+
+void tell(Elab *e, Loc loc, const char *help, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  tell_v(e, loc, help, fmt, ap);
+  va_end(ap);
+}
+
 _Noreturn void fail(Elab *e, Loc loc, const char *help, const char *fmt, ...) {
-  if (!told(e, loc)) {
-    va_list ap;
-    va_start(ap, fmt);
-    char text[2048];
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    Diag *d = diag_error(e->diags, loc, "%s", text);
-    if (help) diag_help(e->diags, d, "%s", help);
-  }
+  va_list ap;
+  va_start(ap, fmt);
+  tell_v(e, loc, help, fmt, ap);
+  va_end(ap);
   give_up(e);
+}
+
+// ---- what several rooms of the elaborator say --------------------------------------------
+
+const char *const recursion_help = "write it as a loop: `for`, `scan` or `while`";
+const char *const no_key_text = "there is no key here";
+const char *const no_key_help = "whoever draws takes a key: add a parameter `key`, and pass it at the call";
+
+const char *unknown_name_module(Elab *e, const char *name) {
+  Diags quiet = {.arena = e->arena};
+  if (!e->main || strlen(name) > 60 || !e->options.modules(e->arena, &quiet, name, e->main->src)) return NULL;
+  return arena_printf(e->arena, "it is a module: write `use %s` at the top of the file", name);
+}
+
+const char *unknown_name_help(Elab *e, const char *name) {
+  const char *module = unknown_name_module(e, name), *near = scope_nearest(e, name);
+  if (module) return module;
+  if (near) return arena_printf(e->arena, "did you mean `%s`?", near);
+  return "a name comes from a `let`, `var`, parameter or declaration, or from a module: `use nn` gives nn.dense";
+}
+
+const char *module_help(Elab *e, const Module *m) {
+  Str s = {.arena = e->arena};
+  int n = 0;
+  for (Decl *d = m->decls; d; d = d->next) n++;
+  const char **name = arena_array(e->arena, const char *, n + 1);
+  int at = n;
+  for (Decl *d = m->decls; d; d = d->next) name[--at] = d->name;
+  for (int k = 0; k < n && k < 24; k++) str_printf(&s, "%s%s", k ? ", " : "it has ", name[k]);
+  if (n > 24) str_printf(&s, ", …");
+  return n ? s.s : "it declares nothing";
+}
+
+const char *members_help(Elab *e, const Ast *d) {
+  if (d->kind == AST_ENV) return "an environment has .state, .obs, .action, .reset(&s, key) and .step(&s, a, key)";
+  if (d->kind == AST_TRAIN) return "a trainer has .run(setting = …)";
+  if (d->kind == AST_FN && d->fn->flavour == FLAVOUR_MODEL) return "a model has .init(key) and .params";
+  if (d->kind == AST_FN && d->fn->flavour == FLAVOUR_RULE) return "a rule has .init(x)";
+  return arena_printf(e->arena, "call it: %s(…)", d->name ? d->name : "f");
 }

@@ -170,6 +170,7 @@ struct Elab {
   Context c;
   jmp_buf *recover;
   struct Trainer *trainer;         // being elaborated
+  NameVec unknown;                 // names that were told to be unknown
   const char *calls[64];           // names of functions being called, for recursion messages
   const Ast *call_ast[64];
 };
@@ -223,14 +224,23 @@ void type_leaves(Elab *e, Type *t, const char *path, TypeVec *types, NameVec *pa
 // ---- errors: each records a diagnostic and leaves the statement
 _Noreturn void fail(Elab *e, Loc loc, const char *help, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 _Noreturn void give_up(Elab *e);                   // poison: an error was told already
+void tell(Elab *e, Loc loc, const char *help, const char *fmt, ...) __attribute__((format(printf, 4, 5))); // and go on
 // Runs fn; if it fails, the context is as before and false comes back.
 bool attempt(Elab *e, void (*fn)(Elab *, void *), void *env);
 
-// ---- scope.c
+// ---- scopes
 Scope *scope_push(Elab *e, bool barrier);
 Binding *scope_bind(Elab *e, const char *name, Value *v, bool mut, Loc loc);
 Binding *scope_find(Scope *s, const char *name);
 const char *scope_nearest(Elab *e, const char *name);  // a name spelled nearly so, or NULL
+void name_nearer(const char *name, const char *other, const char **best, int *least); // one step of that search
+
+// ---- messages that several files give
+extern const char *const recursion_help, *const no_key_text, *const no_key_help;
+const char *unknown_name_module(Elab *e, const char *name);  // NULL: no module bears it
+const char *unknown_name_help(Elab *e, const char *name);
+const char *module_help(Elab *e, const Module *m);
+const char *members_help(Elab *e, const Ast *decl);
 
 // ---- convert.c: between values and arrays
 IrValue *to_array(Elab *e, Value *v, Loc loc);               // lists stack; numbers take i32 or f32
@@ -318,11 +328,16 @@ Value *call_transform(Elab *e, Value *t, const Args *a);
 
 // ---- builtin.c
 const Builtin *builtin_find(const char *name);
+const Builtin *builtin_at(int k);                            // NULL behind the last
+bool builtin_takes(const Builtin *b, const char *param);     // whether its signature names it
 Value *emit_reduce(Elab *e, IrCode c, Value *x, Value *axis, Value *keep, Loc loc);
 Value *key_fold(Elab *e, IrValue *key, IrValue *data);
 IrValue *fold_in(Elab *e, IrValue *key, IrValue *data_u64);
 IrValue *u64_const(Elab *e, uint64_t v);
 uint64_t path_hash(const char *path);
+
+// ---- names.c
+bool names_check(Elab *e, Module *m);                        // false if it told of anything
 
 // ---- elab.c
 Module *module_load(Elab *e, const char *name, Loc loc);
