@@ -84,7 +84,7 @@ static int intern(Nest *n, const NestForm *f) {
   return n->form.n - 1;
 }
 
-typedef struct Wide { NestForm f; NestTerm room[FORM_TERMS]; } Wide;
+typedef union Wide { NestForm f; struct { int64_t c; int n; NestTerm t[FORM_TERMS]; } room; } Wide;   // f with room for its terms
 
 int nest_const(Nest *n, int64_t c) { return intern(n, &(NestForm){ .c = c }); }
 
