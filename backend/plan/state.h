@@ -1,7 +1,7 @@
 // Inside the planner: what its files share.
 //
 //   mark     blocks; which values are used, and which must be in memory        [mark.c]
-//   fuse     which other values are stored, and which node stores each         [fuse.c]
+//   fuse     which other values are stored, and which node stores each         [fuse.c, use.c, group.c]
 //   order    what each node reads; the order of nodes in a block               [order.c]
 //   shape    vector axis, pieces, scratch room of a node                       [shape.c]
 //   place    life times, shared buffers, copies, addresses                     [memory.c]
@@ -68,6 +68,9 @@ typedef struct Fact {          // by value id
   int level, over;
   uint64_t sort;               // what nodes of that level it can join: LINEAR, ANY or that of a product or reduction
   int node;                    // index of the group that stores it
+  int at;                      // place of its op in the block
+  const IrOp *user;            // one of the ops of its block that use it
+  int users, lift;             // how many there are; product: levels it waits for another that its epilogue reads
   bool touches;                // a state that is to be written over; or its inlined tree reads one
   int own; uint32_t freely;    // where it is computed [fuse.c: Place]; -1 nowhere yet, -2 several places
   float cost;                  // of computing one element, loads free

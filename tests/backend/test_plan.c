@@ -317,6 +317,56 @@ static void environment(void) {
   end(&c);
 }
 
+// A recurrent cell: both products of a gate end in one epilogue.
+static void two_products(void) {
+  Case c;
+  start(&c);
+  IrBuilder *b = &c.b;
+  IrValue *x = input(&c, f32(2, 8, 16), "x"), *h = input(&c, f32(2, 8, 16), "h");
+  IrValue *w = input(&c, f32(2, 16, 16), "w"), *u = input(&c, f32(2, 16, 16), "u"), *bias = input(&c, f32(1, 16, 0), "b");
+  IrValue *sum = add(&c, ir_dot(b, x, w, 0, false, false), add(&c, ir_dot(b, h, u, 0, false, false), spread(&c, bias, 8, 16)));
+  ir_output(c.g, ir_un(b, IR_TANH, sum), "y");
+  check(&c);
+  expect_kind(&c, PLAN_DOT, 2);
+  expect_kind(&c, PLAN_NEST, 0);
+  end(&c);
+}
+
+// An optimizer's step on arrays of one shape, and of another: equal nodes, not one large one.
+static void optimizer(void) {
+  Case c;
+  start(&c);
+  IrValue *rate = input(&c, f32(0, 0, 0), "rate"), *p[3], *g[3];
+  for (int k = 0; k < 3; k++) {
+    IrType t = k < 2 ? f32(2, 16, 16) : f32(1, 16, 0);
+    p[k] = input(&c, t, (char[]){'p', '0' + (char)k, 0}), g[k] = input(&c, t, NULL);
+  }
+  for (int k = 0; k < 3; k++) {
+    IrValue *q = g[k], *r = ir_broadcast(&c.b, rate, g[k]->type, NULL);
+    for (int i = 0; i < 6; i++) q = add(&c, mul(&c, q, r), g[k]);
+    ir_output(c.g, sub(&c, p[k], q), (char[]){'p', '0' + (char)k, 0});
+  }
+  check(&c);
+  expect_kind(&c, PLAN_NEST, 3);
+  expect_kind(&c, PLAN_COPY, 0);
+  end(&c);
+}
+
+// Numbers that a step logs come at different levels, and are summed up in one place.
+static void bookkeeping(void) {
+  Case c;
+  start(&c);
+  IrValue *x = input(&c, f32(1, 100, 0), "x"), *y = ir_un(&c.b, IR_TANH, x);
+  int64_t zero = 0, none = 0;
+  IrValue *a = ir_reduce(&c.b, IR_SUM, x, 1, &zero), *sum = ir_reduce(&c.b, IR_SUM, y, 1, &zero);
+  IrValue *z = mul(&c, y, ir_broadcast(&c.b, sum, y->type, &none));
+  IrValue *d = ir_reduce(&c.b, IR_SUM, mul(&c, z, z), 1, &zero);
+  ir_output(c.g, add(&c, a, d), "logged");
+  check(&c);
+  expect_kind(&c, PLAN_NEST, 3);                 // tanh; its sum; both sums that are logged
+  end(&c);
+}
+
 // Softmax over two actions and its entropy, over [N]: one nest for all that has domain [N].
 static void small_reductions(void) {
   enum { N = 33 };
@@ -459,6 +509,9 @@ void suite_plan(void) {
   test_add(s, "dear operands of broadcasts are stored", broadcast_of_dear);
   test_add(s, "products take their epilogues", mlp);
   test_add(s, "an environment's step is one nest", environment);
+  test_add(s, "two products end in one epilogue", two_products);
+  test_add(s, "an optimizer's arrays are nodes alike", optimizer);
+  test_add(s, "what is logged is summed in one place", bookkeeping);
   test_add(s, "small reductions are inlined", small_reductions);
   test_add(s, "a scan steps its carry in place", scan_in_place);
   test_add(s, "a ring buffer is never copied", ring_buffer);
