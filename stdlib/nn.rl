@@ -20,6 +20,18 @@ fn orthogonal(gain = 1.0) = |key, shape| {
   gain * if shape[0] < shape[1] { q.T } else { q }
 }
 
+// ---- losses
+
+// x^2 / 2 where |x| <= delta, else delta * (|x| - delta / 2), elementwise. Huber 1964.
+fn huber(x, delta = 1.0) {
+  let a = abs(x)
+  let near = min(a, delta)
+  near * (a - 0.5 * near)
+}
+
+// Mean of -log softmax at the labels: logits [..., A], labels [...] of any integer type -> scalar, in nats.
+fn cross_entropy(logits: float[..., A], label) = -mean(take(log_softmax(logits), i32(label)))
+
 // ---- layers
 
 // x @ w + b: [..., I] -> [..., O]
