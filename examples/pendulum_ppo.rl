@@ -27,9 +27,8 @@ train ppo(envs = 4, horizon = 1024, size = 256, epochs = 2, lr = 1e-3, gamma = 0
 
   step {
     let roll = rl.rollout(&env, horizon, |s, key| agent(p, rl.whiten(seen, s)) |> rl.act(key), key)
-    let norm = (obs = rl.whiten(seen, roll.obs), next_obs = rl.whiten(seen, roll.next_obs), action = roll.action,
-      log_prob = roll.log_prob, reward = roll.reward, terminated = roll.terminated, truncated = roll.truncated)
-    let batch = rl.gae(norm, |s| agent(p, s).v, gamma = gamma, lambda = 0.95)
+    let seen_as = (...roll, obs = rl.whiten(seen, roll.obs), next_obs = rl.whiten(seen, roll.next_obs))
+    let batch = rl.gae(seen_as, |s| agent(p, s).v, gamma = gamma, lambda = 0.95)
     rl.track(&seen, roll.obs)
     for b in rl.minibatches(batch, key, epochs = epochs, size = size) {
       let (l, g) = value_and_grad(clipped)(p, b)

@@ -728,13 +728,18 @@ static Value *eval_tuple(Elab *e, const Ast *x) {
   for (int k = 0; k < x->nkid; k++) named |= x->kid[k]->name || x->kid[k]->spread;
   VEC(Value *) item = {0};
   VEC(const char *) name = {0};
+  VEC(bool) outright = {0};
   for (int k = 0; k < x->nkid; k++) {
     const Ast *a = x->kid[k];
     if (a->spread) {
       Value *r = eval(e, a->kid[0]);
       if (r->kind == V_POISON) give_up(e);
       if (r->kind != V_REC || !r->name) fail(e, a->loc, NULL, "`...` needs a record with named fields, found %s", value_text(e, r));
-      for (int j = 0; j < r->n; j++) { vec_push(e->arena, &item, r->item[j]); vec_push(e->arena, &name, r->name[j]); }
+      for (int j = 0; j < r->n; j++) {
+        vec_push(e->arena, &item, r->item[j]);
+        vec_push(e->arena, &name, r->name[j]);
+        vec_push(e->arena, &outright, false);
+      }
       continue;
     }
     const char *n = a->name;
@@ -746,16 +751,20 @@ static Value *eval_tuple(Elab *e, const Ast *x) {
     if (v->kind == V_NONE) fail(e, a->kid[0]->loc, NULL, "this has no value");
     vec_push(e->arena, &item, v);
     vec_push(e->arena, &name, n);
+    vec_push(e->arena, &outright, true);
   }
   if (!named) return value_rec(e, item.n, item.at, NULL);
-  // what is named outright wins over what is spread
+  // what is named outright wins over what is spread, and among what is spread the first
   int n = 0;
   for (int k = 0; k < item.n; k++) {
-    bool again = false;
-    for (int j = 0; j < n; j++) again |= strcmp(name.at[j], name.at[k]) == 0;
-    if (again) continue;
-    item.at[n] = item.at[k];
-    name.at[n++] = name.at[k];
+    int twin = 0;
+    while (twin < n && strcmp(name.at[twin], name.at[k]) != 0) twin++;
+    if (twin < n && outright.at[k] && outright.at[twin]) fail(e, x->loc, NULL, "the record names `%s` twice", name.at[k]);
+    if (twin < n && !outright.at[k]) continue;
+    item.at[twin] = item.at[k];
+    name.at[twin] = name.at[k];
+    outright.at[twin] = outright.at[k];
+    if (twin == n) n++;
   }
   return value_rec(e, n, item.at, name.at);
 }
