@@ -250,7 +250,7 @@ static IrValue *stands_for(const IrGraph *to, const IrRegion *from, IrValue *con
   return v;
 }
 
-static void clone_op(IrBuilder *b, const IrOp *op, IrValue **map) {
+void ir_clone_op(IrBuilder *b, const IrOp *op, IrValue **map) {
   const IrRegion *from = op->parent;
   Arena *a = b->graph->arena;
   IrValue *in_few[8], **in = op->nin > 8 ? arena_array(a, IrValue *, op->nin) : in_few;
@@ -278,7 +278,7 @@ void ir_clone_into(IrBuilder *b, const IrRegion *r, IrValue **map) {
   if (!r->first) return;
   const IrOp *last = r->last;
   for (const IrOp *op = r->first;; op = op->next) {
-    clone_op(b, op, map);
+    ir_clone_op(b, op, map);
     if (op == last) return;
   }
 }

@@ -13,7 +13,8 @@
 // LAWS (a rewrite names the law it uses)
 //   L1 floats      IEEE 754, round to nearest even; no reassociation, no contraction
 //                  but inside dot, conv and reduce_sum, whose order is fixed by shape
-//                  and target, never by the number of threads.
+//                  and target, never by the number of threads. A carry of a scan that only
+//                  adds up products or sums, and is read by nothing else, is such a sum.
 //   L2 NaN         arithmetic propagates; max, min, reduce_max, reduce_min propagate NaN;
 //                  comparisons with NaN are false but ne; argmax and argmin take the first
 //                  NaN; sorting puts NaN last.
@@ -241,6 +242,8 @@ void ir_move_before(IrOp *op, IrRegion *r, IrOp *before); // before == NULL: to 
 void ir_replace(IrGraph *g, IrValue *from, IrValue *to);  // every use, in every region: O(graph)
 // Every use of v is replaced by map[v->id] where that is not NULL, in the whole graph at once.
 void ir_replace_all(IrGraph *g, IrValue **map);
+// Copies one op to b; map as below.
+void ir_clone_op(IrBuilder *b, const IrOp *op, IrValue **map);
 // Copies a region's ops (not its arguments) to b; map[id] gives what stands for outer and argument
 // values and receives the copies. map has room for graph->nvalue of the SOURCE graph as it was
 // before the call; source and target graph may be the same.

@@ -14,6 +14,9 @@ const Pass pass_pipeline[] = {
   {"vmap", pass_vmap, "no derivative left to take", "map regions only where lanes diverge",
    "before fusion: a batched product is one product, and lanes of straight code are one loop nest"},
   {"simplify", pass_simplify, "a verified graph", "broadcasts and transposes of batching folded away", simplify_why},
+  {"fission", pass_fission, "no map left but divergent ones", "scans that hold only what depends on the turn before",
+   "after vmap, which shows what a turn really reads; LLVM would have to prove the same through memory"},
+  {"simplify", pass_simplify, "a verified graph", "the turn's dead rests gone, the new maps' ops folded", simplify_why},
   {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -1,0 +1,124 @@
+// What leaves a scan, and that the function stays.
+#include "tests/ir/gen.h"
+#include "tests/passes/run.h"
+#include "tests/test.h"
+
+static int inside_scans(const IrRegion *r, IrCode code, bool in_scan) {
+  int n = 0;
+  ir_each_op(r, op) {
+    n += in_scan && op->code == code;
+    for (int k = 0; k < op->nregion; k++) n += inside_scans(op->sub[k], code, in_scan || op->code == IR_SCAN);
+  }
+  return n;
+}
+
+static IrGraph *through(const char *text) {
+  IrGraph *g = run_read(text);
+  if (g && !run_keeps(g, "simplify,fission,simplify", 1e-5)) return NULL;
+  return g;
+}
+
+// h' = tanh(x wx + h wh): the input's product leaves, the state's stays.
+static void input_projection(void) {
+  run_begin();
+  IrGraph *g = through(
+    "(%0: f32[3, 4], %1: f32[5, 3, 2], %2: f32[2, 4], %3: f32[4, 4]) {"
+    " %4: f32[3, 4], %5: f32[5, 3, 4] = scan %0, %1 {n = 5, ncarry = 1} (%6: i32, %7: f32[3, 4], %8: f32[3, 2]) {"
+    "  %9: f32[3, 4] = dot %8, %2"
+    "  %10: f32[3, 4] = dot %7, %3"
+    "  %11: f32[3, 4] = add %9, %10"
+    "  %12: f32[3, 4] = tanh %11"
+    "  yield %12, %12 }"
+    " yield %4, %5 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(run_count(g, IR_DOT), 2);
+  CU_ASSERT_EQUAL(inside_scans(g->top, IR_DOT, false), 1);
+  run_end();
+}
+
+// dw += x^T d; db += sum(d): one product and one sum over all turns, and no loop is left.
+static void weight_sums(void) {
+  run_begin();
+  IrGraph *g = through(
+    "(%0: f32[2, 4], %1: f32[5, 3, 2], %2: f32[5, 3, 4], %3: f32[4]) {"
+    " %4: f32[2, 4], %5: f32[4] = scan %0, %3, %1, %2 {n = 5, ncarry = 2}"
+    " (%6: i32, %7: f32[2, 4], %8: f32[4], %9: f32[3, 2], %10: f32[3, 4]) {"
+    "  %11: f32[2, 4] = dot %9, %10 {ta = 1}"
+    "  %12: f32[2, 4] = add %7, %11"
+    "  %13: f32[4] = reduce_sum %10 {axes = [0]}"
+    "  %14: f32[4] = add %13, %8"
+    "  yield %12, %14 }"
+    " yield %4, %5 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(run_count(g, IR_SCAN), 0);
+  CU_ASSERT_EQUAL(run_count(g, IR_DOT), 1);
+  run_end();
+}
+
+// A sum that the turn reads stays in the turn.
+static void read_sums_stay(void) {
+  run_begin();
+  IrGraph *g = through(
+    "(%0: f32[2, 4], %1: f32[5, 3, 2], %2: f32[5, 3, 4]) {"
+    " %4: f32[2, 4], %5: f32[5, 2, 4] = scan %0, %1, %2 {n = 5, ncarry = 1}"
+    " (%6: i32, %7: f32[2, 4], %9: f32[3, 2], %10: f32[3, 4]) {"
+    "  %11: f32[2, 4] = dot %9, %10 {ta = 1}"
+    "  %12: f32[2, 4] = add %7, %11"
+    "  yield %12, %12 }"
+    " yield %4, %5 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(run_count(g, IR_SCAN), 1);
+  run_end();
+}
+
+// y = h w of each turn's state: one product behind the loop.
+static void output_head(void) {
+  run_begin();
+  IrGraph *g = through(
+    "(%0: f32[3, 4], %1: f32[4, 4], %2: f32[4, 6]) {"
+    " %4: f32[3, 4], %5: f32[5, 3, 6] = scan %0 {n = 5, ncarry = 1} (%6: i32, %7: f32[3, 4]) {"
+    "  %8: f32[3, 4] = dot %7, %1"
+    "  %9: f32[3, 4] = tanh %8"
+    "  %10: f32[3, 6] = dot %9, %2"
+    "  yield %9, %10 }"
+    " yield %4, %5 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(inside_scans(g->top, IR_DOT, false), 1);
+  CU_ASSERT_EQUAL(run_count(g, IR_DOT), 2);
+  run_end();
+}
+
+// Draws from a key of the turn are made for all turns at once.
+static void draws(void) {
+  run_begin();
+  IrGraph *g = through(
+    "(%0: u64, %1: u64[3]) {"
+    " %4: u64[3], %5: u64[5, 3] = scan %1 {n = 5, ncarry = 1} (%6: i32, %7: u64[3]) {"
+    "  %8: u64 = cast %6"
+    "  %9: u64 = threefry %0, %8"
+    "  %10: u64[3] = broadcast %9 {axes = []}"
+    "  %11: u64[3] = iota {axis = 0}"
+    "  %12: u64[3] = threefry %10, %11"
+    "  %13: u64[3] = add %12, %7"
+    "  yield %13, %13 }"
+    " yield %4, %5 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(inside_scans(g->top, IR_THREEFRY, false), 0);
+  run_end();
+}
+
+static void random_graphs(void) {
+  // Sums over turns are added up in another order: equal within rounding.
+  CU_ASSERT(run_random("vmap,fission", GEN_ALL & ~GEN_JUMPS & ~GEN_LINALG & ~GEN_MIXED, 300, 2e-4));
+  CU_ASSERT(run_random("simplify,autodiff,simplify,vmap,simplify,fission,simplify", GEN_CONTROL | GEN_INTS, 200, 2e-4));
+}
+
+void suite_fission(void) {
+  CU_pSuite s = test_suite("fission");
+  test_add(s, "input projections leave", input_projection);
+  test_add(s, "sums of products become one", weight_sums);
+  test_add(s, "sums that are read stay", read_sums_stay);
+  test_add(s, "output heads go behind", output_head);
+  test_add(s, "draws go before", draws);
+  test_add(s, "random graphs", random_graphs);
+}
