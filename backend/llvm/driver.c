@@ -235,7 +235,7 @@ void driver_plan(Module *m, const Plan *p) {
   Driver d = { .mod = m, .g = g, .plan = p };
   LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
   LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false);
-  g->fn = LLVMAddFunction(g->mod, p->name, type);
+  g->fn = gen_function(g, p->name, type);
   LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "");
   LLVMPositionBuilderAtEnd(g->b, entry);
   LLVMValueRef frame = LLVMGetParam(g->fn, 0);

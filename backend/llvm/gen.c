@@ -32,6 +32,13 @@ LLVMValueRef gen_at(Gen *g, LLVMValueRef ptr, IrDtype t, LLVMValueRef index) {
   return LLVMBuildInBoundsGEP2(g->b, gen_mem_type(g, t, 1), ptr, &index, 1, "");
 }
 
+LLVMValueRef gen_function(Gen *g, const char *name, LLVMTypeRef type) {
+  LLVMValueRef f = LLVMAddFunction(g->mod, name, type);
+  unsigned kind = LLVMGetEnumAttributeKindForName("nounwind", 8);
+  LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(g->ctx, kind, 0));
+  return f;
+}
+
 // ---- loops: the test stands at the end, so a turn costs one branch ---------------------------
 
 GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init) {

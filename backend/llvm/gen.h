@@ -79,6 +79,7 @@ typedef struct GenLoop {
 GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init);
 void gen_loop_end(Gen *g, GenLoop *l, LLVMValueRef *next);
 LLVMValueRef gen_i64(Gen *g, int64_t v);
+LLVMValueRef gen_function(Gen *g, const char *name, LLVMTypeRef type); // that never unwinds: no tables for it
 // Loads and stores of `lanes` consecutive elements from/to memory of dtype t, `valid` of them real (masked otherwise).
 LLVMValueRef gen_load(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, int valid);
 void gen_store(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, int lanes, int valid);

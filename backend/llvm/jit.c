@@ -38,6 +38,9 @@ static char *failure(Arena *a, LLVMErrorRef e) {
   return s;
 }
 
+// A second module and thread cost 1 ms; a kernel takes the code generator 1.5 ms.
+#define TWO_MODULES 8
+
 // ---- code generation on threads ---------------------------------------------------------------------------
 
 typedef struct Job {
@@ -114,7 +117,9 @@ static bool fill_table(Arena *a, Jit *j, const Program *p, char **why) {
 Jit *llvm_jit(Arena *a, const Program *p, const Target *t, char **why) {
   Job job[2] = { 0 };
   Jit *j = NULL;
-  Module *m = module_build(a, p, t, 1, false);
+  int nodes = 0;
+  for (int k = 0; k < p->nplan; k++) nodes += p->plan[k]->nnode;
+  Module *m = module_build(a, p, t, nodes > TWO_MODULES ? 2 : 1, false);
   int n = m->nunit;
   bool ready = true;
   *why = NULL;

@@ -13,6 +13,13 @@ static void unit_open(Module *m, ModuleUnit *u, const char *name) {
   u->nest.g = g;
 }
 
+static int instructions(LLVMValueRef f) {
+  int n = 0;
+  for (LLVMBasicBlockRef b = LLVMGetFirstBasicBlock(f); b; b = LLVMGetNextBasicBlock(b))
+    for (LLVMValueRef i = LLVMGetFirstInstruction(b); i; i = LLVMGetNextInstruction(i)) n++;
+  return n;
+}
+
 LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const NestUse *u, LLVMTypeRef *type) {
   Gen *g = &m->unit[0].gen;
   uint64_t h = base_hash(0, u->key.s, u->key.n);
@@ -38,7 +45,7 @@ LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const
     nest_open(&to->nest, p, node, &use);
     LLVMValueRef f = nest_kernel(&to->nest, k->name);
     if (m->nunit == 1) LLVMSetLinkage(f, LLVMInternalLinkage);
-    to->work += 8 + u->nop;
+    to->work += instructions(f);
   }
   LLVMValueRef f = LLVMGetNamedFunction(g->mod, k->name);
   return f ? f : LLVMAddFunction(g->mod, k->name, *type);

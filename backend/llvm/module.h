@@ -11,7 +11,7 @@ typedef struct ModuleKernel { uint64_t hash; Str key; LLVMTypeRef type; const ch
 typedef struct ModuleUnit {
   Gen gen;
   Nest nest;
-  double work;                 // ops emitted into it
+  int work;                    // instructions of kernels emitted into it
 } ModuleUnit;
 
 typedef struct Module {

@@ -19,12 +19,46 @@ struct Domain {
   LLVMValueRef (*enter)(Domain *d);  // i1
   void (*point)(Domain *d);
   void *env;
+  const IrValue *skip;           // a root that is stored already
 };
 
 int nest_lanes(const Gen *g, int64_t size) {
   int lanes = g->width;
   while (lanes > 1 && lanes / 2 >= size) lanes /= 2;
   return lanes;
+}
+
+// ---- roots -----------------------------------------------------------------------------------------------
+
+static int root_slot(const Nest *n, const IrValue *v) { return nest_slot(n->use, &n->plan->value[v->id].ref); }
+
+// All values first, then all stores: a root may lie where an operand lay. x[k * step] is root k's.
+static void root_values(Nest *n, NestIndex ix, const IrValue *skip, NestReg *x, int step) {
+  for (int k = 0; k < n->node->nroot; k++)
+    if (n->node->root[k] != skip) x[k * step] = nest_value(n, n->node->root[k], ix, 0);
+}
+
+static void roots(Nest *n, NestIndex ix, const IrValue *skip) {
+  const PlanNode *node = n->node;
+  NestReg *x = arena_array(n->g->arena, NestReg, node->nroot);
+  root_values(n, ix, skip, x, 1);
+  for (int k = 0; k < node->nroot; k++) {
+    if (node->root[k] == skip) continue;
+    const IrType *t = &node->root[k]->type;
+    NestIndex at = ix.linear ? ix : nest_index(n, t, t->rank, ix.at);
+    nest_store(n, root_slot(n, node->root[k]), t, nest_linear(n, t, &at), x[k]);
+  }
+}
+
+static void point_values(Domain *d, NestReg *x, int step) {
+  Nest *n = d->n;
+  if (!d->linear) nest_reductions(n, n->node->nroot, n->node->root, d->ix);
+  root_values(n, d->ix, d->skip, x, step);
+}
+
+static void nest_point(Domain *d) {
+  if (!d->linear) nest_reductions(d->n, d->n->node->nroot, d->n->node->root, d->ix);
+  roots(d->n, d->ix, d->skip);
 }
 
 // ---- loops over a domain ------------------------------------------------------------------------------
@@ -75,13 +109,14 @@ static void at_value(Domain *d, int a, LLVMValueRef at, int64_t lo, int64_t hi) 
   axes(d, a + 1);
 }
 
-static void loop(Domain *d, int a, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int64_t last) {
+// Values of the index are in [first, last].
+static void loop(Domain *d, int a, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int64_t first, int64_t last) {
   Nest *n = d->n;
   hoist(d, a);
   int mark = nest_mark(n);
   n->level++;
   GenLoop l = gen_loop(n->g, lo, hi, step, 0, NULL);
-  at_value(d, a, l.i, 0, last);
+  at_value(d, a, l.i, first, last);
   gen_loop_end(n->g, &l, NULL);
   n->level--;
   nest_pop(n, mark);
@@ -105,35 +140,88 @@ static void branch_end(Nest *n, Branch b) {
   nest_pop(n, b.mark);
 }
 
-static void vector_axis(Domain *d, int a) {
+// One vector, only the first `size` of its lanes real.
+static void tail(Domain *d, int a, int64_t at, int64_t size) {
+  Nest *n = d->n;
+  int mark = nest_mark(n);
+  n->valid = (int)size;
+  at_value(d, a, gen_i64(n->g, at), at, at + size - 1);
+  n->valid = n->lanes;
+  nest_pop(n, mark);
+}
+
+static void vectors(Domain *d, int a, int64_t lo, int64_t hi) {
+  Nest *n = d->n;
+  int64_t whole = (hi - lo) / n->lanes * n->lanes;
+  if (whole == n->lanes) {
+    int mark = nest_mark(n);
+    at_value(d, a, gen_i64(n->g, lo), lo, lo + whole - 1);
+    nest_pop(n, mark);
+  } else if (whole) loop(d, a, gen_i64(n->g, lo), gen_i64(n->g, lo + whole), n->lanes, lo, lo + whole - 1);
+  if (lo + whole < hi) tail(d, a, lo + whole, hi - lo - whole);
+}
+
+// The part [d->lo, d->hi) of a vector axis; whoever has the axis's end does its last, partial vector.
+static void vectors_of_piece(Domain *d, int a) {
   Nest *n = d->n;
   Gen *g = n->g;
   int64_t size = d->dim[a], whole = size / n->lanes * n->lanes;
-  bool cut = a == d->piece_axis;
-  if (whole && !cut && whole == n->lanes) {
-    int mark = nest_mark(n);
-    at_value(d, a, gen_i64(g, 0), 0, whole - 1);
-    nest_pop(n, mark);
-  } else if (whole) {
-    LLVMValueRef lo = gen_i64(g, 0), hi = gen_i64(g, whole);
-    if (cut) {
-      lo = d->lo;
-      LLVMTypeRef t = LLVMInt64TypeInContext(g->ctx);
-      LLVMValueRef arg[2] = { d->hi, hi };
-      hi = whole == size ? d->hi : gen_call_intrinsic(g, "llvm.smin", 1, &t, 2, arg);
-    }
-    loop(d, a, lo, hi, n->lanes, whole - 1);
-  }
+  LLVMTypeRef t = LLVMInt64TypeInContext(g->ctx);
+  LLVMValueRef arg[2] = { d->hi, gen_i64(g, whole) };
+  LLVMValueRef hi = whole == size ? d->hi : gen_call_intrinsic(g, "llvm.smin", 1, &t, 2, arg);
+  if (whole) loop(d, a, d->lo, hi, n->lanes, 0, whole - 1);
   if (whole == size) return;
-  // The rest: one vector, not all of its lanes real. Where threads cut this axis, the last piece does it.
-  Branch b = { 0 };
-  int mark = nest_mark(n);
-  if (cut) b = branch(n, LLVMBuildICmp(g->b, LLVMIntEQ, d->hi, gen_i64(g, size), ""));
-  n->valid = (int)(size - whole);
-  at_value(d, a, gen_i64(g, whole), whole, size - 1);
-  n->valid = n->lanes;
-  if (cut) branch_end(n, b);
-  nest_pop(n, mark);
+  Branch b = branch(n, LLVMBuildICmp(g->b, LLVMIntEQ, d->hi, gen_i64(g, size), ""));
+  tail(d, a, whole, size - whole);
+  branch_end(n, b);
+}
+
+// Code for a stretch between cuts is the axis's code again, less the sides not taken.
+#define CUT_OPS 600
+
+static void stretches(Domain *d, int a, void (*each)(Domain *d, int a, int64_t lo, int64_t hi)) {
+  Nest *n = d->n;
+  NestCuts c = { .size = d->dim[a] };
+  int64_t at = 0;
+  await(d, a);
+  c.var = n->form.at[d->ix.at[a]]->n ? n->form.at[d->ix.at[a]]->t[0].var : -1;
+  if (!d->linear) nest_cuts(n, d->nvalue, d->value, d->ix, &c);
+  if (c.many || (c.n + 1) * (n->use->nop + 4) > CUT_OPS) c.n = 0;
+  for (int k = 0; k < c.n; k++) {
+    each(d, a, at, c.at[k]);
+    at = c.at[k];
+  }
+  each(d, a, at, d->dim[a]);
+}
+
+static void scalars(Domain *d, int a, int64_t lo, int64_t hi) {
+  Gen *g = d->n->g;
+  if (hi - lo == 1) at_value(d, a, gen_i64(g, lo), lo, lo);
+  else loop(d, a, gen_i64(g, lo), gen_i64(g, hi), 1, lo, hi - 1);
+}
+
+// A short last axis inside of a vector axis: rows of vectors. Stored row by row where rows lie together.
+static bool rows_of_vectors(Domain *d, int a) {
+  Nest *n = d->n;
+  int64_t s = d->dim[a];
+  if (d->point != nest_point || a != d->rank - 1 || d->vector != a - 1 || (s != 2 && s != 4 && s != 8)) return false;
+  NestReg *x = arena_array(n->g->arena, NestReg, n->node->nroot * s);
+  for (int64_t i = 0; i < s; i++) {
+    d->ix.at[a] = nest_const(n, i);
+    point_values(d, x + i, (int)s);
+  }
+  for (int k = 0; k < n->node->nroot; k++) {
+    const IrValue *v = n->node->root[k];
+    if (v == d->skip) continue;
+    int slot = root_slot(n, v);
+    d->ix.at[a] = nest_const(n, 0);
+    if (nest_store_rows(n, slot, &v->type, nest_linear(n, &v->type, &d->ix), (int)s, x + k * s)) continue;
+    for (int64_t i = 0; i < s; i++) {
+      d->ix.at[a] = nest_const(n, i);
+      nest_store(n, slot, &v->type, nest_linear(n, &v->type, &d->ix), x[k * s + i]);
+    }
+  }
+  return true;
 }
 
 static void axes(Domain *d, int a) {
@@ -147,12 +235,14 @@ static void axes(Domain *d, int a) {
     branch_end(n, b);
     d->gate = a;
   } else if (a == d->rank) d->point(d);
-  else if (a == d->vector) vector_axis(d, a);
-  else if (a == d->piece_axis) loop(d, a, d->lo, d->hi, 1, d->dim[a] - 1);
+  else if (a == d->vector && a == d->piece_axis) vectors_of_piece(d, a);
+  else if (a == d->vector) stretches(d, a, vectors);
+  else if (a == d->piece_axis) loop(d, a, d->lo, d->hi, 1, 0, d->dim[a] - 1);
   else if (d->dim[a] == 1) at_value(d, a, gen_i64(g, 0), 0, 0);
-  else if (unrolls(d, a))
+  else if (unrolls(d, a)) {
+    if (rows_of_vectors(d, a)) return;
     for (int64_t i = 0; i < d->dim[a]; i++) at_value(d, a, gen_i64(g, i), i, i);
-  else loop(d, a, gen_i64(g, 0), gen_i64(g, d->dim[a]), 1, d->dim[a] - 1);
+  } else stretches(d, a, scalars);
 }
 
 static void each_point(Domain *d) {
@@ -166,29 +256,6 @@ static void each_point(Domain *d) {
   d->ix = (NestIndex){ .linear = d->linear, .n = d->rank };
   axes(d, 0);
   n->lanes = n->valid = 1, n->lane_var = -1;
-}
-
-// ---- roots -----------------------------------------------------------------------------------------------
-
-// All values first, then all stores: a root may lie where an operand lay.
-static void roots(Nest *n, NestIndex ix, const IrValue *skip) {
-  const PlanNode *node = n->node;
-  NestReg *x = arena_array(n->g->arena, NestReg, node->nroot);
-  for (int k = 0; k < node->nroot; k++)
-    if (node->root[k] != skip) x[k] = nest_value(n, node->root[k], ix, 0);
-  for (int k = 0; k < node->nroot; k++) {
-    if (node->root[k] == skip) continue;
-    const IrType *t = &node->root[k]->type;
-    int slot = nest_slot(n->use, &n->plan->value[node->root[k]->id].ref);
-    NestIndex at = ix.linear ? ix : nest_index(n, t, t->rank, ix.at);
-    nest_store(n, slot, t, nest_linear(n, t, &at), x[k]);
-  }
-}
-
-static void nest_point(Domain *d) {
-  Nest *n = d->n;
-  if (!d->linear) nest_reductions(n, n->node->nroot, n->node->root, d->ix);
-  roots(n, d->ix, d->env);
 }
 
 static void range_of(Nest *n, LLVMValueRef piece, int64_t size, LLVMValueRef *lo, LLVMValueRef *hi) {
@@ -439,7 +506,7 @@ static void emit_dot(Nest *n, LLVMValueRef piece) {
   struct NestLocal *l = &n->local[node->op->out[0]->id];
   l->root = true;                // its place is n->product, wherever the plan's may be
   Domain rest = domain(n, piece);
-  rest.rank = t->rank, rest.vector = t->rank - 1, rest.linear = false, rest.env = (void *)(uintptr_t)own;
+  rest.rank = t->rank, rest.vector = t->rank - 1, rest.linear = false, rest.skip = own;
   memcpy(rest.dim, t->dim, sizeof rest.dim);
   each_point(&rest);
   n->product = -1;
@@ -604,7 +671,7 @@ LLVMValueRef nest_kernel(Nest *n, const char *name) {
   LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, i64 }, 2, false);
   LLVMValueRef outer_fn = g->fn;
   LLVMBasicBlockRef outer = LLVMGetInsertBlock(g->b);
-  g->fn = LLVMAddFunction(g->mod, name, type);
+  g->fn = gen_function(g, name, type);
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
   LLVMValueRef argv = LLVMGetParam(g->fn, 0);
   for (int k = 0; k < n->use->slot.n; k++) {

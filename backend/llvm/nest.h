@@ -108,6 +108,11 @@ NestIndex nest_index(Nest *n, const IrType *t, int rank, const int *form); // ax
 NestReg nest_value(Nest *n, const IrValue *v, NestIndex ix, int mask);
 // Emits now what values at ix need that does not wait for loops yet to be entered.
 void nest_hoist(Nest *n, int nvalue, IrValue *const *v, NestIndex ix);
+// Where on axis variable `var` of that size one piece of a concat, or a pad's border, ends and another begins:
+// between cuts no test of the index is needed.
+#define NEST_CUTS 24
+typedef struct NestCuts { int var; int64_t size; int n; int64_t at[NEST_CUTS]; bool many; } NestCuts;
+void nest_cuts(Nest *n, int nvalue, IrValue *const *v, NestIndex ix, NestCuts *c);
 // Whether v at ix, whose digits are not vectors' own, can be had without taking a variable apart.
 bool nest_whole(Nest *n, const IrValue *v, NestIndex ix);
 bool nest_map(Nest *n, const IrOp *op, int k, NestIndex ix, NestIndex *to); // operand k's index, where it is a form
@@ -123,11 +128,13 @@ NestReg nest_element(Nest *n, const IrOp *op, NestReg *x); // an elementwise op 
 NestReg nest_binary(Nest *n, IrCode c, IrDtype t, NestReg x, NestReg y);
 NestReg nest_peek(Nest *n, int slot, const IrType *t, int position); // what memory holds now
 LLVMValueRef nest_address(Nest *n, int slot, IrDtype t, int position); // t: of a part, where values are complex
+// Stores s = 2, 4 or 8 values whose lanes lie s elements apart, x[k] at position + k, as whole rows. False where it cannot.
+bool nest_store_rows(Nest *n, int slot, const IrType *t, int position, int s, const NestReg *x);
 int nest_mark(Nest *n);
 void nest_pop(Nest *n, int mark);                          // forgets what was emitted since
 bool nest_recall(Nest *n, NestKey k, NestReg *r);
 void nest_remember(Nest *n, NestKey k, NestReg r);
-enum { KEY_VALUE, KEY_LOAD, KEY_PTR, KEY_FORM, KEY_VECTOR, KEY_COND, KEY_GATHER, KEY_DIGIT };
+enum { KEY_VALUE, KEY_LOAD, KEY_PTR, KEY_FORM, KEY_VECTOR, KEY_COND, KEY_GATHER, KEY_DIGIT, KEY_ROWS };
 
 bool nest_seen(Nest *n, const IrValue *v, const NestIndex *ix); // walks meet each value at each index once
 void nest_forget(Nest *n);                                 // the walk is over

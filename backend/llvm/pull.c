@@ -224,6 +224,89 @@ static LLVMValueRef pointers(Nest *n, int slot, IrDtype t, int f, int64_t count)
   return LLVMBuildInBoundsGEP2(n->g->b, gen_mem_type(n->g, t, 1), base, &off, 1, "");
 }
 
+// ---- neighbours that stand a few elements apart: rows of 2, 4 or 8, of which each vector wants one column ----
+
+static LLVMValueRef shuffled(Nest *n, LLVMValueRef x, LLVMValueRef y, int from, int by, bool zip) {
+  LLVMTypeRef i = LLVMInt32TypeInContext(n->g->ctx);
+  LLVMValueRef m[64];
+  for (int k = 0; k < n->lanes; k++) {
+    int at = zip ? from + k / 2 + (k % 2 ? n->lanes : 0) : from + k * by;
+    m[k] = LLVMConstInt(i, (unsigned long long)at, false);
+  }
+  return LLVMBuildShuffleVector(n->g->b, x, y, LLVMConstVector(m, (unsigned)n->lanes), "");
+}
+
+// v[0 … s-1] hold rows of s elements one behind another; afterwards v[j] holds column j.
+static void columns(Nest *n, LLVMValueRef *v, int s) {
+  LLVMValueRef half[2][4];
+  if (s == 1) return;
+  for (int k = 0; k < s / 2; k++)
+    for (int odd = 0; odd < 2; odd++) half[odd][k] = shuffled(n, v[2 * k], v[2 * k + 1], odd, 2, false);
+  for (int odd = 0; odd < 2; odd++) columns(n, half[odd], s / 2);
+  for (int k = 0; k < s; k++) v[k] = half[k % 2][k / 2];
+}
+
+// And back.
+static void rows_of(Nest *n, LLVMValueRef *v, int s) {
+  LLVMValueRef half[2][4];
+  if (s == 1) return;
+  for (int k = 0; k < s; k++) half[k % 2][k / 2] = v[k];
+  for (int odd = 0; odd < 2; odd++) rows_of(n, half[odd], s / 2);
+  for (int k = 0; k < s / 2; k++)
+    for (int hi = 0; hi < 2; hi++) v[2 * k + hi] = shuffled(n, half[0][k], half[1][k], hi * n->lanes / 2, 0, true);
+}
+
+// Real lanes of the q-th of the vectors that hold n->valid rows of s.
+static int valid_of(const Nest *n, int q, int s) {
+  int v = n->valid * s - q * n->lanes;
+  return v < 0 ? 0 : v > n->lanes ? n->lanes : v;
+}
+
+// Whether f is a column of rows of `step` elements, all of them inside the array; *base: where its row begins.
+static bool in_rows(Nest *n, int f, int64_t step, int64_t count, int *base) {
+  const NestForm *x = n->form.at[f];
+  if ((step != 2 && step != 4 && step != 8) || count % step || x->c < 0) return false;
+  for (int k = 0; k < x->n; k++)
+    if (x->t[k].k % step) return false;
+  *base = nest_shift(n, f, -(x->c % step));
+  return true;
+}
+
+static LLVMValueRef column(Nest *n, int slot, IrDtype t, int f, int base, int s) {
+  int64_t j = n->form.at[f]->c - n->form.at[base]->c;
+  NestKey k = { .kind = KEY_ROWS, .id = slot, .mask = t, .ix = { .n = 3, .at = { base, s, 0 } } };
+  NestReg r;
+  k.ix.at[2] = (int)j;
+  if (nest_recall(n, k, &r)) return r.re;
+  LLVMValueRef v[8];
+  for (int q = 0; q < s; q++) {
+    int valid = valid_of(n, q, s);
+    v[q] = valid ? gen_load(n->g, t, nest_address(n, slot, t, nest_shift(n, base, q * n->lanes)), n->lanes, valid)
+                 : LLVMConstNull(gen_type(n->g, t, n->lanes));
+  }
+  columns(n, v, s);
+  for (int q = 0; q < s; q++) {
+    k.ix.at[2] = q;
+    nest_remember(n, k, (NestReg){ .re = v[q] });
+  }
+  return v[j];
+}
+
+bool nest_store_rows(Nest *n, int slot, const IrType *type, int position, int s, const NestReg *x) {
+  IrDtype t = type->dtype;
+  int base;
+  LLVMValueRef v[8];
+  if (n->lanes == 1 || ir_is_complex(t) || !nest_laned(n, position) || lane_step(n, position) != s ||
+      !in_rows(n, position, s, ir_count(type), &base) || base != position) return false;
+  for (int k = 0; k < s; k++) v[k] = nest_widen(n, x[k]).re;
+  rows_of(n, v, s);
+  for (int q = 0; q < s; q++) {
+    int valid = valid_of(n, q, s);
+    if (valid) gen_store(n->g, t, v[q], nest_address(n, slot, t, nest_shift(n, base, q * n->lanes)), n->lanes, valid);
+  }
+  return true;
+}
+
 static LLVMValueRef fetch(Nest *n, int slot, IrDtype t, int f, int mask, int64_t count) {
   Gen *g = n->g;
   if (!nest_laned(n, f)) {
@@ -238,6 +321,8 @@ static LLVMValueRef fetch(Nest *n, int slot, IrDtype t, int f, int mask, int64_t
     LLVMValueRef p = nest_address(n, slot, t, nest_shift(n, f, -(n->lanes - 1)));
     return reversed(n, gen_load_mask(g, t, p, n->lanes, m ? reversed(n, m) : NULL));
   }
+  int base;
+  if (!mask && in_rows(n, f, step, count, &base)) return column(n, slot, t, f, base, (int)step);
   return gen_gather(g, t, pointers(n, slot, t, f, count), n->lanes, m);
 }
 
@@ -701,6 +786,66 @@ static void hoist(Nest *n, const IrValue *v, NestIndex ix) {
 
 void nest_hoist(Nest *n, int nvalue, IrValue *const *v, NestIndex ix) {
   for (int k = 0; k < nvalue; k++) hoist(n, v[k], ix);
+  nest_forget(n);
+}
+
+// ---- where pieces meet ----------------------------------------------------------------------------------
+
+static void cut(NestCuts *c, int64_t at) {
+  int k = 0;
+  while (k < c->n && c->at[k] < at) k++;
+  if (at <= 0 || at >= c->size || (k < c->n && c->at[k] == at)) return;
+  if (c->n == NEST_CUTS) {
+    c->many = true;
+    return;
+  }
+  memmove(c->at + k + 1, c->at + k, sizeof *c->at * (size_t)(c->n - k));
+  c->at[k] = at;
+  c->n++;
+}
+
+// Where form f, of the variable alone, reaches `end`.
+static void cut_form(Nest *n, NestCuts *c, int f, int64_t end) {
+  const NestForm *x = n->form.at[f];
+  if (x->n == 1 && x->t[0].var == c->var && x->t[0].k == 1) cut(c, end - x->c);
+}
+
+static void cuts(Nest *n, const IrValue *v, NestIndex ix, NestCuts *c) {
+  ix = normal(n, &v->type, ix);
+  const IrOp *op = v->op;
+  if (ix.linear || !op || !nest_computes(n, v) || nest_seen(n, v, &ix)) return;
+  int m;
+  if (op->code == IR_CONCAT) {
+    int axis = (int)ir_int(op, A_AXIS);
+    int64_t start = 0;
+    for (int k = 0; k < op->nin; k++) {
+      NestIndex to = ix;
+      to.at[axis] = nest_shift(n, ix.at[axis], -start);
+      start += op->in[k]->type.dim[axis];
+      cut_form(n, c, ix.at[axis], start);
+      cuts(n, op->in[k], to, c);
+    }
+  } else if (op->code == IR_PAD) {
+    const int64_t *lo = ir_ints(op, A_LO, &m), *inner = ir_ints(op, A_INNER, &m);
+    NestIndex to = ix;
+    for (int k = 0; k < ix.n; k++) {
+      if (inner[k]) return;
+      to.at[k] = nest_shift(n, ix.at[k], -lo[k]);
+      cut_form(n, c, to.at[k], 0);
+      cut_form(n, c, to.at[k], op->in[0]->type.dim[k]);
+    }
+    cuts(n, op->in[0], to, c);
+  } else {
+    IrLower l = ir_info[op->code].lower;
+    NestIndex to;
+    if (l != LOWER_ELEMENT && l != LOWER_INDEX && l != LOWER_VIEW) return;
+    for (int k = 0; k < op->nin; k++)
+      if (nest_map(n, op, k, ix, &to)) cuts(n, op->in[k], to, c);
+  }
+}
+
+void nest_cuts(Nest *n, int nvalue, IrValue *const *v, NestIndex ix, NestCuts *c) {
+  for (int k = 0; k < nvalue; k++) cuts(n, v[k], ix, c);
   nest_forget(n);
 }
 
