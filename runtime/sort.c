@@ -39,6 +39,14 @@ static uint64_t float_key(double x) {
   return u >> 63 ? ~u : u | 1ull << 63;
 }
 
+static uint32_t float32_key(float x) {
+  if (isnan(x)) return UINT32_MAX;
+  x += 0.0f;
+  uint32_t u;
+  memcpy(&u, &x, 4);
+  return u >> 31 ? ~u : u | 1u << 31;
+}
+
 static uint64_t key_of(int64_t dtype, const char *p) {
   switch ((RtDtype)dtype) {
   case RT_BOOL: case RT_U8: return *(const uint8_t *)p;
@@ -48,28 +56,42 @@ static uint64_t key_of(int64_t dtype, const char *p) {
   case RT_I16: return (uint64_t)(int64_t)LOAD(int16_t, p) ^ 1ull << 63;
   case RT_I32: return (uint64_t)(int64_t)LOAD(int32_t, p) ^ 1ull << 63;
   case RT_I64: return LOAD(uint64_t, p) ^ 1ull << 63;
-  case RT_BF16: return float_key(bf16_load(p));
-  case RT_F32: return float_key(LOAD(float, p));
+  case RT_BF16: return float32_key(bf16_load(p));
+  case RT_F32: return float32_key(LOAD(float, p));
   case RT_F64: return float_key(LOAD(double, p));
   default: return 0;
   }
 }
 
-#define RUN 16   // sorted by insertion before merging begins
+#define FEW 48   // up to so many are sorted by insertion
 
-static void insertion(const uint64_t *key, int32_t *at, int64_t lo, int64_t hi) {
-  for (int64_t i = lo + 1; i < hi; i++) {
+static void insertion(const uint64_t *key, int32_t *at, int64_t n) {
+  for (int64_t i = 1; i < n; i++) {
     int32_t x = at[i];
     int64_t j = i;
-    for (; j > lo && key[at[j - 1]] > key[x]; j--) at[j] = at[j - 1];
+    for (; j > 0 && key[at[j - 1]] > key[x]; j--) at[j] = at[j - 1];
     at[j] = x;
   }
 }
 
-static void merge(const uint64_t *key, const int32_t *from, int32_t *to, int64_t lo, int64_t mid, int64_t hi) {
-  int64_t i = lo, j = mid;
-  for (int64_t k = lo; k < hi; k++)
-    to[k] = i < mid && (j >= hi || key[from[i]] <= key[from[j]]) ? from[i++] : from[j++];
+// From the least byte up; bytes that are the same in all keys order nothing. Gives the buffer with the order.
+static int32_t *radix(const uint64_t *key, int32_t *at, int32_t *other, int64_t n) {
+  uint64_t differ = 0;
+  for (int64_t i = 1; i < n; i++) differ |= key[i] ^ key[0];
+  for (int shift = 0; shift < 64; shift += 8) {
+    if (!(differ >> shift & 0xff)) continue;
+    int32_t start[256] = { 0 };
+    for (int64_t i = 0; i < n; i++) start[key[i] >> shift & 0xff]++;
+    int32_t sum = 0;
+    for (int b = 0; b < 256; b++) {
+      int32_t count = start[b];
+      start[b] = sum;
+      sum += count;
+    }
+    for (int64_t i = 0; i < n; i++) other[start[key[at[i]] >> shift & 0xff]++] = at[i];
+    int32_t *t = at; at = other; other = t;
+  }
+  return at;
 }
 
 // Scratch: n keys, then two orders of n indices.
@@ -84,14 +106,8 @@ void rt_argsort(int64_t dtype, int64_t outer, int64_t n, int64_t inner, const vo
         key[i] = key_of(dtype, col + i * inner * width);
         a[i] = (int32_t)i;
       }
-      for (int64_t lo = 0; lo < n; lo += RUN) insertion(key, a, lo, lo + RUN < n ? lo + RUN : n);
-      for (int64_t run = RUN; run < n; run *= 2) {
-        for (int64_t lo = 0; lo < n; lo += 2 * run) {
-          int64_t mid = lo + run < n ? lo + run : n, hi = lo + 2 * run < n ? lo + 2 * run : n;
-          merge(key, a, b, lo, mid, hi);
-        }
-        int32_t *t = a; a = b; b = t;
-      }
+      if (n <= FEW) insertion(key, a, n);
+      else a = radix(key, a, b, n);
       for (int64_t i = 0; i < n; i++) order[(o * n + i) * inner + c] = a[i];
     }
 }
