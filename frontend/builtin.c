@@ -14,18 +14,26 @@ static Value *arg(const Args *a, const char *name, int pos) {
   return k < 0 ? NULL : a->value[k];
 }
 
+static const char *signature_of(const char *name) {
+  const Builtin *b = builtin_find(name);
+  return b ? b->signature : "`rlc ops --builtins` lists what each function takes";
+}
+
 static Value *need(Elab *e, const Args *a, const char *fn, const char *name, int pos) {
   Value *v = arg(a, name, pos);
-  if (!v) {
-    const Builtin *b = builtin_find(fn);
-    fail(e, here(e, a), b ? b->signature : NULL, "`%s` needs the argument `%s`", fn, name);
-  }
+  if (!v) fail(e, here(e, a), signature_of(fn), "`%s` needs the argument `%s`", fn, name);
   return v;
 }
 
 static void most(Elab *e, const Args *a, const char *fn, int n) {
-  const Builtin *b = builtin_find(fn);
-  if (a->n > n) fail(e, here(e, a), b ? b->signature : NULL, "`%s` takes at most %d argument%s, found %d", fn, n, n == 1 ? "" : "s", a->n);
+  if (a->n > n) fail(e, here(e, a), signature_of(fn), "`%s` takes at most %d argument%s, found %d", fn, n, n == 1 ? "" : "s", a->n);
+}
+
+// A size or count, known while compiling.
+static int64_t size_of(Elab *e, Value *v, Loc loc, const char *what) {
+  int64_t n = to_int(e, v, loc, what);
+  if (n < 0 || n > INT32_MAX) fail(e, loc, "it is a count: 0 or more, below 2^31", "%s is %lld", what, (long long)n);
+  return n;
 }
 
 // Leaf by leaf over the first argument.
@@ -44,7 +52,7 @@ static Value *leafwise(Elab *e, const Args *a, Value *(*fn)(Elab *, const Args *
 
 static int axis_of(Elab *e, Value *v, int rank, Loc loc) {
   int64_t k = to_int(e, v, loc, "an axis");
-  if (k < -rank || k >= rank) fail(e, loc, NULL, "axis %lld of an array of %d axes", (long long)k, rank);
+  if (k < -rank || k >= rank) fail(e, loc, "axes count from 0 at the left, or from -1 at the right", "axis %lld of an array of %d axes", (long long)k, rank);
   return (int)(k < 0 ? k + rank : k);
 }
 
@@ -97,21 +105,21 @@ UNARY(round, IR_ROUND) UNARY(isfinite, IR_FINITE) UNARY(real, IR_REAL) UNARY(ima
 static Value *tree2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
   if (a->kind != V_REC && b->kind != V_REC) return element2(e, c, a, b, loc);
   Value *shape = a->kind == V_REC ? a : b;
-  if (a->kind == V_REC && b->kind == V_REC && a->n != b->n) fail(e, loc, NULL, "records that differ: %s and %s", value_text(e, a), value_text(e, b));
+  if (a->kind == V_REC && b->kind == V_REC && a->n != b->n) fail(e, loc, "both sides need the same fields, or one is an array for all of them", "records that differ: %s and %s", value_text(e, a), value_text(e, b));
   Value **item = arena_array(e->arena, Value *, shape->n ? shape->n : 1);
   for (int k = 0; k < shape->n; k++) item[k] = tree2(e, c, a->kind == V_REC ? a->item[k] : a, b->kind == V_REC ? b->item[k] : b, loc);
   return value_like(e, shape, shape->n, item);
 }
 
 static Value *fn_binary_code(Elab *e, const Args *a, IrCode c, const char *name) {
-  if (a->n != 2) fail(e, here(e, a), NULL, "`%s` takes two arguments, found %d", name, a->n);
+  if (a->n != 2) fail(e, here(e, a), signature_of(name), "`%s` takes two arguments, found %d", name, a->n);
   return tree2(e, c, a->value[0], a->value[1], here(e, a));
 }
 #define BINARY(name, code) static Value *fn_##name(Elab *e, const Args *a) { return fn_binary_code(e, a, code, #name); }
 BINARY(atan2, IR_ATAN2) BINARY(bit_and, IR_AND) BINARY(bit_or, IR_OR) BINARY(bit_xor, IR_XOR) BINARY(shift_left, IR_SHL) BINARY(shift_right, IR_SHR)
 
 static Value *fn_complex(Elab *e, const Args *a) {
-  if (a->n != 2) fail(e, here(e, a), NULL, "`complex` takes a real and an imaginary part");
+  if (a->n != 2) fail(e, here(e, a), "complex(re, im)", "`complex` takes a real and an imaginary part");
   IrDtype t = common_dtype(e, here(e, a), "the parts of `complex`", 2, a->value);
   if (!ir_is_float(t)) t = IR_F32;
   IrValue *x = to_dtype(e, a->value[0], t, here(e, a)), *y = to_dtype(e, a->value[1], t, here(e, a));
@@ -123,11 +131,11 @@ static Value *fn_complex(Elab *e, const Args *a) {
 }
 
 static Value *fn_div(Elab *e, const Args *a) {
-  if (a->n != 2) fail(e, here(e, a), NULL, "`div` takes two integers");
+  if (a->n != 2) fail(e, here(e, a), "div(a, b)", "`div` takes two integers");
   Value *x = a->value[0], *y = a->value[1];
   if (x->kind == V_NUM && y->kind == V_NUM) {
     int64_t p = to_int(e, x, here(e, a), "`div`'s dividend"), q = to_int(e, y, here(e, a), "`div`'s divisor");
-    if (!q) fail(e, here(e, a), NULL, "division by zero");
+    if (!q) fail(e, here(e, a), "the divisor is known while compiling: test it with `if`, or change it", "division by zero");
     return value_int(e, p / q - (p % q != 0 && (p < 0) != (q < 0)));
   }
   Value *v = element2(e, IR_DIV, x, y, here(e, a));
@@ -139,7 +147,7 @@ static Value *where_tree(Elab *e, Value *c, Value *x, Value *y, Loc loc) {
   if (x->kind == V_REC || y->kind == V_REC) {
     Value *shape = x->kind == V_REC ? x : y;
     Value **item = arena_array(e->arena, Value *, shape->n ? shape->n : 1);
-    if (x->kind == V_REC && y->kind == V_REC && x->n != y->n) fail(e, loc, NULL, "`where` of records that differ: %s and %s", value_text(e, x), value_text(e, y));
+    if (x->kind == V_REC && y->kind == V_REC && x->n != y->n) fail(e, loc, "both sides need the same fields, or one is an array for all of them", "`where` of records that differ: %s and %s", value_text(e, x), value_text(e, y));
     for (int k = 0; k < shape->n; k++) item[k] = where_tree(e, c, x->kind == V_REC ? x->item[k] : x, y->kind == V_REC ? y->item[k] : y, loc);
     return value_like(e, shape, shape->n, item);
   }
@@ -280,9 +288,9 @@ static Value *argreduce(Elab *e, const Args *a, IrCode c, const char *name) {
   most(e, a, name, 2);
   IrValue *v = to_array(e, need(e, a, name, "x", 0), here(e, a));
   Value *axis = arg(a, "axis", 1);
-  if (!v->type.rank) fail(e, here(e, a), NULL, "`%s` of a scalar", name);
+  if (!v->type.rank) fail(e, here(e, a), "it goes along an axis: the array needs at least one", "`%s` of a scalar", name);
   int k = axis ? axis_of(e, axis, v->type.rank, here(e, a)) : v->type.rank - 1;
-  if (!v->type.dim[k]) fail(e, here(e, a), NULL, "`%s` over an empty axis", name);
+  if (!v->type.dim[k]) fail(e, here(e, a), "an axis of size 0 has no greatest or least element", "`%s` over an empty axis", name);
   IrAttr at = ir_attr_int(e->arena, A_AXIS, k);
   return value_array(e, ir_build(&e->c.b, c, 1, &v, NULL, 1, &at, 0, NULL)->out[0]);
 }
@@ -294,7 +302,7 @@ static Value *cumulate(Elab *e, const Args *a, IrCode c, const char *name) {
   most(e, a, name, 3);
   IrValue *v = to_array(e, need(e, a, name, "x", 0), here(e, a));
   Value *axis = arg(a, "axis", 1), *back = arg(a, "reversed", 2);
-  if (!v->type.rank) fail(e, here(e, a), NULL, "`%s` of a scalar", name);
+  if (!v->type.rank) fail(e, here(e, a), "it goes along an axis: the array needs at least one", "`%s` of a scalar", name);
   IrAttr at[2] = {ir_attr_int(e->arena, A_AXIS, axis ? axis_of(e, axis, v->type.rank, here(e, a)) : v->type.rank - 1),
                   ir_attr_int(e->arena, A_REVERSE, back ? to_bool(e, back, here(e, a), "`reversed`") : 0)};
   return value_array(e, ir_build(&e->c.b, c, 1, &v, NULL, 2, at, 0, NULL)->out[0]);
@@ -343,8 +351,7 @@ static Value *fn_full(Elab *e, const Args *a) {
 
 static Value *fn_iota(Elab *e, const Args *a) {
   most(e, a, "iota", 1);
-  int64_t n = to_int(e, need(e, a, "iota", "n", 0), here(e, a), "`iota`'s size");
-  if (n < 0) fail(e, here(e, a), NULL, "`iota` of a negative size");
+  int64_t n = size_of(e, need(e, a, "iota", "n", 0), here(e, a), "`iota`'s size");
   return value_array(e, ir_iota(&e->c.b, ir_type(IR_I32, 1, &n), 0));
 }
 
@@ -363,17 +370,17 @@ static Value *fn_reshape(Elab *e, const Args *a) {
   int open = -1, rank;
   if (shape->kind != V_LIST) fail(e, here(e, a), "reshape(x, [8, 4])", "`reshape` takes a list of sizes, not %s", value_text(e, shape));
   rank = shape->n;
-  if (rank > IR_MAX_RANK) fail(e, here(e, a), NULL, "a shape of %d axes", rank);
+  if (rank > IR_MAX_RANK) fail(e, here(e, a), "an array has at most 8 axes: join some of them", "a shape of %d axes", rank);
   for (int k = 0; k < rank; k++) {
     dim[k] = to_int(e, shape->item[k], here(e, a), "a size");
     if (dim[k] == -1 && open < 0) open = k;
-    else if (dim[k] < 0) fail(e, here(e, a), NULL, "a size of %lld", (long long)dim[k]);
+    else if (dim[k] < 0) fail(e, here(e, a), "sizes are not negative; one of them may be -1: what is left over", "a size of %lld", (long long)dim[k]);
     else known *= dim[k];
   }
   int64_t n = ir_count(&x->type);
   if (open >= 0) dim[open] = known ? n / known : 0;
   if (open >= 0 ? known * dim[open] != n : known != n)
-    fail(e, here(e, a), NULL, "`reshape` of %s (%lld elements) to a shape of %lld elements", ir_type_text(e->arena, &x->type), (long long)n, (long long)known);
+    fail(e, here(e, a), "both have the same number of elements; one size may be -1: what is left over", "`reshape` of %s (%lld elements) to a shape of %lld elements", ir_type_text(e->arena, &x->type), (long long)n, (long long)known);
   return same_kind(e, a->value[0], ir_reshape(&e->c.b, x, rank, dim));
 }
 
@@ -383,7 +390,7 @@ static Value *fn_flatten(Elab *e, const Args *a) {
   IrValue *x = any_array(e, need(e, a, "flatten", "x", 0), here(e, a));
   Value *nv = arg(a, "n", 1);
   int64_t n = nv ? to_int(e, nv, here(e, a), "`flatten`'s number of axes") : x->type.rank, dim[IR_MAX_RANK];
-  if (n < 1 || n > x->type.rank) fail(e, here(e, a), NULL, "`flatten` of %lld axes of %s", (long long)n, ir_type_text(e->arena, &x->type));
+  if (n < 1 || n > x->type.rank) fail(e, here(e, a), "flatten(x, n) joins the first n axes, 1 at least and no more than there are", "`flatten` of %lld axes of %s", (long long)n, ir_type_text(e->arena, &x->type));
   dim[0] = 1;
   int rank = 1;
   for (int k = 0; k < x->type.rank; k++) {
@@ -403,7 +410,7 @@ static Value *fn_transpose(Elab *e, const Args *a) {
   if (p->kind != V_LIST || p->n != x->type.rank) fail(e, here(e, a), "name every axis once: transpose(x, [1, 0])", "`transpose` of %s needs a list of %d axes", ir_type_text(e->arena, &x->type), x->type.rank);
   for (int k = 0; k < p->n; k++) {
     perm[k] = axis_of(e, p->item[k], p->n, here(e, a));
-    if (seen[perm[k]]) fail(e, here(e, a), NULL, "`transpose` names axis %lld twice", (long long)perm[k]);
+    if (seen[perm[k]]) fail(e, here(e, a), "name every axis once: transpose(x, [1, 0])", "`transpose` names axis %lld twice", (long long)perm[k]);
     seen[perm[k]] = true;
   }
   return same_kind(e, a->value[0], ir_transpose(&e->c.b, x, perm));
@@ -416,7 +423,7 @@ static Value *fn_broadcast(Elab *e, const Args *a) {
   IrType t = {.dtype = x->type.dtype}, both;
   t.rank = to_dims(e, need(e, a, "broadcast", "shape", 1), here(e, a), t.dim);
   broadcast_shapes(e, here(e, a), "the array and the shape of `broadcast`", x->type, t, &both);
-  if (!ir_type_eq(&both, &t)) fail(e, here(e, a), NULL, "%s does not spread to %s", ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &t));
+  if (!ir_type_eq(&both, &t)) fail(e, here(e, a), "axes are aligned at the right; sizes of 1 repeat, others stay: x[:, _] adds an axis of 1", "%s does not spread to %s", ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &t));
   return same_kind(e, a->value[0], ir_spread(&e->c.b, x, t.rank, t.dim));
 }
 
@@ -425,7 +432,7 @@ static Value *fn_flip(Elab *e, const Args *a) {
   LEAFWISE(fn_flip);
   IrValue *x = any_array(e, need(e, a, "flip", "x", 0), here(e, a));
   Value *axis = arg(a, "axis", 1);
-  if (!x->type.rank) fail(e, here(e, a), NULL, "`flip` of a scalar");
+  if (!x->type.rank) fail(e, here(e, a), "it goes along an axis: the array needs at least one", "`flip` of a scalar");
   IrAttr at = ir_attr_int(e->arena, A_AXES, axis ? axis_of(e, axis, x->type.rank, here(e, a)) : 0);
   return same_kind(e, a->value[0], ir_build(&e->c.b, IR_REVERSE, 1, &x, NULL, 1, &at, 0, NULL)->out[0]);
 }
@@ -435,7 +442,7 @@ static Value *concat_arrays(Elab *e, int n, Value **v, Value *axis, Loc loc) {
     Value **item = arena_array(e->arena, Value *, v[0]->n ? v[0]->n : 1), **col = arena_array(e->arena, Value *, n);
     for (int k = 0; k < v[0]->n; k++) {
       for (int j = 0; j < n; j++) {
-        if (v[j]->kind != V_REC || v[j]->n != v[0]->n) fail(e, loc, NULL, "`concat` of records that differ");
+        if (v[j]->kind != V_REC || v[j]->n != v[0]->n) fail(e, loc, "all parts need the same fields", "`concat` of records that differ");
         col[j] = v[j]->item[k];
       }
       item[k] = concat_arrays(e, n, col, axis, loc);
@@ -468,7 +475,7 @@ static Value *fn_tile(Elab *e, const Args *a) {
   most(e, a, "tile", 2);
   Value *x = need(e, a, "tile", "x", 0);
   int64_t n = to_int(e, need(e, a, "tile", "n", 1), here(e, a), "`tile`'s count");
-  if (n < 1 || n > 100000) fail(e, here(e, a), NULL, "`tile` %lld times", (long long)n);
+  if (n < 1 || n > 100000) fail(e, here(e, a), "the count is 1 at least", "`tile` %lld times", (long long)n);
   Value **v = arena_array(e->arena, Value *, n);
   for (int64_t k = 0; k < n; k++) v[k] = x;
   return concat_arrays(e, (int)n, v, NULL, here(e, a));
@@ -483,11 +490,11 @@ static Value *fn_repeat(Elab *e, const Args *a) {
   int64_t size = x->type.dim[x->type.rank - 1], total = 0;
   VEC(int32_t) idx = {0};
   for (int64_t k = 0; k < size; k++) {
-    int64_t c = n->kind == V_LIST ? (k < n->n ? to_int(e, n->item[k], here(e, a), "a count") : 0) : to_int(e, n, here(e, a), "a count");
-    if (c < 0) fail(e, here(e, a), NULL, "a negative count");
+    int64_t c = n->kind == V_LIST ? (k < n->n ? size_of(e, n->item[k], here(e, a), "a count") : 0) : size_of(e, n, here(e, a), "a count");
+    if (total + c > 10000000) fail(e, here(e, a), "use broadcast and reshape, or a gather", "`repeat` to more than 10 million elements");
     for (int64_t j = 0; j < c; j++, total++) vec_push(e->arena, &idx, (int32_t)k);
   }
-  if (n->kind == V_LIST && n->n != size) fail(e, here(e, a), NULL, "`repeat` of %lld elements by %d counts", (long long)size, n->n);
+  if (n->kind == V_LIST && n->n != size) fail(e, here(e, a), "give one number for all, or a count for each element of the last axis", "`repeat` of %lld elements by %d counts", (long long)size, n->n);
   IrValue *at = ir_const(&e->c.b, ir_type(IR_I32, 1, &total), idx.at, sizeof *idx.at * (size_t)total);
   int64_t perm[IR_MAX_RANK], back[IR_MAX_RANK];
   int r = x->type.rank;
@@ -501,9 +508,9 @@ static Value *fn_parts(Elab *e, const Args *a) {
   IrValue *x = to_array(e, need(e, a, "parts", "x", 0), here(e, a));
   Value *n = need(e, a, "parts", "n", 1);
   int r = x->type.rank;
-  if (!r) fail(e, here(e, a), NULL, "`parts` of a scalar");
+  if (!r) fail(e, here(e, a), "it divides the last axis: the array needs at least one", "`parts` of a scalar");
   int64_t size = x->type.dim[r - 1], count = n->kind == V_LIST ? n->n : to_int(e, n, here(e, a), "the number of parts"), at = 0;
-  if (count < 1 || count > 4096 || (n->kind != V_LIST && size % count)) fail(e, here(e, a), NULL, "%lld equal parts of an axis of %lld", (long long)count, (long long)size);
+  if (count < 1 || count > 4096 || (n->kind != V_LIST && size % count)) fail(e, here(e, a), "the number of parts must divide the axis; parts(x, [n, m]) makes parts of different sizes", "%lld equal parts of an axis of %lld", (long long)count, (long long)size);
   Value **item = arena_array(e->arena, Value *, count);
   for (int64_t k = 0; k < count; k++) {
     int64_t len = n->kind == V_LIST ? to_int(e, n->item[k], here(e, a), "the size of a part") : size / count;
@@ -511,10 +518,10 @@ static Value *fn_parts(Elab *e, const Args *a) {
     for (int j = 0; j < r; j++) { limit[j] = x->type.dim[j]; stride[j] = 1; }
     start[r - 1] = at;
     limit[r - 1] = at += len;
-    if (len < 0 || at > size) fail(e, here(e, a), NULL, "the parts are longer than the axis of %lld", (long long)size);
+    if (len < 0 || at > size) fail(e, here(e, a), "their sizes add up to the axis", "the parts are longer than the axis of %lld", (long long)size);
     item[k] = value_array(e, ir_slice(&e->c.b, x, start, limit, stride));
   }
-  if (at != size) fail(e, here(e, a), NULL, "the parts make %lld of an axis of %lld", (long long)at, (long long)size);
+  if (at != size) fail(e, here(e, a), "their sizes add up to the axis", "the parts make %lld of an axis of %lld", (long long)at, (long long)size);
   return value_rec(e, (int)count, item, NULL);
 }
 
@@ -548,9 +555,9 @@ static Value *segment(Elab *e, const Args *a, IrScatter mode, const char *name) 
   most(e, a, name, 3);
   IrValue *x = to_array(e, need(e, a, name, "x", 0), here(e, a));
   IrValue *i = ir_cast(&e->c.b, to_array(e, need(e, a, name, "segment", 1), here(e, a)), IR_I32);
-  int64_t n = to_int(e, need(e, a, name, "n", 2), here(e, a), "the number of segments");
+  int64_t n = size_of(e, need(e, a, name, "n", 2), here(e, a), "the number of segments");
   if (i->type.rank != 1 || !x->type.rank || x->type.dim[0] != i->type.dim[0])
-    fail(e, here(e, a), NULL, "`%s` of %s by %s: one segment number for each row", name, ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &i->type));
+    fail(e, here(e, a), "the segments are i32[n], where the first axis of the array is n", "`%s` of %s by %s: one segment number for each row", name, ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &i->type));
   IrType t = x->type;
   t.dim[0] = n;
   IrValue *zero = ir_fill(&e->c.b, t, mode == SCATTER_MAX ? -INFINITY : 0);
@@ -568,7 +575,7 @@ static Term read_term(Elab *e, const char **s, Loc loc) {
   for (; **s && **s != ',' && **s != '-'; (*s)++) {
     if (**s == ' ') continue;
     if (!isalpha((unsigned char)**s) || t.n == IR_MAX_RANK) fail(e, loc, "write einsum(\"b t h, b s h -> b t s\", x, y)", "`einsum` cannot read its formula at `%s`", *s);
-    for (int k = 0; k < t.n; k++) if (t.label[k] == **s) fail(e, loc, NULL, "`einsum`: the letter `%c` twice in one term", **s);
+    for (int k = 0; k < t.n; k++) if (t.label[k] == **s) fail(e, loc, "give each axis a letter of its own; a diagonal is x[iota(n), iota(n)]", "`einsum`: the letter `%c` twice in one term", **s);
     t.label[t.n++] = **s;
   }
   return t;
@@ -614,18 +621,18 @@ static Value *fn_einsum(Elab *e, const Args *a) {
     in[k] = read_term(e, &s, loc);
     if (*s == ',') s++;
     x[k] = to_dtype(e, a->value[k + 1], dt, loc);
-    if (x[k]->type.rank != in[k].n) fail(e, loc, NULL, "`einsum`: term %d has %d letters, but its array is %s", k + 1, in[k].n, ir_type_text(e->arena, &x[k]->type));
+    if (x[k]->type.rank != in[k].n) fail(e, loc, "write one letter for each axis", "`einsum`: term %d has %d letters, but its array is %s", k + 1, in[k].n, ir_type_text(e->arena, &x[k]->type));
     for (int j = 0; j < in[k].n; j++) {
       int64_t *d = &size[(int)in[k].label[j]];
-      if (*d && *d != x[k]->type.dim[j]) fail(e, loc, NULL, "`einsum`: `%c` is %lld and %lld", in[k].label[j], (long long)*d, (long long)x[k]->type.dim[j]);
+      if (*d && *d != x[k]->type.dim[j]) fail(e, loc, "a letter stands for one size wherever it is written", "`einsum`: `%c` is %lld and %lld", in[k].label[j], (long long)*d, (long long)x[k]->type.dim[j]);
       *d = x[k]->type.dim[j];
     }
   }
-  if (strncmp(s, "->", 2) != 0) fail(e, loc, NULL, "`einsum`: expected `->` and the result's letters");
+  if (strncmp(s, "->", 2) != 0) fail(e, loc, "write einsum(\"b t h, b s h -> b t s\", x, y)", "`einsum`: expected `->` and the result's letters");
   s += 2;
   out = read_term(e, &s, loc);
   for (int k = 0; k < out.n; k++)
-    if (label_at(&in[0], out.label[k]) < 0 && (nx < 2 || label_at(&in[1], out.label[k]) < 0)) fail(e, loc, NULL, "`einsum`: the result's `%c` stands in no term", out.label[k]);
+    if (label_at(&in[0], out.label[k]) < 0 && (nx < 2 || label_at(&in[1], out.label[k]) < 0)) fail(e, loc, "letters of the result come from the terms; broadcast(x, shape) repeats an array", "`einsum`: the result's `%c` stands in no term", out.label[k]);
   if (nx == 1) return value_array(e, arrange(e, x[0], &in[0], out.label, out.n));
   // batch letters in both and the result, contracted ones in both, free ones in one
   char bat[IR_MAX_RANK], con[IR_MAX_RANK], fx[IR_MAX_RANK], fy[IR_MAX_RANK];
@@ -655,7 +662,7 @@ static Value *fn_einsum(Elab *e, const Args *a) {
   for (int k = 0; k < nfx; k++) m *= size[(int)fx[k]];
   for (int k = 0; k < nfy; k++) n *= size[(int)fy[k]];
   for (int k = 0; k < nc; k++) kk *= size[(int)con[k]];
-  if (nb + 2 > IR_MAX_RANK) fail(e, loc, NULL, "`einsum` with more than %d batch letters", IR_MAX_RANK - 2);
+  if (nb + 2 > IR_MAX_RANK) fail(e, loc, "join some of the axes first: flatten(x, n)", "`einsum` with more than %d batch letters", IR_MAX_RANK - 2);
   dx[nb] = m, dx[nb + 1] = kk, dy[nb] = kk, dy[nb + 1] = n;
   IrValue *r = ir_dot(&e->c.b, ir_reshape(&e->c.b, x[0], nb + 2, dx), ir_reshape(&e->c.b, x[1], nb + 2, dy), nb, false, false);
   Term got = {.n = 0};
@@ -672,7 +679,7 @@ static void pair(Elab *e, Value *v, int64_t otherwise, Loc loc, const char *what
   if (!v) return;
   if (v->kind == V_NUM) out[0] = out[1] = to_int(e, v, loc, what);
   else if (v->kind == V_LIST && v->n == 2) for (int k = 0; k < 2; k++) out[k] = to_int(e, v->item[k], loc, what);
-  else fail(e, loc, NULL, "%s must be a number or a list of two", what);
+  else fail(e, loc, "one number serves both axes: stride = 2, or stride = [2, 1]", "%s must be a number or a list of two", what);
 }
 
 static Value *fn_conv2d(Elab *e, const Args *a) {
@@ -706,7 +713,7 @@ static Value *fn_conv2d(Elab *e, const Args *a) {
   IrType out[1];
   int nout;
   const char *why = ir_infer(e->arena, IR_CONV, 2, in, NULL, 5, at, 0, NULL, out, &nout);
-  if (why) fail(e, loc, NULL, "`conv2d` of %s by %s: %s", ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &w->type), why);
+  if (why) fail(e, loc, "x is [batch, height, width, channels], w is [kh, kw, channels / groups, outputs]; strides are 1 or more", "`conv2d` of %s by %s: %s", ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &w->type), why);
   return value_array(e, ir_build(&e->c.b, IR_CONV, 2, in, NULL, 5, at, 0, NULL)->out[0]);
 }
 
@@ -716,7 +723,7 @@ static IrOp *linear(Elab *e, IrCode c, int n, IrValue **in, int nattr, const IrA
   IrType out[2];
   int nout;
   const char *why = ir_infer(e->arena, c, n, in, NULL, nattr, at, 0, NULL, out, &nout);
-  if (why) fail(e, loc, NULL, "`%s` of %s: %s", ir_info[c].name, ir_type_text(e->arena, &in[0]->type), why);
+  if (why) fail(e, loc, signature_of(ir_info[c].name), "`%s` of %s: %s", ir_info[c].name, ir_type_text(e->arena, &in[0]->type), why);
   return ir_build(&e->c.b, c, n, in, NULL, nattr, at, 0, NULL);
 }
 
@@ -854,7 +861,7 @@ static Value *fn_randint(Elab *e, const Args *a) {
   IrType s;
   broadcast_shapes(e, loc, "the bounds of `randint`", lo->type, hi->type, &s);
   broadcast_shapes(e, loc, "the shape and the bounds of `randint`", t, s, &s);
-  if (s.rank != t.rank || ir_count(&s) != ir_count(&t)) fail(e, loc, NULL, "the bounds of `randint` have more elements than its shape");
+  if (s.rank != t.rank || ir_count(&s) != ir_count(&t)) fail(e, loc, "randint(key, shape, low, high): the bounds are numbers, or arrays of the shape", "the bounds of `randint` have more elements than its shape");
   lo = ir_spread(b, lo, t.rank, t.dim);
   hi = ir_spread(b, hi, t.rank, t.dim);
   IrValue *span = ir_cast(b, ir_bin(b, IR_SUB, hi, lo), IR_U64);
@@ -875,11 +882,11 @@ static Value *fn_permutation(Elab *e, const Args *a) {
   IrValue *key = key_arg(e, a, "permutation");
   Value *x = need(e, a, "permutation", "n", 1);
   int64_t n;
-  if (x->kind == V_NUM) n = to_int(e, x, here(e, a), "the size of a permutation");
+  if (x->kind == V_NUM) n = size_of(e, x, here(e, a), "the size of a permutation");
   else {
     Leaves l = {0};
     value_leaves(e, x, NULL, &l);
-    if (!l.v.n || !l.v.at[0]->type.rank) fail(e, here(e, a), NULL, "`permutation` of %s", value_text(e, x));
+    if (!l.v.n || !l.v.at[0]->type.rank) fail(e, here(e, a), "permutation(key, n) orders 0 … n - 1, permutation(key, x) the rows of x", "`permutation` of %s", value_text(e, x));
     n = l.v.at[0]->type.dim[0];
   }
   IrValue *bits = random_bits(e, key, ir_type(IR_U32, 1, &n));
@@ -896,7 +903,7 @@ static Value *fn_random_bits(Elab *e, const Args *a) {
 static Value *fn_split(Elab *e, const Args *a) {
   most(e, a, "split", 2);
   IrValue *key = key_arg(e, a, "split");
-  int64_t n = to_int(e, need(e, a, "split", "n", 1), here(e, a), "the number of keys");
+  int64_t n = size_of(e, need(e, a, "split", "n", 1), here(e, a), "the number of keys");
   IrType t = ir_type(IR_U64, 1, &n);
   return value_key(e, ir_bin(&e->c.b, IR_THREEFRY, spread_key(e, key, t), ir_iota(&e->c.b, t, 0)));
 }
@@ -905,7 +912,7 @@ static Value *fn_fold_in(Elab *e, const Args *a) {
   most(e, a, "fold_in", 2);
   IrValue *key = key_arg(e, a, "fold_in");
   IrValue *d = to_array(e, need(e, a, "fold_in", "data", 1), here(e, a));
-  if (d->type.rank || !ir_is_int(d->type.dtype)) fail(e, here(e, a), NULL, "`fold_in` takes one integer, not %s", ir_type_text(e->arena, &d->type));
+  if (d->type.rank || !ir_is_int(d->type.dtype)) fail(e, here(e, a), "fold_in(key, i), with i a number or an i32", "`fold_in` takes one integer, not %s", ir_type_text(e->arena, &d->type));
   return value_key(e, fold_in(e, key, ir_cast(&e->c.b, d, IR_U64)));
 }
 
@@ -929,7 +936,7 @@ static Value *map_tree(Elab *e, Value *t, const char *path, Value *f, int nparam
   }
   Value *args[2] = {t, value_str(e, path)};
   Value *r = apply_values(e, f, nparam, args, loc);
-  if (!value_is_tree(r)) fail(e, loc, NULL, "`map` needs a function that gives an array, not %s", value_text(e, r));
+  if (!value_is_tree(r)) fail(e, loc, "map(tree, |x| …) or map(tree, |x, path| …)", "`map` needs a function that gives an array, not %s", value_text(e, r));
   return r;
 }
 
@@ -971,16 +978,16 @@ static Value *fn_len(Elab *e, const Args *a) {
   if (x->kind != V_REC) any_array(e, x, here(e, a));
   Leaves l = {0};
   value_leaves(e, x, NULL, &l);
-  if (!l.v.n) fail(e, here(e, a), NULL, "`len` of nothing");
+  if (!l.v.n) fail(e, here(e, a), "give it an array or a list", "`len` of nothing");
   for (int k = 0; k < l.v.n; k++) {
-    if (!l.v.at[k]->type.rank) fail(e, here(e, a), NULL, "`len` of a scalar");
+    if (!l.v.at[k]->type.rank) fail(e, here(e, a), "it is the size of the first axis: the array needs at least one", "`len` of a scalar");
     if (l.v.at[k]->type.dim[0] != l.v.at[0]->type.dim[0]) fail(e, here(e, a), "name one: len(x.field)", "the first axes of %s differ in size", value_text(e, x));
   }
   return value_int(e, l.v.at[0]->type.dim[0]);
 }
 
 static Value *text_test(Elab *e, const Args *a, const char *name, int how) {
-  if (a->n != 2 || a->value[0]->kind != V_STR || a->value[1]->kind != V_STR) fail(e, here(e, a), NULL, "`%s` takes two texts", name);
+  if (a->n != 2 || a->value[0]->kind != V_STR || a->value[1]->kind != V_STR) fail(e, here(e, a), signature_of(name), "`%s` takes two texts", name);
   const char *s = a->value[0]->s, *t = a->value[1]->s;
   size_t n = strlen(s), m = strlen(t);
   bool yes = how == 0 ? n >= m && strcmp(s + n - m, t) == 0 : how == 1 ? strncmp(s, t, m) == 0 : strstr(s, t) != NULL;
@@ -993,22 +1000,21 @@ static Value *fn_contains(Elab *e, const Args *a) { return text_test(e, a, "cont
 static Value *fn_discrete(Elab *e, const Args *a) {
   most(e, a, "discrete", 1);
   Value *n = need(e, a, "discrete", "n", 0);
-  if (to_int(e, n, here(e, a), "the number of actions") < 1) fail(e, here(e, a), NULL, "an environment needs at least one action");
+  if (to_int(e, n, here(e, a), "the number of actions") < 1) fail(e, here(e, a), "actions are 0 … n - 1: discrete(2), or n numbers: box(1, -2.0, 2.0)", "an environment needs at least one action");
   return value_rec(e, 2, (Value *[]){value_str(e, "discrete"), n}, (const char *[]){"kind", "n"});
 }
 
 static Value *fn_box(Elab *e, const Args *a) {
   most(e, a, "box", 3);
   Value *n = need(e, a, "box", "n", 0), *lo = need(e, a, "box", "low", 1), *hi = need(e, a, "box", "high", 2);
-  if (to_int(e, n, here(e, a), "the number of actions") < 1) fail(e, here(e, a), NULL, "an environment needs at least one action");
+  if (to_int(e, n, here(e, a), "the number of actions") < 1) fail(e, here(e, a), "actions are 0 … n - 1: discrete(2), or n numbers: box(1, -2.0, 2.0)", "an environment needs at least one action");
   return value_rec(e, 4, (Value *[]){value_str(e, "box"), n, lo, hi}, (const char *[]){"kind", "n", "low", "high"});
 }
 
 static Value *fn_layers(Elab *e, const Args *a) {
   most(e, a, "layers", 1);
   Value *v = value_new(e, V_LAYERS);
-  v->i = to_int(e, need(e, a, "layers", "n", 0), here(e, a), "the number of layers");
-  if (v->i < 0) fail(e, here(e, a), NULL, "a negative number of layers");
+  v->i = size_of(e, need(e, a, "layers", "n", 0), here(e, a), "the number of layers");
   return v;
 }
 
@@ -1025,8 +1031,8 @@ static Value *fn_log_mean(Elab *e, const Args *a) {
 }
 
 static Value *fn_error(Elab *e, const Args *a) {
-  if (a->n != 1 || a->value[0]->kind != V_STR) fail(e, here(e, a), NULL, "`error` takes a text");
-  fail(e, here(e, a), NULL, "%s", a->value[0]->s);
+  if (a->n != 1 || a->value[0]->kind != V_STR) fail(e, here(e, a), "error(\"what is wrong\")", "`error` takes a text");
+  fail(e, here(e, a), "this check was written in the program", "%s", a->value[0]->s);
 }
 
 static Value *fn_grad(Elab *e, const Args *a) { return make_transform(e, "grad", a); }

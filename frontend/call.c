@@ -68,24 +68,24 @@ static Args eval_args(Elab *e, const Ast *site, Value *first, const Ast *first_e
     const Ast *x = site->kid[k];
     if (x->spread) {
       Value *r = eval(e, x->kid[0]);
-      if (r->kind != V_REC && r->kind != V_LIST) fail(e, x->loc, NULL, "`...` needs a tuple, found %s", value_text(e, r));
+      if (r->kind != V_REC && r->kind != V_LIST) fail(e, x->loc, "...t gives the items of a tuple or list as arguments", "`...` needs a tuple, found %s", value_text(e, r));
       for (int j = 0; j < r->n; j++) push_arg(e, &a, &cap, r->item[j], r->name ? r->name[j] : NULL, NULL, x->kid[0]);
       continue;
     }
     if (x->name)
       for (int j = 0; j < a.n; j++)
-        if (a.name[j] && strcmp(a.name[j], x->name) == 0) fail(e, x->loc, NULL, "the argument `%s` is given twice", x->name);
+        if (a.name[j] && strcmp(a.name[j], x->name) == 0) fail(e, x->loc, "leave one of them out", "the argument `%s` is given twice", x->name);
     if (!x->name && a.n && a.name[a.n - 1]) fail(e, x->loc, "give positional arguments first", "a positional argument behind a named one");
     if (x->inout) {
       const Ast *root = root_of(x->kid[0]);
-      if (root->kind != AST_NAME) fail(e, x->loc, NULL, "`&` needs a variable, or a field or element of one");
+      if (root->kind != AST_NAME) fail(e, x->loc, "declare it first: var x = …", "`&` needs a variable, or a field or element of one");
       Binding *b = scope_find(e->c.scope, root->name);
       if (b && !b->mut) fail(e, x->loc, "declare it with `var`", "`%s` cannot be updated: it is no `var`, `state` or `&` parameter", root->name);
       for (int j = 0; j < a.n; j++)
-        if (a.place[j] && same_place(a.place[j], x->kid[0])) fail(e, x->loc, NULL, "one call updates the same place twice");
+        if (a.place[j] && same_place(a.place[j], x->kid[0])) fail(e, x->loc, "give it two places: which value should stay would be a matter of chance", "one call updates the same place twice");
     }
     Value *v = eval(e, x->kid[0]);
-    if (v->kind == V_NONE) fail(e, x->kid[0]->loc, NULL, "this argument has no value");
+    if (v->kind == V_NONE) fail(e, x->kid[0]->loc, no_value_help(e, x->kid[0]), "this argument has no value");
     push_arg(e, &a, &cap, v, x->name, x->inout ? x->kid[0] : NULL, x->kid[0]);
   }
   return a;
@@ -96,7 +96,7 @@ Value *call(Elab *e, const Ast *ast) {
   Value *first = NULL;
   if (ast->kind == AST_PIPE) {
     first = eval(e, ast->kid[0]);
-    if (first->kind == V_NONE) fail(e, ast->kid[0]->loc, NULL, "there is no value to hand on");
+    if (first->kind == V_NONE) fail(e, ast->kid[0]->loc, no_value_help(e, ast->kid[0]), "there is no value to hand on");
     site = ast->kid[1];
   }
   target = site->kind == AST_CALL ? site->kid[0] : site;
@@ -195,7 +195,7 @@ Value *call_body(Elab *e, Value *f, const Ast *ast, const Args *a, const char *w
     bound[k] = scope_bind(e, p->name, v, p->inout, p->loc);
   }
   match_late(e);
-  if (!fn->body) fail(e, ast->loc, NULL, "`%s` comes from outside: such functions cannot be called yet in this program", ast->name);
+  if (!fn->body) fail(e, ast->loc, "write it in the language, without `from`", "`%s` comes from outside: such functions cannot be called yet in this program", ast->name);
   Value *r = eval_block(e, fn->body);
   if (r->kind == V_POISON) give_up(e);
   if (fn->result) {
@@ -222,7 +222,7 @@ static Value *call_lambda(Elab *e, Value *f, const Args *a) {
   Loc site = a->ast ? a->ast->loc : e->c.b.loc;
   for (int k = 0; k < a->n; k++)
     if (a->place[k]) fail(e, arg_loc(e, a, k), "use a function with an `&` parameter", "a lambda cannot update what it is given");
-  if (a->n != n) fail(e, site, NULL, "this lambda takes %d argument%s, but is called with %d", n, n == 1 ? "" : "s", a->n);
+  if (a->n != n) fail(e, site, "whoever calls it decides how many it gets", "this lambda takes %d argument%s, but is called with %d", n, n == 1 ? "" : "s", a->n);
   enter(e, "a lambda", x, site);
   e->c.module = f->module;
   e->c.scope = f->scope;
@@ -292,7 +292,7 @@ Value *apply(Elab *e, Value *f, const Args *a) {
   }
   default: break;
   }
-  fail(e, loc, NULL, "%s cannot be called", value_text(e, f));
+  fail(e, loc, "functions are called; an element of an array is x[i]", "%s cannot be called", value_text(e, f));
 }
 
 Value *apply_values(Elab *e, Value *f, int n, Value **v, Loc loc) {
@@ -349,7 +349,8 @@ static Value *record_method(Elab *e, Value *rec, const char *name) {
   return NULL;
 }
 
-static const char *fields_of(Elab *e, const Value *v) {
+const char *fields_of(Elab *e, const Value *v) {
+  if (!v->name) return "its items have no names: r.0, r.1, …";
   Str s = {.arena = e->arena};
   for (int k = 0; v->name && k < v->n; k++) str_printf(&s, "%s`%s`", k ? ", " : "", v->name[k]);
   return s.s ? arena_printf(e->arena, "it has %s", s.s) : NULL;
@@ -381,7 +382,7 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc) {
       IrValue *x = to_array(e, base, loc);
       int64_t perm[IR_MAX_RANK];
       int r = x->type.rank;
-      if (r < 2) fail(e, loc, NULL, "`.T` swaps the last two axes, but %s has fewer", ir_type_text(e->arena, &x->type));
+      if (r < 2) fail(e, loc, "x[:, _] makes a column of a vector, x[_] a row", "`.T` swaps the last two axes, but %s has fewer", ir_type_text(e->arena, &x->type));
       for (int k = 0; k < r; k++) perm[k] = k;
       perm[r - 1] = r - 2;
       perm[r - 2] = r - 1;
@@ -432,5 +433,5 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc) {
   }
   default: break;
   }
-  fail(e, loc, NULL, "%s has no member `%s`", value_text(e, base), name);
+  fail(e, loc, "arrays have .T and .shape, records their fields, models .init and .params", "%s has no member `%s`", value_text(e, base), name);
 }

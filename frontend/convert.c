@@ -54,7 +54,7 @@ static void list_data(const Value *v, bool ints, int32_t **i, float **f) {
 }
 
 static IrValue *stack(Elab *e, Value *v, Loc loc) {
-  if (v->n == 0) fail(e, loc, NULL, "an empty list has no element type: it cannot become an array");
+  if (v->n == 0) fail(e, loc, "zeros([0]) is an empty array", "an empty list has no element type: it cannot become an array");
   IrType t = {.rank = 0};
   if (all_numbers(v) && list_shape(v, 0, &t)) {
     bool ints = all_int(v);
@@ -74,7 +74,7 @@ static IrValue *stack(Elab *e, Value *v, Loc loc) {
   }
   int64_t one[IR_MAX_RANK];
   one[0] = 1;
-  if (shape.rank + 1 > IR_MAX_RANK) fail(e, loc, NULL, "an array of more than %d axes", IR_MAX_RANK);
+  if (shape.rank + 1 > IR_MAX_RANK) fail(e, loc, "join some of the axes: flatten(x, n), reshape(x, [a * b, c])", "an array of more than %d axes", IR_MAX_RANK);
   memcpy(one + 1, shape.dim, sizeof *one * (size_t)shape.rank);
   for (int k = 0; k < v->n; k++)
     x[k] = ir_reshape(&e->c.b, ir_spread(&e->c.b, x[k], shape.rank, shape.dim), shape.rank + 1, one);
@@ -94,7 +94,7 @@ IrValue *to_array(Elab *e, Value *v, Loc loc) {
   case V_LIST: return stack(e, v, loc);
   case V_KEY: fail(e, loc, "draw from it: uniform(key, [n]), normal(key, [n])", "a key is no number");
   case V_REC: fail(e, loc, "name one of its fields", "expected an array, found the record %s", value_text(e, v));
-  default: fail(e, loc, NULL, "expected an array or a number, found %s", value_text(e, v));
+  default: fail(e, loc, "what runs later is made of arrays: texts, functions and types are for while compiling", "expected an array or a number, found %s", value_text(e, v));
   }
 }
 
@@ -118,6 +118,12 @@ static IrDtype own_dtype(Elab *e, Value *v, Loc loc, bool *fixed) {
   }
 }
 
+static const char *mixed_help(Elab *e, IrDtype a, IrDtype b) {
+  if (ir_is_int(a) != ir_is_int(b) && a != IR_BOOL && b != IR_BOOL)
+    return arena_printf(e->arena, "convert the integers: %s(…); a variable that begins as 0 is one, as 0.0 it is real", ir_dtype_name(ir_is_int(a) ? b : a));
+  return arena_printf(e->arena, "convert one of them: %s(…)", ir_dtype_name(a == IR_BOOL ? b : a));
+}
+
 IrDtype common_dtype(Elab *e, Loc loc, const char *what, int n, Value **v) {
   IrDtype best = IR_I32;
   bool any = false, real = false;
@@ -128,7 +134,7 @@ IrDtype common_dtype(Elab *e, Loc loc, const char *what, int n, Value **v) {
     if (!any) best = t;
     else if (can_widen(best, t)) best = t;
     else if (!can_widen(t, best))
-      fail(e, loc, arena_printf(e->arena, "convert one of them: %s(…)", ir_dtype_name(best)), "%s have different element types: %s and %s", what, ir_dtype_name(best), ir_dtype_name(t));
+      fail(e, loc, mixed_help(e, best, t), "%s have different element types: %s and %s", what, ir_dtype_name(best), ir_dtype_name(t));
     any = true;
   }
   if (!any) return real ? IR_F32 : IR_I32;
@@ -151,7 +157,7 @@ IrValue *to_dtype(Elab *e, Value *v, IrDtype t, Loc loc) {
       item[k] = v->item[k]->kind == V_LIST ? v->item[k] : value_array(e, to_dtype(e, v->item[k], t, loc));
     if (all_numbers(v)) {
       IrValue *x = stack(e, v, loc);
-      if (x->type.dtype == IR_F32 && ir_is_int(t)) fail(e, loc, NULL, "a list of %s needs integers", ir_dtype_name(t));
+      if (x->type.dtype == IR_F32 && ir_is_int(t)) fail(e, loc, "write integers, or convert the other side: f32(…)", "a list of %s needs integers", ir_dtype_name(t));
       return ir_cast(&e->c.b, x, t);
     }
     return stack(e, value_list(e, v->n, item), loc);
@@ -179,45 +185,45 @@ Value *to_runtime(Elab *e, Value *v, Loc loc) {
 IrValue *to_scalar(Elab *e, Value *v, IrDtype t, Loc loc, const char *what) {
   if (v->kind == V_BOOL && t == IR_BOOL) return ir_fill(&e->c.b, ir_scalar(IR_BOOL), (double)v->i);
   IrValue *x = to_dtype(e, v, t, loc);
-  if (x->type.rank) fail(e, loc, NULL, "%s must be one %s, not %s", what, ir_dtype_name(t), ir_type_text(e->arena, &x->type));
+  if (x->type.rank) fail(e, loc, "any(x), all(x), sum(x), … make one of many; x[i] takes one", "%s must be one %s, not %s", what, ir_dtype_name(t), ir_type_text(e->arena, &x->type));
   return x;
 }
 
 int64_t to_int(Elab *e, Value *v, Loc loc, const char *what) {
   if (v->kind == V_POISON) give_up(e);
   if (v->kind == V_ARRAY) fail(e, loc, "sizes are fixed while compiling: use a constant, a dimension or a setting", "%s must be known when compiling, but this is a run-time value (%s)", what, value_text(e, v));
-  if (v->kind != V_NUM) fail(e, loc, NULL, "%s must be an integer, not %s", what, value_text(e, v));
-  if (!v->is_int) fail(e, loc, NULL, "%s must come out as an integer, but is %g", what, v->f);
+  if (v->kind != V_NUM) fail(e, loc, "write an integer, or what is computed from integers while compiling", "%s must be an integer, not %s", what, value_text(e, v));
+  if (!v->is_int) fail(e, loc, "floor(…), ceil(…) or round(…) make one, also while compiling", "%s must come out as an integer, but is %g", what, v->f);
   pin(e, v);
   return v->i;
 }
 
 double to_real(Elab *e, Value *v, Loc loc, const char *what) {
   if (v->kind == V_POISON) give_up(e);
-  if (v->kind == V_ARRAY) fail(e, loc, NULL, "%s must be known when compiling, but this is a run-time value (%s)", what, value_text(e, v));
-  if (v->kind != V_NUM) fail(e, loc, NULL, "%s must be a number, not %s", what, value_text(e, v));
+  if (v->kind == V_ARRAY) fail(e, loc, "use a constant or a setting", "%s must be known when compiling, but this is a run-time value (%s)", what, value_text(e, v));
+  if (v->kind != V_NUM) fail(e, loc, "write a number, or what is computed from numbers while compiling", "%s must be a number, not %s", what, value_text(e, v));
   pin(e, v);
   return num_f(v);
 }
 
 bool to_bool(Elab *e, Value *v, Loc loc, const char *what) {
   if (v->kind == V_POISON) give_up(e);
-  if (v->kind != V_BOOL) fail(e, loc, NULL, "%s must be true or false, known when compiling; this is %s", what, value_text(e, v));
+  if (v->kind != V_BOOL) fail(e, loc, "write true or false, a comparison of constants, or a setting", "%s must be true or false, known when compiling; this is %s", what, value_text(e, v));
   return v->i;
 }
 
 int to_dims(Elab *e, Value *v, Loc loc, int64_t *dim) {
   if (v->kind == V_NUM) { dim[0] = to_int(e, v, loc, "a size"); return 1; }
   if (v->kind != V_LIST) fail(e, loc, "write the sizes as a list: [8, 4]", "expected a shape, found %s", value_text(e, v));
-  if (v->n > IR_MAX_RANK) fail(e, loc, NULL, "a shape of %d axes: at most %d are possible", v->n, IR_MAX_RANK);
+  if (v->n > IR_MAX_RANK) fail(e, loc, "join some of the axes", "a shape of %d axes: at most %d are possible", v->n, IR_MAX_RANK);
   for (int k = 0; k < v->n; k++) {
     dim[k] = to_int(e, v->item[k], loc, "a size");
-    if (dim[k] < 0) fail(e, loc, NULL, "a size of %lld: sizes are not negative", (long long)dim[k]);
+    if (dim[k] < 0) fail(e, loc, "sizes are 0 or more", "a size of %lld: sizes are not negative", (long long)dim[k]);
   }
   int64_t count = 1;
   for (int k = 0; k < v->n; k++)
     if (__builtin_mul_overflow(count, dim[k] ? dim[k] : 1, &count) || count > (INT64_C(1) << 40))
-      fail(e, loc, NULL, "an array of this shape would hold more than 2^40 elements");
+      fail(e, loc, "sizes are counted in elements: make some of them smaller", "an array of this shape would hold more than 2^40 elements");
   return v->n;
 }
 
@@ -239,11 +245,11 @@ Value *coerce(Elab *e, Value *v, Type *t, Loc loc, const char *what) {
   if (v->kind == V_POISON) give_up(e);
   if (t->kind == T_REC) {
     if (v->kind != V_REC || v->n != t->n)
-      fail(e, loc, NULL, "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+      fail(e, loc, t->decl && t->decl->ast->kind == AST_RECORD ? record_help(e, t->decl->ast) : "fields and their number must agree", "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
     Value **item = arena_array(e->arena, Value *, t->n ? t->n : 1);
     for (int k = 0; k < t->n; k++) {
       Value *x = v->name && t->name ? value_field(v, t->name[k]) : v->item[k];
-      if (!x) fail(e, loc, NULL, "%s lacks the field `%s` of %s", what, t->name[k], type_text(e, t));
+      if (!x) fail(e, loc, "give it all fields: (x = …, y = …)", "%s lacks the field `%s` of %s", what, t->name[k], type_text(e, t));
       item[k] = coerce(e, x, t->item[k], loc, t->name ? arena_printf(e->arena, "%s.%s", what, t->name[k]) : what);
     }
     Value *r = value_rec(e, t->n, item, t->name);
@@ -253,15 +259,15 @@ Value *coerce(Elab *e, Value *v, Type *t, Loc loc, const char *what) {
     return r;
   }
   if (t->kind == T_KEY) {
-    if (v->kind != V_KEY || !ir_type_eq(&v->ir->type, &t->array)) fail(e, loc, NULL, "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+    if (v->kind != V_KEY || !ir_type_eq(&v->ir->type, &t->array)) fail(e, loc, "keys come from a parameter `key`, or from split(key, n)", "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
     return v;
   }
-  if (v->kind == V_REC || v->kind == V_KEY) fail(e, loc, NULL, "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+  if (v->kind == V_REC || v->kind == V_KEY) fail(e, loc, v->kind == V_REC ? "name one of its fields" : "draw from it: uniform(key, [n]), normal(key, [n])", "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
   if (v->kind == V_ARRAY && v->ir->type.dtype != t->array.dtype && !can_widen(v->ir->type.dtype, t->array.dtype))
     fail(e, loc, arena_printf(e->arena, "convert it: %s(…)", ir_dtype_name(t->array.dtype)), "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
   IrValue *x = v->kind == V_BOOL && t->array.dtype == IR_BOOL ? to_array(e, v, loc) : to_dtype(e, v, t->array.dtype, loc);
   if (v->kind == V_NUM && t->array.rank) x = ir_spread(&e->c.b, x, t->array.rank, t->array.dim);
   if (!ir_type_eq(&x->type, &t->array))
-    fail(e, loc, NULL, "%s must be %s, not %s", what, type_text(e, t), ir_type_text(e->arena, &x->type));
+    fail(e, loc, rank_help(t->array.rank, &x->type), "%s must be %s, not %s", what, type_text(e, t), ir_type_text(e->arena, &x->type));
   return value_array(e, x);
 }

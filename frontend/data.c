@@ -26,9 +26,16 @@ static const char *beside(Elab *e, const Source *src, const char *name) {
   return arena_printf(e->arena, "%.*s/%s", (int)(slash - src->path), src->path, name);
 }
 
+static const char *columns_of(Elab *e, const Table *t) {
+  Str s = {.arena = e->arena};
+  for (int k = 0; k < t->head.n && k < 16; k++) str_printf(&s, "%s%s", k ? ", " : "its columns are ", t->head.at[k]);
+  return t->head.n ? s.s : "its first line holds numbers: it names no columns";
+}
+
 static Table read_csv(Elab *e, const char *path, Loc loc) {
-  const Source *s = source_read(e->arena, e->diags, path);
-  if (!s) give_up(e);
+  Diags quiet = {.arena = e->arena};
+  const Source *s = source_read(e->arena, &quiet, path);
+  if (!s) fail(e, loc, "the path counts from the folder of this file", "%s: %s", path, quiet.first ? quiet.first->message : "it cannot be read");
   Table t = {0};
   int line = 1;
   for (const char *p = s->text; *p; line++) {
@@ -48,20 +55,20 @@ static Table read_csv(Elab *e, const char *path, Loc loc) {
         char *after;
         double x = strtod(q, &after);
         while (after < stop && isspace((unsigned char)*after)) after++;
-        if (after != stop) fail(e, loc, NULL, "%s:%d: `%.*s` is no number", path, line, (int)(stop - q > 20 ? 20 : stop - q), q);
+        if (after != stop) fail(e, loc, "every line but the first holds numbers with commas between them; the first may name the columns", "%s:%d: `%.*s` is no number", path, line, (int)(stop - q > 20 ? 20 : stop - q), q);
         vec_push(e->arena, &t.cell, x);
       }
       n++;
       q = comma ? comma + 1 : end;
     }
     if (!blank && !header) {
-      if (t.rows && n != t.cols) fail(e, loc, NULL, "%s:%d: %lld values, where the lines above have %lld", path, line, (long long)n, (long long)t.cols);
+      if (t.rows && n != t.cols) fail(e, loc, "every line has the same number of values", "%s:%d: %lld values, where the lines above have %lld", path, line, (long long)n, (long long)t.cols);
       t.cols = n;
       t.rows++;
     }
     p = *end ? end + 1 : end;
   }
-  if (!t.rows) fail(e, loc, NULL, "%s holds no numbers", path);
+  if (!t.rows) fail(e, loc, "it should hold lines of numbers with commas between them", "%s holds no numbers", path);
   return t;
 }
 
@@ -73,7 +80,7 @@ static const void *column_bytes(Elab *e, const Table *t, int64_t col, IrType typ
       double x = t->cell.at[r * t->cols + col + c];
       if (a.f) a.f[r * width + c] = x;
       else {
-        if (x != (double)(int64_t)x) fail(e, loc, NULL, "%s: %g in row %lld is no integer", path, x, (long long)r + 1);
+        if (x != (double)(int64_t)x) fail(e, loc, "declare it as f32, or change the file", "%s: %g in row %lld is no integer", path, x, (long long)r + 1);
         a.i[r * width + c] = (int64_t)x;
       }
     }
@@ -107,7 +114,7 @@ static void load(Elab *e, Decl *d) {
   if (from->kind != AST_CALL || from->kid[0]->kind != AST_NAME || strcmp(from->kid[0]->name, "csv") != 0 || from->nkid < 2)
     fail(e, from->loc, "from csv(\"file.csv\"), optionally with column = \"name\"", "unknown source of data");
   Value *file = eval(e, from->kid[1]->kid[0]);
-  if (file->kind != V_STR) fail(e, from->loc, NULL, "a file name is a text");
+  if (file->kind != V_STR) fail(e, from->loc, "from csv(\"file.csv\")", "a file name is a text");
   const char *path = beside(e, d->module->src, file->s);
   Table t = read_csv(e, path, from->loc);
   int64_t col = 0;
@@ -116,7 +123,7 @@ static void load(Elab *e, Decl *d) {
     if (!from->kid[k]->name || strcmp(from->kid[k]->name, "column") != 0) fail(e, from->kid[k]->loc, "csv takes a file and column = \"name\"", "unknown option");
     Value *name = eval(e, from->kid[k]->kid[0]);
     for (col = 0; col < t.head.n && (name->kind != V_STR || strcmp(t.head.at[col], name->s) != 0); col++) {}
-    if (col == t.head.n) fail(e, from->kid[k]->loc, NULL, "%s has no column %s", path, value_text(e, name));
+    if (col == t.head.n) fail(e, from->kid[k]->loc, columns_of(e, &t), "%s has no column %s", path, value_text(e, name));
     one_column = true;
   }
   bind_rows(e, ast->kid[0], d->module, t.rows, from->loc);
@@ -126,10 +133,10 @@ static void load(Elab *e, Decl *d) {
   data->field = arena_array(e->arena, Field, data->n);
   for (int k = 0; k < data->n; k++) {
     Type *ft = type->kind == T_REC ? type->item[k] : type;
-    if (ft->kind != T_ARRAY || !ft->array.rank) fail(e, ast->loc, NULL, "data must be arrays");
-    if (ft->array.dim[0] != t.rows) fail(e, ast->loc, NULL, "%s has %lld rows, but the type says %lld", path, (long long)t.rows, (long long)ft->array.dim[0]);
+    if (ft->kind != T_ARRAY || !ft->array.rank) fail(e, ast->loc, "data x: f32[N, 4] from csv(\"…\"), or (a: f32[N, 2], b: i32[N])", "data must be arrays");
+    if (ft->array.dim[0] != t.rows) fail(e, ast->loc, "a capitalised name takes the number of rows: f32[N, 2]", "%s has %lld rows, but the type says %lld", path, (long long)t.rows, (long long)ft->array.dim[0]);
     int64_t width = ir_count(&ft->array) / t.rows;
-    if (col + width > t.cols) fail(e, ast->loc, NULL, "%s has %lld columns, but the type asks for %lld", path, (long long)t.cols, (long long)(col + width));
+    if (col + width > t.cols) fail(e, ast->loc, "the last sizes of the type are the columns: f32[N, 2] takes two", "%s has %lld columns, but the type asks for %lld", path, (long long)t.cols, (long long)(col + width));
     data->field[k] = (Field){type->kind == T_REC ? type->name[k] : NULL, ft->array, column_bytes(e, &t, col, ft->array, path, ast->loc)};
     col += width;
   }

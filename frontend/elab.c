@@ -37,19 +37,20 @@ typedef struct Use { Module *m; const Ast *ast; } Use;
 static void bind_use(Elab *e, void *env) {
   Use *u = env;
   const char *dot = strrchr(u->ast->name, '.'), *last = dot ? dot + 1 : u->ast->name;
-  Module *m = module_load(e, u->ast->name, u->ast->loc);
-  Value *v = value_new(e, V_MODULE);
-  v->module = m;
+  for (Decl *d = u->m->decls; d; d = d->next)
+    if (strcmp(d->name, last) == 0) fail(e, d->ast->loc, arena_printf(e->arena, "`use %s` in line %d brings that name: call yours otherwise", u->ast->name, u->ast->loc.line), "`%s` is declared twice", last);
   e->c.scope = u->m->scope;
-  Binding *b = scope_bind(e, last, v, false, u->ast->loc);
+  Binding *b = scope_bind(e, last, value_poison(e), false, u->ast->loc);    // should the module be missing
   b->file = true;
+  Value *v = value_new(e, V_MODULE);
+  v->module = module_load(e, u->ast->name, u->ast->loc);
+  b->value = v;
 }
 
 static void load_data(Elab *e, void *decl) { data_sizes(e, decl); }
 
-static Module *module_make(Elab *e, const char *name, const Source *src, const Ast *ast) {
-  Module *m = arena_new(e->arena, Module);
-  *m = (Module){.name = name, .src = src, .ast = ast, .next = e->modules};
+static Module *module_fill(Elab *e, Module *m, const char *name, const Source *src, const Ast *ast) {
+  *m = (Module){.name = name, .src = src, .ast = ast, .busy = true, .next = e->modules};
   e->modules = m;
   Context saved = e->c;
   e->c.scope = e->prelude ? e->prelude->scope : NULL;
@@ -61,21 +62,26 @@ static Module *module_make(Elab *e, const char *name, const Source *src, const A
   for (Decl *d = m->decls; d; d = d->next)
     if (d->ast->kind == AST_DATA) attempt(e, load_data, d);
   e->c = saved;
+  m->busy = false;
   return m;
 }
 
 Module *module_load(Elab *e, const char *name, Loc loc) {
   for (Module *m = e->modules; m; m = m->next)
-    if (strcmp(m->name, name) == 0) return m;
+    if (strcmp(m->name, name) == 0) {
+      if (m->busy) fail(e, loc, "put what both need into a third module", "the modules use one another in a circle: `%s`", name);
+      return m;
+    }
   int before = e->diags->count;
   const Source *src = e->options.modules(e->arena, e->diags, name, e->main ? e->main->src : NULL);
   if (!src) {
     if (e->diags->count > before) give_up(e);
     fail(e, loc, "the library has nn, optim, dist, rl, classic, batches; other modules are files NAME.rl beside this one", "there is no module `%s`", name);
   }
+  if (e->main && e->main->src && strcmp(src->path, e->main->src->path) == 0) fail(e, loc, "put what both need into a third module", "the modules use one another in a circle: `%s`", name);
   Ast *ast = ast_parse(e->arena, e->diags, src);
   if (e->diags->count > before) give_up(e);
-  return module_make(e, name, src, ast);
+  return module_fill(e, arena_new(e->arena, Module), name, src, ast);
 }
 
 // ---- declarations as values ------------------------------------------------------------------------
@@ -98,7 +104,7 @@ Value *decl_value(Elab *e, Decl *d) {
     return v;
   }
   if (d->value) return d->value;
-  if (d->busy) fail(e, d->ast->loc, NULL, "the constant `%s` depends on itself", d->name);
+  if (d->busy) fail(e, d->ast->loc, "constants may use one another, but not in a circle", "the constant `%s` depends on itself", d->name);
   Context saved = e->c;
   ConstRun run = {d, NULL};
   d->busy = true;
@@ -122,7 +128,7 @@ static void start(Elab *e, void *env) {
   e->prelude = module_load(e, "prelude", (Loc){0});
   e->main = arena_new(e->arena, Module);
   e->main->src = s->src;                         // where modules beside the program are looked for
-  e->main = module_make(e, "", s->src, s->ast);
+  module_fill(e, e->main, "", s->src, s->ast);
 }
 
 Elab *elab_new(Arena *a, Diags *d, const Source *src, const ElabOptions *o) {
@@ -144,7 +150,9 @@ Elab *elab_new(Arena *a, Diags *d, const Source *src, const ElabOptions *o) {
   e->c.b = (IrBuilder){.graph = scratch, .at = scratch->top};
   e->c.path = "";
   attempt(e, start, &s);
-  return d->count > before ? NULL : e;
+  if (d->count == before) return e;
+  if (e->main && e->main->scope) names_check(e, e->main);
+  return NULL;
 }
 
 static void fresh(Elab *e, IrGraph *g) {
@@ -219,13 +227,13 @@ static void read_setting(Elab *e, void *env) {
     if (!x || e->diags->count) give_up(e);
     Value *given = eval(e, x);
     if (v && v->kind == V_NUM && given->kind == V_NUM && v->is_int && !given->is_int)
-      fail(e, x->loc, NULL, "the setting `%s` is an integer, found %g", s->name, given->f);
-    if (v && v->kind != given->kind) fail(e, x->loc, NULL, "the setting `%s` is %s by default, found %s", s->name, value_text(e, v), value_text(e, given));
+      fail(e, x->loc, "give an integer, or write its default with a point: 1.0", "the setting `%s` is an integer, found %g", s->name, given->f);
+    if (v && v->kind != given->kind) fail(e, x->loc, "give a value of the same kind", "the setting `%s` is %s by default, found %s", s->name, value_text(e, v), value_text(e, given));
     if (v && v->kind == V_NUM && !v->is_int && given->is_int) given = value_real(e, num_f(given));
     v = given;
   }
   if (!v) fail(e, s->loc, "give it a default: name = value", "the setting `%s` has no value", s->name);
-  if (!value_is_static(v)) fail(e, s->loc, NULL, "a setting must be known when compiling");
+  if (!value_is_static(v)) fail(e, s->loc, "write a number, true or false, a text, a list or a function", "a setting must be known when compiling");
   if (s->kid[0] && v->kind == V_NUM) match_type(e, s->kid[0], v, s->loc, arena_printf(e->arena, "the setting `%s`", s->name));
   r->out = v;
 }
@@ -293,7 +301,7 @@ static void init_state(Elab *e, Trainer *t, const Ast *s) {
     if (init) {
       v = eval(e, init);
       if (v->kind == V_KEY) v = value_key(e, v->ir);
-      if (!value_is_tree(v)) fail(e, init->loc, NULL, "the state `%s` must be arrays, not %s", name, value_text(e, v));
+      if (!value_is_tree(v)) fail(e, init->loc, "state is what a checkpoint keeps: arrays, numbers and records of them; `let` names other things", "the state `%s` must be arrays, not %s", name, value_text(e, v));
       v = type ? coerce(e, v, eval_type(e, type), init->loc, arena_printf(e->arena, "the state `%s`", name)) : to_runtime(e, v, init->loc);
     } else if (type) v = type_zeros(e, eval_type(e, type));
     else fail(e, s->loc, "write `state x = …`", "the state `%s` has neither type nor value", name);
@@ -406,7 +414,7 @@ static const Ast *trainer_item(const Ast *a, AstKind kind, Elab *e) {
   const Ast *found = NULL;
   for (int k = a->nstatic; k < a->nkid; k++) {
     if (a->kid[k]->kind != kind) continue;
-    if (found) fail(e, a->kid[k]->loc, NULL, "a trainer has one `%s`", kind == AST_STEP ? "step" : "stop when");
+    if (found) fail(e, a->kid[k]->loc, "put both into one", "a trainer has one `%s`", kind == AST_STEP ? "step" : "stop when");
     found = a->kid[k];
   }
   return found;
@@ -738,7 +746,11 @@ static void check_decl(Elab *e, void *env) {
         if (!a->fn->statics[k]->kid[1]) return;
       for (int k = 0; k < a->fn->nparam; k++)
         if (!a->fn->params[k]->kid[0] && !a->fn->params[k]->kid[1]) return;
-      model_params(e, decl_value(e, d), a->loc);
+      Value *model = decl_value(e, d);
+      model_params(e, model, a->loc);
+      Args init = args_new(e, a, 1);
+      init.value[0] = value_key(e, u64_const(e, 0));
+      model_init(e, model, &init);
       return;
     }
     if (complete(e, a)) emit_function(e, d, e->c.b.graph);
@@ -768,8 +780,8 @@ static void run_expr(Elab *e, void *env) {
   scope_push(e, false);
   bind_key(e, u64_const(e, 0));
   Value *v = eval(e, ast);
-  if (v->kind == V_NONE) fail(e, ast->loc, NULL, "this has no value");
-  if (!value_is_tree(v)) fail(e, ast->loc, NULL, "this is %s, not an array", value_text(e, v));
+  if (v->kind == V_NONE) fail(e, ast->loc, no_value_help(e, ast), "this has no value");
+  if (!value_is_tree(v)) fail(e, ast->loc, "give an expression whose value is an array, a number or a record of them", "this is %s, not an array", value_text(e, v));
   Leaves l = {0};
   value_leaves(e, v, "", &l);
   for (int k = 0; k < l.v.n; k++) ir_output(x->g, l.v.at[k], *l.path.at[k] ? l.path.at[k] : NULL);
@@ -785,7 +797,7 @@ IrGraph *elab_expr(Elab *e, const Source *expr) {
 static void run_function(Elab *e, void *env) {
   Expr *x = env;
   Decl *d = find_decl(e, AST_FN, x->name);
-  if (!d) fail(e, (Loc){0}, NULL, "%s has no function `%s`", e->main->src->path, x->name);
+  if (!d) fail(e, (Loc){0}, "declare it: fn name(x: f32[4]) = …", "%s has no function `%s`", e->main->src->path, x->name);
   if (d->ast->fn->flavour == FLAVOUR_LAYER || d->ast->fn->flavour == FLAVOUR_RULE)
     fail(e, d->ast->loc, "name a fn, loss or model", "a layer or rule stands in no graph of its own");
   if (d->ast->fn->flavour != FLAVOUR_MODEL && !complete(e, d->ast))

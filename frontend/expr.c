@@ -32,10 +32,10 @@ static Value *number(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
   case AST_SUB: return ints && !__builtin_sub_overflow(a->i, b->i, &r) ? value_int(e, r) : value_real(e, x - y);
   case AST_MUL: return ints && !__builtin_mul_overflow(a->i, b->i, &r) ? value_int(e, r) : value_real(e, x * y);
   case AST_DIV:
-    if (y == 0) fail(e, loc, NULL, "division by zero");
+    if (y == 0) fail(e, loc, "the divisor is known while compiling: test it with `if`, or change it", "division by zero");
     return ints && a->i % b->i == 0 ? value_int(e, a->i / b->i) : value_real(e, x / y);
   case AST_MOD:
-    if (y == 0) fail(e, loc, NULL, "remainder of a division by zero");
+    if (y == 0) fail(e, loc, "the divisor is known while compiling: test it with `if`, or change it", "remainder of a division by zero");
     return ints ? value_int(e, a->i - b->i * floor_div_int(a->i, b->i)) : value_real(e, floor_mod(x, y));
   case AST_POW: return ints && b->i >= 0 ? value_num(e, pow(x, y)) : value_real(e, pow(x, y));
   case AST_EQ: return value_bool(e, x == y);
@@ -67,38 +67,50 @@ static IrCode op_code(AstOp op) {
   }
 }
 
+static const char *written(IrCode c) {
+  for (AstOp op = AST_ADD; op <= AST_OR; op++)
+    if (op != AST_MATMUL && op != AST_POW && op_code(op) == c) return ast_op_text(op);
+  return c == IR_POW ? "^" : ir_info[c].name;
+}
+
 static IrValue *as_wide(Elab *e, Value *v, IrDtype t, Loc loc) {
   return v->kind == V_BOOL && t == IR_BOOL ? to_array(e, v, loc) : to_dtype(e, v, t, loc);
 }
 
 Value *element2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
-  const char *what = arena_printf(e->arena, "the operands of `%s`", ir_info[c].name);
+  const char *what = arena_printf(e->arena, "the operands of `%s`", written(c));
   IrDtype t = common_dtype(e, loc, what, 2, (Value *[]){a, b});
   bool logic = c == IR_AND || c == IR_OR || c == IR_XOR, compare = c >= IR_EQ && c <= IR_GE;
   if (t == IR_BOOL && !logic && c != IR_EQ && c != IR_NE)
     fail(e, loc, "convert it: f32(…) or i32(…)", "%s are bools, but must be numbers", what);
   if (ir_is_complex(t) && compare && c != IR_EQ && c != IR_NE) fail(e, loc, "compare abs(…) or real(…)", "complex numbers have no order");
   if ((c == IR_POW || c == IR_ATAN2) && !ir_is_float(t)) fail(e, loc, "convert it: f32(…)", "%s must be floats, not %s", what, ir_dtype_name(t));
-  if (logic && !ir_is_int(t) && t != IR_BOOL) fail(e, loc, NULL, "%s must be bools or integers, not %s", what, ir_dtype_name(t));
+  if (logic && !ir_is_int(t) && t != IR_BOOL) fail(e, loc, "compare first: x > 0", "%s must be bools or integers, not %s", what, ir_dtype_name(t));
   IrValue *x = as_wide(e, a, t, loc), *y = as_wide(e, b, t, loc);
   IrType shape;
   broadcast_shapes(e, loc, what, x->type, y->type, &shape);
   e->c.b.loc = loc;
   x = ir_spread(&e->c.b, x, shape.rank, shape.dim);
   y = ir_spread(&e->c.b, y, shape.rank, shape.dim);
+  if (!ir_is_float(t)) {
+    IrType out[1];
+    int nout;
+    const char *why = ir_infer(e->arena, c, 2, (IrValue *[]){x, y}, NULL, 0, NULL, 0, NULL, out, &nout);
+    if (why) fail(e, loc, ir_is_complex(t) ? "use abs(…), real(…) or imag(…)" : "convert it: f32(…)", "%s: %s", what, why);
+  }
   return value_array(e, ir_bin(&e->c.b, c, x, y));
 }
 
 static Value *map_tree2(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
   Value *shape = a->kind == V_REC ? a : b;
   if (a->kind == V_REC && b->kind == V_REC && a->n != b->n)
-    fail(e, loc, NULL, "`%s` of records that differ: %s and %s", ast_op_text(op), value_text(e, a), value_text(e, b));
+    fail(e, loc, "both sides need the same fields, or one is an array for all of them", "`%s` of records that differ: %s and %s", ast_op_text(op), value_text(e, a), value_text(e, b));
   Value **item = arena_array(e->arena, Value *, shape->n ? shape->n : 1);
   for (int k = 0; k < shape->n; k++) {
     Value *x = a->kind == V_REC ? a->item[k] : a, *y = b;
     if (b->kind == V_REC) {
       y = a->kind == V_REC && a->name && b->name ? value_field(b, a->name[k]) : b->item[k];
-      if (!y) fail(e, loc, NULL, "`%s` of records that differ: the second has no `%s`", ast_op_text(op), a->name[k]);
+      if (!y) fail(e, loc, "both sides need the same fields, or one is an array for all of them", "`%s` of records that differ: the second has no `%s`", ast_op_text(op), a->name[k]);
     }
     item[k] = binary(e, op, x, y, loc);
   }
@@ -136,7 +148,7 @@ static Value *matmul(Elab *e, Value *a, Value *b, Loc loc) {
   IrType xt = x->type, yt = y->type;
   IrBuilder *bd = &e->c.b;
   bd->loc = loc;
-  if (!ir_is_float(t) && !ir_is_complex(t) && !ir_is_int(t)) fail(e, loc, NULL, "`@` needs numbers, found %s", ir_dtype_name(t));
+  if (!ir_is_float(t) && !ir_is_complex(t) && !ir_is_int(t)) fail(e, loc, "convert it: f32(…)", "`@` needs numbers, found %s", ir_dtype_name(t));
   if (!xt.rank || !yt.rank) fail(e, loc, "use * for a scalar", "`@` needs at least one axis on both sides: %s and %s", ir_type_text(e->arena, &xt), ir_type_text(e->arena, &yt));
   bool row = xt.rank == 1, col = yt.rank == 1;
   if (row) x = ir_reshape(bd, x, 2, (int64_t[]){1, xt.dim[0]});
@@ -190,8 +202,11 @@ Value *binary(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
   if (a->kind == V_KEY || b->kind == V_KEY) fail(e, loc, "draw from it: uniform(key, [n])", "`%s` of a key", ast_op_text(op));
   if (op == AST_AND || op == AST_OR) {
     if (a->kind == V_BOOL && b->kind == V_BOOL) return value_bool(e, op == AST_AND ? a->i && b->i : a->i || b->i);
-    if (a->kind == V_BOOL) return (op == AST_AND) == (a->i != 0) ? b : a;
-    if (b->kind == V_BOOL) return (op == AST_AND) == (b->i != 0) ? a : b;
+    if (a->kind == V_BOOL || b->kind == V_BOOL) {
+      Value *known = a->kind == V_BOOL ? a : b, *other = a->kind == V_BOOL ? b : a;
+      if (to_array(e, other, loc)->type.dtype != IR_BOOL) fail(e, loc, "compare first: x > 0", "`%s` of %s, which is no bool", ast_op_text(op), value_text(e, other));
+      return (op == AST_AND) == (known->i != 0) ? other : known;
+    }
     Value *v = element2(e, op_code(op), a, b, loc);
     return v;
   }
@@ -219,8 +234,10 @@ Value *element1(Elab *e, IrCode c, Value *x, Loc loc) {
   IrType out[1];
   int nout;
   const char *why = ir_infer(e->arena, c, 1, in, NULL, 0, NULL, 0, NULL, out, &nout);
-  if (why)
-    fail(e, loc, ir_is_int(ir->type.dtype) ? "convert it: f32(…)" : NULL, "`%s` of %s: %s", ir_info[c].name, ir_type_text(e->arena, &ir->type), why);
+  if (why) {
+    const char *wants = strstr(why, "expected ");
+    fail(e, loc, c == IR_NOT ? "compare first: not (x > 0)" : "convert it: f32(…)", "`%s` of %s: %s", ir_info[c].name, ir_type_text(e->arena, &ir->type), wants ? wants : why);
+  }
   e->c.b.loc = loc;
   return value_array(e, ir_un(&e->c.b, c, ir));
 }
@@ -257,7 +274,7 @@ static int64_t static_bound(Elab *e, const Ast *x, int64_t size, int64_t otherwi
   if (!x) return otherwise;
   int64_t i = to_int(e, eval(e, x), x->loc, "a bound");
   if (i < 0) i += size;
-  if (i < 0 || i > size) fail(e, x->loc, NULL, "the bound %lld is outside of an axis of %lld", (long long)i, (long long)size);
+  if (i < 0 || i > size) fail(e, x->loc, "bounds run from 0 to the size; negative ones count from the back", "the bound %lld is outside of an axis of %lld", (long long)i, (long long)size);
   return i;
 }
 
@@ -267,14 +284,14 @@ static int read_index(Elab *e, const IrType *t, int n, const Ast *const *ix, Ix 
   bool dots = false;
   for (int k = 0; k < n; k++) {
     if (ix[k]->kind == AST_IX_DOTS) {
-      if (dots) fail(e, ix[k]->loc, NULL, "more than one `...` in an index");
+      if (dots) fail(e, ix[k]->loc, "one stands for all axes that are not written", "more than one `...` in an index");
       dots = true;
     } else if (ix[k]->kind != AST_IX_NEW) axes++;
   }
-  if (axes > t->rank) fail(e, loc, NULL, "%d indices into %s", axes, ir_type_text(e->arena, t));
+  if (axes > t->rank) fail(e, loc, "write no more than one for each axis; `_` adds an axis", "%d indices into %s", axes, ir_type_text(e->arena, t));
   for (int k = 0; k < n; k++) {
     const Ast *x = ix[k];
-    if (m >= 2 * IR_MAX_RANK - 1) fail(e, x->loc, NULL, "too many axes in an index");
+    if (m >= 2 * IR_MAX_RANK - 1) fail(e, x->loc, "an array has at most 8 axes", "too many axes in an index");
     if (x->kind == AST_IX_DOTS) {
       for (int j = 0; j < t->rank - axes; j++, axis++) out[m++] = (Ix){.kind = IX_FULL, .n = t->dim[axis], .loc = x->loc};
       continue;
@@ -286,21 +303,21 @@ static int read_index(Elab *e, const IrType *t, int n, const Ast *const *ix, Ix 
     if (x->kind == AST_IX_RANGE) {
       o->lo = static_bound(e, x->kid[0], size, 0);
       int64_t hi = static_bound(e, x->kid[1], size, size);
-      if (hi < o->lo) fail(e, x->loc, NULL, "the slice %lld:%lld ends before it begins", (long long)o->lo, (long long)hi);
+      if (hi < o->lo) fail(e, x->loc, "write x[lo:hi] with lo before hi; flip(x) turns it around", "the slice %lld:%lld ends before it begins", (long long)o->lo, (long long)hi);
       o->n = hi - o->lo;
       o->kind = o->n == size ? IX_FULL : IX_SLICE;
     } else if (x->kind == AST_IX_DYN) {
       o->n = to_int(e, eval(e, x->kid[1]), x->loc, "the length of a window");
-      if (o->n < 0 || o->n > size) fail(e, x->loc, NULL, "a window of %lld in an axis of %lld", (long long)o->n, (long long)size);
+      if (o->n < 0 || o->n > size) fail(e, x->loc, "x[start +: length] takes a length that the axis holds", "a window of %lld in an axis of %lld", (long long)o->n, (long long)size);
       Value *start = eval(e, x->kid[0]);
       if (start->kind == V_NUM) {
         o->lo = to_int(e, start, x->loc, "the start of a window");
-        if (o->lo < 0 || o->lo + o->n > size) fail(e, x->loc, NULL, "the window %lld +: %lld leaves an axis of %lld", (long long)o->lo, (long long)o->n, (long long)size);
+        if (o->lo < 0 || o->lo + o->n > size) fail(e, x->loc, "x[start +: length] must end within the axis", "the window %lld +: %lld leaves an axis of %lld", (long long)o->lo, (long long)o->n, (long long)size);
         o->kind = IX_SLICE;
       } else {
         o->kind = IX_WINDOW;
         o->at = index_i32(e, start, x->loc);
-        if (o->at->type.rank) fail(e, x->loc, NULL, "the start of a window must be one integer, not %s", value_text(e, start));
+        if (o->at->type.rank) fail(e, x->loc, "windows at several places: each i in starts { x[i +: n] }", "the start of a window must be one integer, not %s", value_text(e, start));
       }
     } else {
       Value *v = eval(e, x->kid[0]);
@@ -308,7 +325,7 @@ static int read_index(Elab *e, const IrType *t, int n, const Ast *const *ix, Ix 
         o->kind = IX_AT;
         o->lo = to_int(e, v, x->loc, "an index");
         if (o->lo < 0) o->lo += size;
-        if (o->lo < 0 || o->lo >= size) fail(e, x->loc, NULL, "the index %lld is outside of an axis of %lld", (long long)num_f(v), (long long)size);
+        if (o->lo < 0 || o->lo >= size) fail(e, x->loc, "indices count from 0; negative ones from the back, -1 is the last", "the index %lld is outside of an axis of %lld", (long long)num_f(v), (long long)size);
       } else {
         o->at = index_i32(e, v, x->loc);
         o->kind = o->at->type.rank ? IX_ARRAY : IX_AT;
@@ -405,7 +422,7 @@ static IrValue *index_array(Elab *e, IrValue *x, int n, const Ast *const *asts, 
   axis = 0;
   bool arrays_done = false;
   for (int k = 0; k < m; k++) {
-    if (rank >= IR_MAX_RANK) fail(e, loc, NULL, "an array of more than %d axes", IR_MAX_RANK);
+    if (rank >= IR_MAX_RANK) fail(e, loc, "join some of the axes first: flatten(x, n)", "an array of more than %d axes", IR_MAX_RANK);
     if (ix[k].kind == IX_NEW) dim[rank++] = 1;
     else if (ix[k].kind == IX_ARRAY) {
       if (arrays_done) continue;
@@ -421,22 +438,23 @@ static Value *index_list(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc
   if (n != 1) return NULL;
   if (ix[0]->kind == AST_IX) {
     Value *i = eval(e, ix[0]->kid[0]);
+    if (i->kind != V_NUM && !value_is_tree(v)) fail(e, ix[0]->loc, "use a constant or a setting; at run time `match` chooses between values", "what a list of functions, types or texts is indexed by must be known when compiling, not %s", value_text(e, i));
     if (i->kind != V_NUM) return NULL;
     int64_t at = to_int(e, i, ix[0]->loc, "an index");
     if (at < 0) at += v->n;
-    if (at < 0 || at >= v->n) fail(e, ix[0]->loc, NULL, "the index %lld is outside of a list of %d", (long long)i->i, v->n);
+    if (at < 0 || at >= v->n) fail(e, ix[0]->loc, "indices count from 0; negative ones from the back, -1 is the last", "the index %lld is outside of a list of %d", (long long)i->i, v->n);
     return v->item[at];
   }
   if (ix[0]->kind == AST_IX_RANGE) {
     int64_t lo = static_bound(e, ix[0]->kid[0], v->n, 0), hi = static_bound(e, ix[0]->kid[1], v->n, v->n);
-    if (hi < lo) fail(e, loc, NULL, "the slice ends before it begins");
+    if (hi < lo) fail(e, loc, "write x[lo:hi] with lo before hi", "the slice ends before it begins");
     return value_list(e, (int)(hi - lo), v->item + lo);
   }
   if (ix[0]->kind == AST_IX_DYN) {
     Value *start = eval(e, ix[0]->kid[0]);
     if (start->kind != V_NUM) return NULL;
     int64_t lo = to_int(e, start, loc, "the start of a window"), c = to_int(e, eval(e, ix[0]->kid[1]), loc, "the length of a window");
-    if (lo < 0 || c < 0 || lo + c > v->n) fail(e, loc, NULL, "the window %lld +: %lld leaves a list of %d", (long long)lo, (long long)c, v->n);
+    if (lo < 0 || c < 0 || lo + c > v->n) fail(e, loc, "x[start +: length] must end within the list", "the window %lld +: %lld leaves a list of %d", (long long)lo, (long long)c, v->n);
     return value_list(e, (int)c, v->item + lo);
   }
   return NULL;
@@ -479,7 +497,7 @@ Value *index_value(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc) {
   }
   case V_KEY: return value_key(e, index_array(e, v->ir, n, ix, loc));
   case V_ARRAY: return value_array(e, index_array(e, v->ir, n, ix, loc));
-  default: fail(e, loc, NULL, "%s cannot be indexed", value_text(e, v));
+  default: fail(e, loc, "arrays, lists, records of arrays and keys have elements", "%s cannot be indexed", value_text(e, v));
   }
 }
 
@@ -505,7 +523,7 @@ static IrValue *update_array(Elab *e, IrValue *x, int n, const Ast *const *asts,
   IrValue *in[2 + IR_MAX_RANK];
   for (int k = 0; k < m; k++) {
     Ix *i = &ix[k];
-    if (i->kind == IX_NEW) fail(e, i->loc, NULL, "a new axis cannot be assigned");
+    if (i->kind == IX_NEW) fail(e, i->loc, "name the place by its own axes: y[i] = …, y[:, j] = …", "a new axis cannot be assigned");
     window[axis] = i->kind == IX_AT ? 1 : i->kind == IX_FULL ? x->type.dim[axis] : i->n;
     if (i->kind == IX_ARRAY) { if (first < 0) first = axis; count++; }
     else if (i->kind != IX_AT) shown[nshown++] = window[axis];
@@ -516,7 +534,7 @@ static IrValue *update_array(Elab *e, IrValue *x, int n, const Ast *const *asts,
     IrType want = {.dtype = x->type.dtype, .rank = nshown}, both;
     memcpy(want.dim, shown, sizeof shown);
     broadcast_shapes(e, loc, "the place and what is assigned to it", want, u->type, &both);
-    if (!ir_type_eq(&want, &both)) fail(e, loc, NULL, "%s does not fit into a place of %s", ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
+    if (!ir_type_eq(&want, &both)) fail(e, loc, "axes are aligned at the right; what is assigned may be smaller, and is repeated, but not larger", "%s does not fit into a place of %s", ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
     u = ir_reshape(b, ir_spread(b, u, nshown, shown), x->type.rank, window);
     in[0] = x;
     in[1] = u;
@@ -524,7 +542,7 @@ static IrValue *update_array(Elab *e, IrValue *x, int n, const Ast *const *asts,
   }
   if (first != 0) fail(e, loc, "transpose first", "an index array in an assignment must stand on the first axis");
   for (int k = 0; k < m; k++)
-    if (ix[k].kind != (k < count ? IX_ARRAY : IX_FULL)) fail(e, ix[k].loc, NULL, "an assignment by index arrays takes whole rows behind them");
+    if (ix[k].kind != (k < count ? IX_ARRAY : IX_FULL)) fail(e, ix[k].loc, "write y[i] = rows, or loop: for k in 0..n { y[i[k], 0] = … }", "an assignment by index arrays takes whole rows behind them");
   IrValue *at = joined_index(e, &x->type, ix, 0, count, loc);
   IrType t = x->type;
   int64_t flat[IR_MAX_RANK], ud[IR_MAX_RANK];
@@ -536,20 +554,20 @@ static IrValue *update_array(Elab *e, IrValue *x, int n, const Ast *const *asts,
   IrType want = {.dtype = t.dtype, .rank = ur}, both;
   memcpy(want.dim, ud, sizeof ud);
   broadcast_shapes(e, loc, "the place and what is assigned to it", want, u->type, &both);
-  if (!ir_type_eq(&want, &both)) fail(e, loc, NULL, "%s does not fit into a place of %s", ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
+  if (!ir_type_eq(&want, &both)) fail(e, loc, "axes are aligned at the right; what is assigned may be smaller, and is repeated, but not larger", "%s does not fit into a place of %s", ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
   IrValue *s = ir_scatter(b, ir_reshape(b, x, r, flat), at, ir_spread(b, u, ur, ud), 0, SCATTER_SET);
   return ir_reshape(b, s, t.rank, t.dim);
 }
 
 static Value *update_value(Elab *e, Value *x, int n, const Ast *const *ix, Value *v, Loc loc) {
   if (x->kind == V_REC) {
-    if (v->kind != V_REC || v->n != x->n) fail(e, loc, NULL, "expected %s, found %s", value_text(e, x), value_text(e, v));
+    if (v->kind != V_REC || v->n != x->n) fail(e, loc, "what is assigned needs the same fields", "expected %s, found %s", value_text(e, x), value_text(e, v));
     Value **item = arena_array(e->arena, Value *, x->n ? x->n : 1);
     Scope *outer = e->c.scope;
     ix = index_once(e, n, ix);
     for (int k = 0; k < x->n; k++) {
       Value *u = x->name && v->name ? value_field(v, x->name[k]) : v->item[k];
-      if (!u) fail(e, loc, NULL, "what is assigned lacks the field `%s`", x->name[k]);
+      if (!u) fail(e, loc, "what is assigned needs the same fields", "what is assigned lacks the field `%s`", x->name[k]);
       item[k] = update_value(e, x->item[k], n, ix, u, loc);
     }
     e->c.scope = outer;
@@ -563,18 +581,18 @@ static Value *update_value(Elab *e, Value *x, int n, const Ast *const *ix, Value
 
 static Value *part(Elab *e, Value *v, int k, int n, Loc loc) {
   if (v->kind == V_REC || v->kind == V_LIST) {
-    if (v->n != n) fail(e, loc, NULL, "%d names for %d values: %s", n, v->n, value_text(e, v));
+    if (v->n != n) fail(e, loc, "write one name for each, `_` for what is not wanted", "%d names for %d values: %s", n, v->n, value_text(e, v));
     return v->item[k];
   }
   if (v->kind == V_ARRAY || v->kind == V_KEY) {
     IrType t = v->ir->type;
-    if (!t.rank || t.dim[0] != n) fail(e, loc, NULL, "%d names for %s", n, value_text(e, v));
+    if (!t.rank || t.dim[0] != n) fail(e, loc, "a tuple, or an array whose first axis is as long as the pattern, is taken apart", "%d names for %s", n, value_text(e, v));
     int64_t start[IR_MAX_RANK] = {k}, limit[IR_MAX_RANK], stride[IR_MAX_RANK];
     for (int j = 0; j < t.rank; j++) { limit[j] = j ? t.dim[j] : k + 1; stride[j] = 1; }
     IrValue *x = ir_reshape(&e->c.b, ir_slice(&e->c.b, v->ir, start, limit, stride), t.rank - 1, t.dim + 1);
     return v->kind == V_KEY ? value_key(e, x) : value_array(e, x);
   }
-  fail(e, loc, NULL, "%d names for %s", n, value_text(e, v));
+  fail(e, loc, "a tuple, or an array whose first axis is as long as the pattern, is taken apart", "%d names for %s", n, value_text(e, v));
 }
 
 void bind_pattern(Elab *e, const Ast *pat, Value *v, bool mut) {
@@ -615,13 +633,13 @@ void assign(Elab *e, const Ast *place, Value *v) {
     Value *base = eval(e, place->kid[0]);
     if (base->kind == V_POISON) give_up(e);
     Value *old = base->kind == V_REC ? value_field(base, place->name) : NULL;
-    if (!old) fail(e, place->loc, NULL, "%s has no field `%s`", value_text(e, base), place->name);
+    if (!old) fail(e, place->loc, base->kind == V_REC && base->name ? fields_of(e, base) : "records have fields; an element of an array is x[i]", "%s has no field `%s`", value_text(e, base), place->name);
     assign(e, place->kid[0], value_with(e, base, place->name, keep_type(e, old, v, place->loc, arena_printf(e->arena, "`.%s`", place->name))));
     return;
   }
   case AST_ITEM: {
     Value *base = eval(e, place->kid[0]);
-    if (base->kind != V_REC || place->i >= base->n) fail(e, place->loc, NULL, "%s has no item %lld", value_text(e, base), (long long)place->i);
+    if (base->kind != V_REC || place->i >= base->n) fail(e, place->loc, "items count from 0; a record's fields have names: r.x", "%s has no item %lld", value_text(e, base), (long long)place->i);
     Value **item = arena_copy(e->arena, base->item, sizeof *item * (size_t)base->n);
     item[place->i] = keep_type(e, item[place->i], v, place->loc, "the item");
     assign(e, place->kid[0], value_like(e, base, base->n, item));
@@ -630,7 +648,7 @@ void assign(Elab *e, const Ast *place, Value *v) {
   case AST_INDEX: {
     Value *base = eval(e, place->kid[0]);
     if (base->kind == V_LIST) base = to_runtime(e, base, place->loc);
-    if (base->kind != V_ARRAY && base->kind != V_REC && base->kind != V_KEY) fail(e, place->loc, NULL, "%s cannot be assigned by index", value_text(e, base));
+    if (base->kind != V_ARRAY && base->kind != V_REC && base->kind != V_KEY) fail(e, place->loc, "arrays and records of arrays have elements", "%s cannot be assigned by index", value_text(e, base));
     assign(e, place->kid[0], update_value(e, base, place->nkid - 1, (const Ast *const *)place->kid + 1, v, place->loc));
     return;
   }
@@ -640,7 +658,7 @@ void assign(Elab *e, const Ast *place, Value *v) {
       assign(e, p, part(e, v, k, place->nkid, place->loc));
     }
     return;
-  default: fail(e, place->loc, NULL, "this cannot be assigned");
+  default: fail(e, place->loc, "a place is a variable, or a field or element of one: x, x.f, x[i]", "this cannot be assigned");
   }
 }
 
@@ -664,7 +682,7 @@ static Value *eval_stmt(Elab *e, const Ast *s) {
   case AST_LET: eval_let(e, s); return value_none(e);
   case AST_ASSIGN: {
     Value *v = eval(e, s->kid[1]);
-    if (v->kind == V_NONE) fail(e, s->kid[1]->loc, NULL, "this has no value to assign");
+    if (v->kind == V_NONE) fail(e, s->kid[1]->loc, no_value_help(e, s->kid[1]), "this has no value to assign");
     if (s->op) v = binary(e, s->op, eval(e, s->kid[0]), v, s->loc);
     assign(e, s->kid[0], v);
     return value_none(e);
@@ -734,7 +752,7 @@ static Value *eval_tuple(Elab *e, const Ast *x) {
     if (a->spread) {
       Value *r = eval(e, a->kid[0]);
       if (r->kind == V_POISON) give_up(e);
-      if (r->kind != V_REC || !r->name) fail(e, a->loc, NULL, "`...` needs a record with named fields, found %s", value_text(e, r));
+      if (r->kind != V_REC || !r->name) fail(e, a->loc, "...r gives a record's fields to the new one", "`...` needs a record with named fields, found %s", value_text(e, r));
       for (int j = 0; j < r->n; j++) {
         vec_push(e->arena, &item, r->item[j]);
         vec_push(e->arena, &name, r->name[j]);
@@ -748,7 +766,7 @@ static Value *eval_tuple(Elab *e, const Ast *x) {
       n = a->kid[0]->name;
     }
     Value *v = eval(e, a->kid[0]);
-    if (v->kind == V_NONE) fail(e, a->kid[0]->loc, NULL, "this has no value");
+    if (v->kind == V_NONE) fail(e, a->kid[0]->loc, no_value_help(e, a->kid[0]), "this has no value");
     vec_push(e->arena, &item, v);
     vec_push(e->arena, &name, n);
     vec_push(e->arena, &outright, true);
@@ -759,7 +777,7 @@ static Value *eval_tuple(Elab *e, const Ast *x) {
   for (int k = 0; k < item.n; k++) {
     int twin = 0;
     while (twin < n && strcmp(name.at[twin], name.at[k]) != 0) twin++;
-    if (twin < n && outright.at[k] && outright.at[twin]) fail(e, x->loc, NULL, "the record names `%s` twice", name.at[k]);
+    if (twin < n && outright.at[k] && outright.at[twin]) fail(e, x->loc, "give it another name", "the record names `%s` twice", name.at[k]);
     if (twin < n && !outright.at[k]) continue;
     item.at[twin] = item.at[k];
     name.at[twin] = name.at[k];
@@ -774,14 +792,14 @@ static Value *bracket(Elab *e, Value *f, const Ast *x) {
   Ast *const *statics = d->fn ? d->fn->statics : d->kid;
   int most = d->fn ? d->fn->nstatic : d->nstatic;
   if (d->kind == AST_RECORD) return value_type(e, eval_type(e, x));
-  if (x->nkid - 1 > most) fail(e, x->loc, NULL, "`%s` takes %d values in brackets, found %d", f->decl->name, most, x->nkid - 1);
+  if (x->nkid - 1 > most) fail(e, x->loc, "they stand in its declaration, in brackets behind the name", "`%s` takes %d values in brackets, found %d", f->decl->name, most, x->nkid - 1);
   Value *v = value_new(e, V_DECL);
   *v = *f;
   v->nstatic = most;
   v->statics = arena_array(e->arena, Value *, most);
   for (int k = 0; k < most; k++) {
     const Ast *ix = k + 1 < x->nkid ? x->kid[k + 1] : NULL;
-    if (ix && ix->kind != AST_IX) fail(e, ix->loc, NULL, "expected a value for `%s`", statics[k]->name);
+    if (ix && ix->kind != AST_IX) fail(e, ix->loc, "brackets hold sizes, types, functions and other things known while compiling", "expected a value for `%s`", statics[k]->name);
     v->statics[k] = ix ? eval(e, ix->kid[0]) : NULL;
   }
   return v;
@@ -836,7 +854,7 @@ Value *eval(Elab *e, const Ast *x) {
   case AST_ITEM: {
     Value *v = eval(e, x->kid[0]);
     if (v->kind == V_POISON) give_up(e);
-    if (v->kind != V_REC || x->i >= v->n) fail(e, x->loc, NULL, "%s has no item %lld", value_text(e, v), (long long)x->i);
+    if (v->kind != V_REC || x->i >= v->n) fail(e, x->loc, "items count from 0; a record's fields have names: r.x", "%s has no item %lld", value_text(e, v), (long long)x->i);
     return v->item[x->i];
   }
   case AST_CALL: case AST_PIPE: return call(e, x);
@@ -846,6 +864,6 @@ Value *eval(Elab *e, const Ast *x) {
   case AST_MATCH: return eval_match(e, x);
   case AST_WHILE: return eval_while(e, x);
   case AST_FOR: case AST_SCAN: case AST_EACH: case AST_UNROLL: return eval_loop(e, x);
-  default: fail(e, x->loc, NULL, "this is no expression");
+  default: fail(e, x->loc, "a value was expected here", "this is no expression");
   }
 }

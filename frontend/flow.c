@@ -13,7 +13,7 @@ Value *mention(Elab *e, Value *key) {
 }
 
 static void push_turn(Elab *e, IrValue *turn, Loc loc) {
-  if (e->c.nloop == 32) fail(e, loc, NULL, "more than 32 loops inside one another");
+  if (e->c.nloop == 32) fail(e, loc, "put the inner ones into a function of their own, or fewer loops over joined axes", "more than 32 loops inside one another");
   e->c.turn[e->c.nloop++] = turn;
 }
 
@@ -61,7 +61,7 @@ void eval_log(Elab *e, const Ast *s) {
     Value *v = eval(e, a->kid[0]);
     IrValue *x = to_array(e, v, a->loc);
     if (x->type.rank) fail(e, a->loc, "log its mean: mean(…)", "a logged value must be one number, not %s", value_text(e, v));
-    if (ir_is_complex(x->type.dtype)) fail(e, a->loc, NULL, "a complex number cannot be logged");
+    if (ir_is_complex(x->type.dtype)) fail(e, a->loc, "log abs(…), real(…) or imag(…)", "a complex number cannot be logged");
     if (ir_is_diff(x->type.dtype)) x = ir_un(&e->c.b, IR_STOP_GRAD, x);
     log_add(e, a->name, ir_cast(&e->c.b, x, IR_F32), ir_fill(&e->c.b, ir_scalar(IR_F32), 1));
   }
@@ -107,6 +107,26 @@ static void assigned(Elab *e, const Ast *x, Names *n) {
   for (int k = 0; k < x->nkid; k++) assigned(e, x->kid[k], n);
 }
 
+// Where a piece of text assigns a name first.
+static const Ast *assigning(const Ast *x, const char *name) {
+  if (!x) return NULL;
+  const Ast *place = x->kind == AST_ASSIGN || (x->kind == AST_ARG && x->inout) ? x->kid[0] : NULL;
+  if (place && (place->kind == AST_TUPLE || place->kind == AST_LIST)) {
+    for (int k = 0; k < place->nkid; k++) {
+      const Ast *p = place->kid[k]->kind == AST_ARG ? place->kid[k]->kid[0] : place->kid[k];
+      while (p->kind == AST_FIELD || p->kind == AST_INDEX || p->kind == AST_ITEM || p->kind == AST_PAREN) p = p->kid[0];
+      if (p->kind == AST_NAME && strcmp(p->name, name) == 0) return p;
+    }
+  }
+  while (place && (place->kind == AST_FIELD || place->kind == AST_INDEX || place->kind == AST_ITEM || place->kind == AST_PAREN)) place = place->kid[0];
+  if (place && place->kind == AST_NAME && strcmp(place->name, name) == 0) return place;
+  for (int k = 0; k < x->nkid; k++) {
+    const Ast *found = assigning(x->kid[k], name);
+    if (found) return found;
+  }
+  return NULL;
+}
+
 typedef VEC(Binding *) Bindings;
 
 static Bindings assigned_bindings(Elab *e, int nast, const Ast *const *asts) {
@@ -131,7 +151,7 @@ static Type *common_type(Elab *e, Value *a, Value *b, Loc loc, const char *what)
     t->item = arena_array(e->arena, Type *, a->n ? a->n : 1);
     for (int k = 0; k < a->n; k++) {
       Value *y = a->name && b->name ? value_field(b, a->name[k]) : b->item[k];
-      if (!y) fail(e, loc, NULL, "%s: one branch has the field `%s`, the other not", what, a->name[k]);
+      if (!y) fail(e, loc, "both branches of an `if` give one type", "%s: one branch has the field `%s`, the other not", what, a->name[k]);
       t->item[k] = common_type(e, a->item[k], y, loc, what);
     }
     return t;
@@ -275,9 +295,9 @@ Value *eval_match(Elab *e, const Ast *x) {
 
 void eval_every(Elab *e, const Ast *s) {
   Binding *iter = scope_find(e->c.scope, "iter");
-  if (!iter || iter->value->kind != V_ARRAY || !e->trainer) fail(e, s->loc, NULL, "`every` belongs in a trainer's step");
+  if (!iter || iter->value->kind != V_ARRAY || !e->trainer) fail(e, s->loc, "in a function, test a count that it is given: if i % n == 0 { … }", "`every` belongs in a trainer's step");
   Value *n = eval(e, s->kid[0]);
-  if (n->kind == V_NUM && num_f(n) < 1) fail(e, s->kid[0]->loc, NULL, "`every` needs a count of at least 1");
+  if (n->kind == V_NUM && num_f(n) < 1) fail(e, s->kid[0]->loc, "every n { … } runs at each n-th step", "`every` needs a count of at least 1");
   Value *done = binary(e, AST_MOD, binary(e, AST_ADD, iter->value, value_int(e, 1), s->loc), n, s->loc);
   Value *hit = binary(e, AST_EQ, done, value_int(e, 0), s->loc);
   Bindings vars = assigned_bindings(e, 1, (const Ast *const[]){s->kid[1]});
@@ -299,7 +319,7 @@ static void loop_leaves(Elab *e, Value *v, Loc loc, Leaves *xs, int64_t *n) {
     break;
   case V_LAYERS: len = v->i; break;
   case V_REC:
-    if (v->n == 0) fail(e, loc, NULL, "a loop over nothing");
+    if (v->n == 0) fail(e, loc, "loop over a range 0..n, an array or a record of arrays", "a loop over nothing");
     for (int k = 0; k < v->n; k++) loop_leaves(e, v->item[k], loc, xs, n);
     return;
   case V_LIST: case V_ARRAY: case V_KEY: {
@@ -311,7 +331,7 @@ static void loop_leaves(Elab *e, Value *v, Loc loc, Leaves *xs, int64_t *n) {
   }
   default: fail(e, loc, "loop over a range 0..n, an array or a record of arrays", "%s cannot be looped over", value_text(e, v));
   }
-  if (*n >= 0 && *n != len) fail(e, loc, NULL, "a loop in step over %lld and %lld items", (long long)*n, (long long)len);
+  if (*n >= 0 && *n != len) fail(e, loc, "all that a loop goes over in step is equally long: slice the longer one, xs[:n]", "a loop in step over %lld and %lld items", (long long)*n, (long long)len);
   *n = len;
 }
 
@@ -373,7 +393,7 @@ static Value *unroll(Elab *e, const Ast *x, Value *over) {
     int64_t len = v->kind == V_LIST ? v->n : v->kind == V_RANGE ? to_int(e, v->item[1], x->loc, "the end of a range") - to_int(e, v->item[0], x->loc, "the start of a range") : -1;
     if (len < 0 && v->kind != V_RANGE) fail(e, x->loc, "use `for` or `scan` for arrays", "`unroll` goes over lists and ranges known while compiling, not %s", value_text(e, v));
     if (len < 0) len = 0;
-    if (n >= 0 && n != len) fail(e, x->loc, NULL, "a loop in step over %lld and %lld items", (long long)n, (long long)len);
+    if (n >= 0 && n != len) fail(e, x->loc, "all that a loop goes over in step is equally long: slice the longer one, xs[:n]", "a loop in step over %lld and %lld items", (long long)n, (long long)len);
     n = len;
   }
   if (n > 10000) fail(e, x->loc, "use `for`", "`unroll` of %lld turns", (long long)n);
@@ -399,13 +419,13 @@ static Value *for_or_scan(Elab *e, const Ast *x, Value *over) {
   int64_t n = -1;
   Leaves init = {0}, xs = {0};
   loop_leaves(e, over, x->kid[1]->loc, &xs, &n);
-  if (n > INT32_MAX) fail(e, x->kid[1]->loc, NULL, "a loop of more than 2^31 turns");
+  if (n > INT32_MAX) fail(e, x->kid[1]->loc, "put one loop into another", "a loop of more than 2^31 turns");
   Owner *owner = e->c.owner;
   const char *path = e->c.path;
   Value *stacked = NULL;
   if (over->kind == V_LAYERS) {
     if (!owner) fail(e, loc, "use `for i in 0..n`", "`layers` outside of a model");
-    if (x->kind == AST_SCAN) fail(e, loc, NULL, "`layers` belongs in a `for`");
+    if (x->kind == AST_SCAN) fail(e, loc, "write for l in layers(n) { h = … }", "`layers` belongs in a `for`");
     e->c.path = owner_component(e, "layers", x);
     if (owner->discover) owner->lead[owner->nlead++] = n;
     else {
@@ -452,7 +472,7 @@ static Value *for_or_scan(Elab *e, const Ast *x, Value *over) {
   Leaves ys = {0};
   if (x->kind == AST_SCAN) {
     if (out->kind == V_NONE) fail(e, loc, "use `for` where no values are stacked", "the body of a `scan` must end in a value");
-    if (!value_is_tree(out)) fail(e, loc, NULL, "a `scan` cannot stack %s", value_text(e, out));
+    if (!value_is_tree(out)) fail(e, loc, "let its body end in an array, a number or a record of them", "a `scan` cannot stack %s", value_text(e, out));
     out = to_runtime(e, out, loc);
     value_leaves(e, out, NULL, &ys);
     for (int k = 0; k < ys.v.n; k++) ir_yield(reg.r, ys.v.at[k]);
@@ -502,15 +522,16 @@ static Value *each(Elab *e, const Ast *x, Value *over) {
   int64_t n = -1;
   Leaves xs = {0};
   loop_leaves(e, over, x->kid[1]->loc, &xs, &n);
-  if (n > INT32_MAX) fail(e, loc, NULL, "more than 2^31 lanes");
+  if (n > INT32_MAX) fail(e, loc, "put one `each` into a `for`", "more than 2^31 lanes");
   Lane lane = {.ast = x, .over = over};
   find_back(e, x->kid[0], x->kid[1], &lane);
   Bindings vars = assigned_bindings(e, 1, (const Ast *const[]){x->kid[2]});
   for (int k = 0; k < vars.n; k++) {
     bool own = false;
     for (int j = 0; j < lane.back.n; j++) own |= strcmp(lane.back.at[j], vars.at[k]->name) == 0;
+    const Ast *where = own ? NULL : assigning(x->kid[2], vars.at[k]->name);
     if (!own)
-      fail(e, loc, "lanes are independent: let the body give a value, or mark the element: each &s in xs", "`each` cannot assign `%s`, which is outside of it", vars.at[k]->name);
+      fail(e, where ? where->loc : loc, "lanes are independent: let the body give a value, or mark the element: each &s in xs", "`each` cannot change `%s`, which is outside of it", vars.at[k]->name);
   }
   Region reg = region_open(e);
   IrValue *turn = ir_arg(reg.r, ir_scalar(IR_I32));
@@ -530,7 +551,7 @@ static Value *each(Elab *e, const Ast *x, Value *over) {
   if (out->kind == V_POISON) give_up(e);
   e->c.nloop--;
   e->c.scope = outer;
-  if (out->kind != V_NONE && !value_is_tree(out)) fail(e, loc, NULL, "`each` cannot stack %s", value_text(e, out));
+  if (out->kind != V_NONE && !value_is_tree(out)) fail(e, loc, "let its body end in an array, a number or a record of them", "`each` cannot stack %s", value_text(e, out));
   Leaves ys = {0};
   if (out->kind != V_NONE) {
     out = to_runtime(e, out, loc);

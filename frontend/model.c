@@ -67,7 +67,7 @@ Value *eval_param(Elab *e, const Ast *p) {
     return type_zeros(e, t);
   }
   Value *v = owned(o, path);
-  if (!v) fail(e, p->loc, NULL, "the parameters given hold no `%s`", path);
+  if (!v) fail(e, p->loc, "make the parameters by .init of the same model, with the same brackets", "the parameters given hold no `%s`", path);
   if (!type_same(type_of(e, v), t))
     fail(e, p->loc, "parameter shapes may depend on constants and bracket values only, not on the size of a batch", "the parameter `%s` is %s here, but was made as %s", path, type_text(e, t), value_text(e, v));
   return v;
@@ -197,7 +197,7 @@ Params *model_params(Elab *e, Value *f, Loc loc) {
   Decl *d = f->decl;
   for (Params *p = d->params; p; p = p->next)
     if (same_statics(p, f)) return p;
-  if (d->busy) fail(e, loc, NULL, "the parameters of `%s` depend on themselves", d->name);
+  if (d->busy) fail(e, loc, "a model cannot call itself, nor ask for its own .params in its body", "the parameters of `%s` depend on themselves", d->name);
   Params *p = arena_new(e->arena, Params);
   p->nstatic = f->nstatic;
   p->statics = f->statics;
@@ -227,11 +227,11 @@ static Value *init_one(Elab *e, const Param *q, IrValue *key) {
   Value *v = q->init;
   if (v->kind == V_BUILTIN && strcmp(v->builtin->name, "zeros") == 0) return type_zeros(e, q->type);
   if (v->kind == V_NUM || (v->kind == V_BUILTIN && strcmp(v->builtin->name, "ones") == 0)) {
-    if (q->type->kind != T_ARRAY) fail(e, q->loc, NULL, "a number cannot initialise %s", type_text(e, q->type));
+    if (q->type->kind != T_ARRAY) fail(e, q->loc, "write zeros, or a function of (key, shape)", "a number cannot initialise %s", type_text(e, q->type));
     return value_array(e, ir_fill(&e->c.b, q->type->array, v->kind == V_NUM ? num_f(v) : 1));
   }
   if (v->kind == V_ARRAY || v->kind == V_KEY) fail(e, q->loc, "write a number, zeros, ones, or a function of (key, shape)", "an initial value must not depend on run-time values");
-  if (q->type->kind != T_ARRAY) fail(e, q->loc, NULL, "the parameter `%s` must be an array", q->path);
+  if (q->type->kind != T_ARRAY) fail(e, q->loc, "declare one parameter for each field", "the parameter `%s` must be an array", q->path);
   Value *dims[IR_MAX_RANK];
   for (int k = 0; k < q->type->array.rank; k++) dims[k] = value_int(e, q->type->array.dim[k]);
   Value *args[2] = {value_key(e, key), value_list(e, q->type->array.rank, dims)};
@@ -398,7 +398,7 @@ static Scope *env_scope(Elab *e, Value *env) {
   Scope *s = scope_push(e, true);
   for (int k = 0; k < d->nstatic; k++) {
     Value *v = env->nstatic && env->statics[k] ? env->statics[k] : NULL;
-    if (!v && !d->kid[k]->kid[1]) fail(e, e->c.b.loc, NULL, "the environment `%s` needs the setting `%s`", d->name, d->kid[k]->name);
+    if (!v && !d->kid[k]->kid[1]) fail(e, e->c.b.loc, arena_printf(e->arena, "give it: %s(%s = …), or a default in the declaration", d->name, d->kid[k]->name), "the environment `%s` needs the setting `%s`", d->name, d->kid[k]->name);
     scope_bind(e, d->kid[k]->name, v ? v : eval(e, d->kid[k]->kid[1]), false, d->kid[k]->loc);
   }
   for (int k = d->nstatic; k < d->nkid; k++) {
@@ -424,7 +424,7 @@ static const Ast *env_member(const Ast *d, AstKind kind, const char *name) {
 // The state before reset: every field as its declaration says, or zero.
 static Value *env_start(Elab *e, Value *env, Scope *s) {
   const Ast *d = env->decl->ast;
-  if (d->from) fail(e, d->loc, NULL, "the environment `%s` comes from outside: such environments cannot be used yet in this program", d->name);
+  if (d->from) fail(e, d->loc, "write it in the language, without `from`: state, reset, step", "the environment `%s` comes from outside: such environments cannot be used yet in this program", d->name);
   Scope *outer = e->c.scope;
   e->c.scope = s;
   VEC(Value *) item = {0};
@@ -506,7 +506,7 @@ static Value *state_arg(Elab *e, Value *env, const Args *a, const char *what) {
   Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
   if (!a->n || !a->place[0]) fail(e, loc, arena_printf(e->arena, "write E.%s(&s, …)", what), "`%s` updates the environment's state: it comes first, with `&`", what);
   Value *s = a->value[0];
-  if (s->kind != V_REC || s->decl != env->decl) fail(e, loc, NULL, "this is not the state of `%s`: %s", env->decl->name, value_text(e, s));
+  if (s->kind != V_REC || s->decl != env->decl) fail(e, loc, arena_printf(e->arena, "a state is made by `var s = zeros(%s.state)` and set up by %s.reset(&s, key)", env->decl->name, env->decl->name), "this is not the state of `%s`: %s", env->decl->name, value_text(e, s));
   return s;
 }
 
@@ -620,7 +620,7 @@ Value *record_make(Elab *e, Value *f, const Args *a) {
     const Ast *m = d->kid[k];
     if (m->kind != AST_MEMBER) continue;
     int at = find_arg(a, m->name, item.n);
-    if (at < 0 && !m->kid[1]) fail(e, loc, NULL, "`%s` needs the field `%s`", d->name, m->name);
+    if (at < 0 && !m->kid[1]) fail(e, loc, record_help(e, d), "`%s` needs the field `%s`", d->name, m->name);
     Value *v = at >= 0 ? a->value[at] : eval(e, m->kid[1]);
     Loc vloc = at >= 0 && a->expr && a->expr[at] ? a->expr[at]->loc : loc;
     v = match_field(e, m->kid[0], v, vloc, arena_printf(e->arena, "the field `%s` of `%s`", m->name, d->name));
@@ -628,11 +628,11 @@ Value *record_make(Elab *e, Value *f, const Args *a) {
     vec_push(e->arena, &item, v);
     vec_push(e->arena, &name, m->name);
   }
-  if (a->n > item.n) fail(e, loc, NULL, "`%s` has %d fields, found %d values", d->name, item.n, a->n);
+  if (a->n > item.n) fail(e, a->expr && a->expr[item.n] ? a->expr[item.n]->loc : loc, record_help(e, d), "`%s` has %d fields, found %d values", d->name, item.n, a->n);
   for (int k = 0; k < a->n; k++) {
     bool found = !a->name[k];
     for (int j = 0; j < name.n && !found; j++) found = strcmp(name.at[j], a->name[k]) == 0;
-    if (!found) fail(e, a->expr && a->expr[k] ? a->expr[k]->loc : loc, NULL, "`%s` has no field `%s`", d->name, a->name[k]);
+    if (!found) fail(e, a->expr && a->expr[k] ? a->expr[k]->loc : loc, record_help(e, d), "`%s` has no field `%s`", d->name, a->name[k]);
   }
   Value *r = value_rec(e, item.n, item.at, name.at);
   r->decl = f->decl;

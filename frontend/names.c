@@ -261,23 +261,23 @@ static const char *takes_text(Names *n, const Takes *t) {
   return s.s;
 }
 
-static void check_call(Names *n, const Given *g, const Takes *t, const char *what) {
+static void check_call(Names *n, const Given *g, const Takes *t, const char *what, const char *noun) {
   Elab *e = n->e;
   for (int k = 1; g->site->kind == AST_CALL && k < g->site->nkid; k++) {
     const Ast *a = g->site->kid[k];
     bool found = !a->name;
     for (int j = 0; j < t->n && !found; j++) found = strcmp(t->name[j], a->name) == 0;
-    if (!found) tell(e, a->loc, takes_text(n, t), "%s has no parameter `%s`", what, a->name);
+    if (!found) tell(e, a->loc, takes_text(n, t), "%s has no %s `%s`", what, strcmp(noun, "argument") == 0 ? "parameter" : noun, a->name);
   }
   if (g->open) return;
   if (g->positional > t->n) {
     const Ast *x = g->over[t->n];
-    tell(e, x ? x->loc : g->site->loc, takes_text(n, t), "%s takes %d argument%s, found %d", what, t->n, t->n == 1 ? "" : "s", g->positional);
+    tell(e, x ? x->loc : g->site->loc, takes_text(n, t), "%s takes %d %s%s, found %d", what, t->n, noun, t->n == 1 ? "" : "s", g->positional);
     return;
   }
   for (int k = g->positional; k < t->n; k++)
     if (t->must[k] && !gives(g, t->name[k])) {
-      tell(e, g->site->loc, strcmp(t->name[k], "key") == 0 ? "pass `key`: whoever draws takes a key" : takes_text(n, t), "%s needs the argument `%s`", what, t->name[k]);
+      tell(e, g->site->loc, strcmp(t->name[k], "key") == 0 ? "pass `key`: whoever draws takes a key" : takes_text(n, t), "%s needs the %s `%s`", what, noun, t->name[k]);
       return;
     }
 }
@@ -289,6 +289,14 @@ static void take_params(Takes *t, const AstFn *fn) {
 static void note_call(Names *n, Decl *to, Loc loc) {
   if (!n->maybe && n->decl && n->decl->ast->kind == AST_FN && to->ast->kind == AST_FN && to->module == n->m)
     vec_push(n->e->arena, &n->edge, ((Edge){n->decl, to, loc}));
+}
+
+// Rules and environments update a state, which comes first.
+static bool lacks_state(Names *n, const Given *g, const char *help, const char *fmt, const char *name) {
+  const Ast *first = g->site->kind == AST_CALL && g->site->nkid > 1 ? g->site->kid[1] : NULL;
+  if (first && (first->inout || first->spread)) return false;
+  tell(n->e, g->site->loc, help, fmt, name);
+  return true;
 }
 
 static void check_target(Names *n, const Ast *target, const Given *g) {
@@ -306,38 +314,40 @@ static void check_target(Names *n, const Ast *target, const Given *g) {
   Takes t = {.n = 0};
   const char *what = arena_printf(n->e->arena, "`%s`", s.decl->name);
   if (s.method) {
+    if (lacks_state(n, g, arena_printf(n->e->arena, "write %s.%s(&s, …)", s.decl->name, target->name), "`%s` updates the environment's state: it comes first, with `&`", target->name)) return;
     take(&t, "&s", true);
     take_params(&t, s.method->fn);
     if (t.n == 2 && strcmp(target->name, "step") == 0) take(&t, "key", false);
-    check_call(n, g, &t, arena_printf(n->e->arena, "`%s.%s`", s.decl->name, target->name));
+    check_call(n, g, &t, arena_printf(n->e->arena, "`%s.%s`", s.decl->name, target->name), "argument");
     return;
   }
   if (s.init && d->kind == AST_TRAIN) {
     for (int k = 0; k < d->nstatic; k++) take(&t, d->kid[k]->name, false);
     take(&t, "seed", false);
-    check_call(n, g, &t, arena_printf(n->e->arena, "`%s.run`", s.decl->name));
+    check_call(n, g, &t, arena_printf(n->e->arena, "`%s.run`", s.decl->name), "setting");
     return;
   }
   if (s.init) {
-    if (d->fn->flavour == FLAVOUR_MODEL) { take(&t, "key", true); check_call(n, g, &t, arena_printf(n->e->arena, "`%s.init`", s.decl->name)); }
+    if (d->fn->flavour == FLAVOUR_MODEL) { take(&t, "key", true); check_call(n, g, &t, arena_printf(n->e->arena, "`%s.init`", s.decl->name), "argument"); }
     return;
   }
   switch (d->kind) {
   case AST_FN:
+    if (d->fn->flavour == FLAVOUR_RULE && lacks_state(n, g, arena_printf(n->e->arena, "write %s(&s, …) with s from %s.init(…)", s.decl->name, s.decl->name), "the rule `%s` updates its state: it comes first, with `&`", s.decl->name)) return;
     if (d->fn->flavour == FLAVOUR_MODEL) take(&t, "the parameters", true);
     if (d->fn->flavour == FLAVOUR_RULE) take(&t, "&state", true);
     take_params(&t, d->fn);
-    check_call(n, g, &t, what);
+    check_call(n, g, &t, what, "argument");
     note_call(n, s.decl, target->loc);
     return;
   case AST_RECORD:
     for (int k = d->nstatic; k < d->nkid; k++)
       if (d->kid[k]->kind == AST_MEMBER) take(&t, d->kid[k]->name, !d->kid[k]->kid[1]);
-    check_call(n, g, &t, what);
+    check_call(n, g, &t, what, "field");
     return;
   case AST_ENV:
     for (int k = 0; k < d->nstatic; k++) take(&t, d->kid[k]->name, false);
-    check_call(n, g, &t, what);
+    check_call(n, g, &t, what, "setting");
     return;
   case AST_TRAIN: tell(n->e, g->site->loc, arena_printf(n->e->arena, "%s.run(setting = …) in an `experiment` runs it", s.decl->name), "a trainer is no function: `%s`", s.decl->name); return;
   case AST_EXPERIMENT: tell(n->e, g->site->loc, "it is run by its name: rlc run", "an experiment is no function: `%s`", s.decl->name); return;
@@ -376,7 +386,7 @@ static void walk_place(Names *n, const Ast *p, bool lent) {
     return;
   }
   if (!b->mut) {
-    tell(e, root->loc, strcmp(b->why, "a `let`") == 0 ? arena_printf(e->arena, "declare it with `var` in line %d, or give the new value another name", b->loc.line) : strcmp(b->why, "a parameter") == 0 ? "mark the parameter with `&`, or copy it: `var y = x`" : "copy it: `var y = x`",
+    tell(e, root->loc, strcmp(b->why, "a `let`") == 0 ? arena_printf(e->arena, "declare it with `var` in line %d, or give the new value another name", b->loc.line) : strcmp(b->why, "a setting") == 0 ? "a setting stays as it is given: keep what changes in a `state`" : strcmp(b->why, "a parameter") == 0 ? "mark the parameter with `&`, or copy it: `var y = x`" : "copy it: `var y = x`",
          "`%s` cannot be %s: it is %s", root->name, verb, b->why);
     return;
   }
@@ -806,7 +816,9 @@ static void check_recursion(Names *n) {
 }
 
 bool names_check(Elab *e, Module *m) {
-  int before = e->diags->count;
+  if (e->named) return !e->names_first;
+  const Diag *before = e->diags->last;
+  e->naming = e->named = true;
   Names n = {.e = e, .m = m};
   int count = 0;
   for (Decl *d = m->decls; d; d = d->next) count++;
@@ -816,5 +828,8 @@ bool names_check(Elab *e, Module *m) {
     if ((*d)->ast->kind == AST_DATA) walk_data(&n, (*d)->ast);
   for (Decl **d = order; *d; d++) walk_decl(&n, *d);
   check_recursion(&n);
-  return e->diags->count == before;
+  e->naming = false;
+  e->names_first = before ? before->next : e->diags->first;
+  e->names_last = e->names_first ? e->diags->last : NULL;
+  return !e->names_first;
 }

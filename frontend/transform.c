@@ -4,7 +4,7 @@
 
 Value *make_transform(Elab *e, const char *what, const Args *a) {
   Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
-  if (a->n < 1 || a->name[0]) fail(e, loc, NULL, "`%s` takes a function", what);
+  if (a->n < 1 || a->name[0]) fail(e, loc, builtin_find(what)->signature, "`%s` takes a function", what);
   Value *f = a->value[0];
   if (f->kind != V_DECL && f->kind != V_LAMBDA && f->kind != V_BUILTIN && f->kind != V_TRANSFORM && f->kind != V_METHOD)
     fail(e, loc, "write grad(f)(x): first the function, then its arguments", "`%s` takes a function, found %s", what, value_text(e, f));
@@ -16,7 +16,7 @@ Value *make_transform(Elab *e, const char *what, const Args *a) {
   bool wants_dir = strcmp(what, "jvp") == 0 || strcmp(what, "vjp") == 0;
   for (int k = 1; k < a->n; k++) {
     bool ok = wants_wrt ? a->name[k] && strcmp(a->name[k], "wrt") == 0 : strcmp(what, "vmap") == 0 ? a->name[k] && strcmp(a->name[k], "axes") == 0 : wants_dir && k == 1 && !a->name[k];
-    if (!ok) fail(e, loc, NULL, "`%s` does not take %s", what, a->name[k] ? a->name[k] : "a second argument");
+    if (!ok) fail(e, loc, builtin_find(what)->signature, "`%s` does not take %s", what, a->name[k] ? a->name[k] : "a second argument");
     t->item[t->n++] = a->value[k];
   }
   if (wants_dir && t->n < 2) fail(e, loc, "write jvp(f, tangent)(x) or vjp(f, cotangent)(x)", "`%s` needs a direction", what);
@@ -50,14 +50,14 @@ static const char *param_name(Value *f, int k) {
 
 static int wrt_arg(Elab *e, Value *t, const Args *a, Loc loc) {
   if (t->n < 2 || t->item[1]->kind != V_STR) {
-    if (!a->n) fail(e, loc, NULL, "`%s` of a function without arguments", t->s);
+    if (!a->n) fail(e, loc, "let it take what it is differentiated by", "`%s` of a function without arguments", t->s);
     return 0;
   }
   for (int k = 0; k < a->n; k++) {
     const char *name = a->name[k] ? a->name[k] : param_name(t->item[0], k);
     if (name && strcmp(name, t->item[1]->s) == 0) return k;
   }
-  fail(e, loc, NULL, "there is no argument `%s` to differentiate by", t->item[1]->s);
+  fail(e, loc, "wrt names a parameter of the function, and the call gives it", "there is no argument `%s` to differentiate by", t->item[1]->s);
 }
 
 static void emit_region(Elab *e, Value *f, const Args *a, int wrt, const Diff *x, Value *shape, Region *reg, Value **out) {
@@ -83,7 +83,7 @@ static Value *derivative(Elab *e, Value *t, const Args *a) {
   bool forward = strcmp(t->s, "jvp") == 0, direction = forward || strcmp(t->s, "vjp") == 0;
   refuse_inout(e, a, loc, t->s);
   int wrt = direction ? 0 : wrt_arg(e, t, a, loc);
-  if (wrt >= a->n) fail(e, loc, NULL, "`%s` of a function without arguments", t->s);
+  if (wrt >= a->n) fail(e, loc, "let it take what it is differentiated by", "`%s` of a function without arguments", t->s);
   Value *shape = to_runtime(e, a->value[wrt], loc);
   if (a->value[wrt]->kind == V_NUM) shape = value_array(e, to_dtype(e, a->value[wrt], IR_F32, loc));
   Diff x = diff_leaves(e, shape);
@@ -92,9 +92,9 @@ static Value *derivative(Elab *e, Value *t, const Args *a) {
   Value *out;
   emit_region(e, t->item[0], a, wrt, &x, shape, &reg, &out);
   bool tuple = !direction && out->kind == V_REC && !(out->decl);
-  if (tuple && out->n == 0) fail(e, loc, NULL, "`%s` of a function that gives nothing", t->s);
+  if (tuple && out->n == 0) fail(e, loc, "let it end in the number to differentiate", "`%s` of a function that gives nothing", t->s);
   Value *y = tuple ? out->item[0] : out;
-  if (!value_is_tree(y)) fail(e, loc, NULL, "`%s` needs a function that gives an array, not %s", t->s, value_text(e, y));
+  if (!value_is_tree(y)) fail(e, loc, "let it end in the number to differentiate", "`%s` needs a function that gives an array, not %s", t->s, value_text(e, y));
   y = to_runtime(e, y, loc);
   Leaves ys = {0}, rest = {0};
   value_leaves(e, y, NULL, &ys);
@@ -102,7 +102,7 @@ static Value *derivative(Elab *e, Value *t, const Args *a) {
     IrType yt = ys.v.at[k]->type;
     if (!direction && (ys.v.n != 1 || yt.rank || !ir_is_float(yt.dtype)))
       fail(e, loc, "let it end in mean(…) or sum(…)", "`%s` needs a function that gives one real number, not %s", t->s, value_text(e, y));
-    if (direction && !ir_is_diff(yt.dtype)) fail(e, loc, NULL, "`%s` of a function that gives %s: only floats have derivatives", t->s, value_text(e, y));
+    if (direction && !ir_is_diff(yt.dtype)) fail(e, loc, "let it give floats: f32(…)", "`%s` of a function that gives %s: only floats have derivatives", t->s, value_text(e, y));
     ir_yield(reg.r, ys.v.at[k]);
   }
   Value **kept = arena_array(e->arena, Value *, out->kind == V_REC && out->n ? out->n : 1);
@@ -177,7 +177,7 @@ static Value *to_front(Elab *e, Value *v, int64_t axis, Loc loc) {
   for (int k = 0; k < l.v.n; k++) {
     IrValue *x = l.v.at[k];
     int64_t perm[IR_MAX_RANK], a = axis < 0 ? axis + x->type.rank : axis;
-    if (a < 0 || a >= x->type.rank) fail(e, loc, NULL, "`vmap` over axis %lld of %s", (long long)axis, ir_type_text(e->arena, &x->type));
+    if (a < 0 || a >= x->type.rank) fail(e, loc, "axes = [0, false] names an axis for each argument, false for what all lanes share", "`vmap` over axis %lld of %s", (long long)axis, ir_type_text(e->arena, &x->type));
     perm[0] = a;
     for (int j = 0, at = 1; j < x->type.rank; j++)
       if (j != a) perm[at++] = j;
@@ -205,12 +205,12 @@ static Value *vmap(Elab *e, Value *t, const Args *a) {
     Leaves l = {0};
     value_leaves(e, x[nx++], NULL, &l);
     for (int j = 0; j < l.v.n; j++) {
-      if (!l.v.at[j]->type.rank) fail(e, loc, NULL, "`vmap` over %s, which has no axis", value_text(e, a->value[k]));
-      if (n >= 0 && n != l.v.at[j]->type.dim[0]) fail(e, loc, NULL, "`vmap` over axes of %lld and %lld", (long long)n, (long long)l.v.at[j]->type.dim[0]);
+      if (!l.v.at[j]->type.rank) fail(e, loc, "axes = [0, false] names an axis for each argument, false for what all lanes share", "`vmap` over %s, which has no axis", value_text(e, a->value[k]));
+      if (n >= 0 && n != l.v.at[j]->type.dim[0]) fail(e, loc, "the axes that it goes over are equally long", "`vmap` over axes of %lld and %lld", (long long)n, (long long)l.v.at[j]->type.dim[0]);
       n = l.v.at[j]->type.dim[0];
     }
   }
-  if (!nx) fail(e, loc, NULL, "`vmap` needs an argument to go over");
+  if (!nx) fail(e, loc, "axes = [0, false] names an axis for each argument, false for what all lanes share", "`vmap` needs an argument to go over");
   return emit_map(e, n, nx, x, vmap_lane, &v, loc);
 }
 

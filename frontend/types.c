@@ -40,7 +40,7 @@ static Type *value_as_type(Elab *e, Value *v, Loc loc) {
   if (v->kind == V_TYPE) return v->type;
   if (v->kind == V_BUILTIN && dtype_find(v->builtin->name) >= 0) return type_array(e, ir_scalar(dtype_find(v->builtin->name)));
   if (v->kind == V_DECL && v->decl->ast->kind == AST_RECORD) return record_type(e, v, loc);
-  fail(e, loc, NULL, "expected a type, found %s", value_text(e, v));
+  fail(e, loc, "types are bool, i32, f32, …, key, records, agent.params, E.state, with leading axes in brackets: f32[8, 4]", "expected a type, found %s", value_text(e, v));
 }
 
 static int eval_dims(Elab *e, const Ast *t, int from, int64_t *dim) {
@@ -48,13 +48,13 @@ static int eval_dims(Elab *e, const Ast *t, int from, int64_t *dim) {
   for (int k = from; k < t->nkid; k++) {
     if (t->kid[k]->kind == AST_IX_DOTS) {
       Binding *b = scope_find(e->c.scope, "...");
-      if (!b) fail(e, t->kid[k]->loc, NULL, "`...` has no meaning here: no argument shows which axes it stands for");
+      if (!b) fail(e, t->kid[k]->loc, "write `...` in the type of a parameter too", "`...` has no meaning here: no argument shows which axes it stands for");
       for (int j = 0; j < b->value->n; j++) dim[n++] = b->value->item[j]->i;
       continue;
     }
-    if (t->kid[k]->kind != AST_IX || n == IR_MAX_RANK) fail(e, t->kid[k]->loc, NULL, "expected a dimension");
+    if (t->kid[k]->kind != AST_IX || n == IR_MAX_RANK) fail(e, t->kid[k]->loc, "sizes stand in brackets: f32[8, N]", "expected a dimension");
     dim[n++] = to_int(e, eval(e, t->kid[k]->kid[0]), t->kid[k]->loc, "a dimension");
-    if (dim[n - 1] < 0) fail(e, t->kid[k]->loc, NULL, "a dimension of %lld", (long long)dim[n - 1]);
+    if (dim[n - 1] < 0) fail(e, t->kid[k]->loc, "sizes are 0 or more", "a dimension of %lld", (long long)dim[n - 1]);
   }
   return n;
 }
@@ -93,7 +93,7 @@ Type *eval_type(Elab *e, const Ast *t) {
       Value *v = eval(e, base);
       if (v->kind == V_DECL && v->decl->ast->kind == AST_RECORD && !v->nstatic && v->decl->ast->nstatic) {
         int ns = v->decl->ast->nstatic, n = t->nkid - 1;
-        if (n < ns) fail(e, t->loc, NULL, "`%s` takes %d values in brackets, found %d", v->decl->name, ns, n);
+        if (n < ns) fail(e, t->loc, "they stand in its declaration, in brackets behind the name; leading axes come first", "`%s` takes %d values in brackets, found %d", v->decl->name, ns, n);
         from = 1 + n - ns;                       // leading axes come first, its own values last
         Value *w = value_new(e, V_DECL);
         *w = *v;
@@ -101,7 +101,7 @@ Type *eval_type(Elab *e, const Ast *t) {
         w->statics = arena_array(e->arena, Value *, ns);
         for (int k = 0; k < ns; k++) {
           const Ast *ix = t->kid[from + k];
-          if (ix->kind != AST_IX) fail(e, ix->loc, NULL, "expected a value for `%s` of `%s`", v->decl->ast->kid[k]->name, v->decl->name);
+          if (ix->kind != AST_IX) fail(e, ix->loc, "brackets hold sizes, types, functions and other things known while compiling", "expected a value for `%s` of `%s`", v->decl->ast->kid[k]->name, v->decl->name);
           w->statics[k] = eval(e, ix->kid[0]);
         }
         Type *r = record_type(e, w, t->loc);
@@ -181,7 +181,7 @@ static bool match_dim(Elab *e, const Ast *ix, int64_t size, Loc loc, const char 
     return true;
   }
   Value *v = eval(e, d);
-  if (v->kind == V_TYPE) fail(e, d->loc, NULL, "`%s` is a type here, not a size", d->name ? d->name : "this");
+  if (v->kind == V_TYPE) fail(e, d->loc, "a capitalised name stands for one thing throughout a signature: use another one", "`%s` is a type here, not a size", d->name ? d->name : "this");
   return to_int(e, v, d->loc, "a dimension") == size;
 }
 
@@ -189,7 +189,7 @@ void match_late(Elab *e) {
   for (Late *l = e->c.scope->late; l; l = l->next) {
     if (!known(e, l->dim)) continue;             // a name that only the result mentions
     int64_t n = to_int(e, eval(e, l->dim), l->dim->loc, "a dimension");
-    if (n != l->size) fail(e, l->loc, NULL, "%s: a size of %lld where %lld was expected", l->what, (long long)l->size, (long long)n);
+    if (n != l->size) fail(e, l->loc, "the size is computed from the signature's other dimensions: change one of them", "%s: a size of %lld where %lld was expected", l->what, (long long)l->size, (long long)n);
   }
   e->c.scope->late = NULL;
 }
@@ -230,7 +230,7 @@ static Value *match_array(Elab *e, const char *head, const Dims *d, Value *v, Lo
   }
   IrValue *x;
   if (v->kind == V_REC || v->kind == V_KEY)
-    fail(e, loc, NULL, "%s must be %s, not %s", what, dims_text(e, head, d), value_text(e, v));
+    fail(e, loc, v->kind == V_REC ? "name one of its fields" : "draw from it: uniform(key, [n]), normal(key, [n])", "%s must be %s, not %s", what, dims_text(e, head, d), value_text(e, v));
   if (dt >= 0) {
     if (v->kind == V_ARRAY && !can_widen(v->ir->type.dtype, (IrDtype)dt))
       fail(e, loc, arena_printf(e->arena, "convert it: %s(…)", ir_dtype_name((IrDtype)dt)), "%s must be %s, not %s", what, dims_text(e, head, d), value_text(e, v));
@@ -238,11 +238,11 @@ static Value *match_array(Elab *e, const char *head, const Dims *d, Value *v, Lo
   } else {
     x = strcmp(head, "float") == 0 && v->kind == V_NUM ? to_dtype(e, v, IR_F32, loc) : to_array(e, v, loc);
     if (!in_class(head, x->type.dtype))
-      fail(e, loc, NULL, "%s must be %s (any %s type), not %s", what, dims_text(e, head, d), head, value_text(e, v));
+      fail(e, loc, strcmp(head, "int") == 0 ? "convert it: i32(…)" : "convert it: f32(…)", "%s must be %s (any %s type), not %s", what, dims_text(e, head, d), head, value_text(e, v));
     scope_bind(e, head, value_type(e, type_array(e, ir_scalar(x->type.dtype))), false, loc);
   }
   if (!match_dims(e, d, &x->type, loc, what))
-    fail(e, loc, NULL, "%s must be %s, not %s", what, dims_text(e, head, d), ir_type_text(e->arena, &x->type));
+    fail(e, loc, rank_help(d->n, &x->type), "%s must be %s, not %s", what, dims_text(e, head, d), ir_type_text(e->arena, &x->type));
   if (v->kind == V_NUM && d->n == 0) return v->setting ? v : value_array(e, x);
   return value_array(e, x);
 }
@@ -257,7 +257,7 @@ static void match_static(Elab *e, const Ast *ix, Value *v, Loc loc, const char *
   Value *w = eval(e, d);
   bool ok = value_same(w, v);
   if (!ok && (w->kind == V_TYPE || v->kind == V_TYPE)) return;      // types are compared by what they hold
-  if (!ok) fail(e, loc, NULL, "%s was made for %s, but %s is expected", what, value_text(e, v), value_text(e, w));
+  if (!ok) fail(e, loc, "the values in brackets must agree", "%s was made for %s, but %s is expected", what, value_text(e, v), value_text(e, w));
 }
 
 // How many leading axes a value of a record has beyond its declaration's own.
@@ -271,13 +271,15 @@ static void match_lead(Elab *e, const Dims *lead, Type *own, Value *v, Loc loc, 
   IrType t = l.v.at[0]->type;
   t.rank -= types.at[0].rank;
   if (t.rank < 0 || !match_dims(e, lead, &t, loc, what))
-    fail(e, loc, NULL, "%s has the wrong leading axes: expected %s before %s, found %s", what, dims_text(e, "", lead), ir_type_text(e->arena, &types.at[0]), ir_type_text(e->arena, &l.v.at[0]->type));
+    fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s has the wrong leading axes: expected %s before %s, found %s", what, dims_text(e, "", lead), ir_type_text(e->arena, &types.at[0]), ir_type_text(e->arena, &l.v.at[0]->type));
 }
 
 static Value *match_record(Elab *e, Value *rec, int nix, Ast *const *ix, Dims *lead, Value *v, Loc loc, const char *what) {
   Decl *decl = rec->decl;
   const Ast *ast = decl->ast;
-  if (v->kind != V_REC) fail(e, loc, NULL, "%s must be a `%s`, not %s", what, decl->name, value_text(e, v));
+  int fields = 0;
+  for (int k = ast->nstatic; k < ast->nkid; k++) fields += ast->kid[k]->kind == AST_MEMBER;
+  if (v->kind != V_REC || (!v->name && v->n != fields)) fail(e, loc, record_help(e, ast), "%s must be a `%s`, not %s", what, decl->name, value_text(e, v));
   if (v->decl == decl) {
     for (int k = 0; k < nix && k < v->nstatic; k++) match_static(e, ix[k], v->statics[k], loc, what);
     Value *own = value_new(e, V_DECL);
@@ -291,15 +293,13 @@ static Value *match_record(Elab *e, Value *rec, int nix, Ast *const *ix, Dims *l
   }
   // a tuple or a nameless record: its fields are matched with the declared ones
   Args a = args_new(e, NULL, 0);
-  int nfield = 0;
-  for (int k = ast->nstatic; k < ast->nkid; k++) nfield += ast->kid[k]->kind == AST_MEMBER;
-  a.value = arena_array(e->arena, Value *, nfield ? nfield : 1);
-  a.name = arena_array(e->arena, const char *, nfield ? nfield : 1);
-  a.place = arena_array(e->arena, const Ast *, nfield ? nfield : 1);
+  a.value = arena_array(e->arena, Value *, fields ? fields : 1);
+  a.name = arena_array(e->arena, const char *, fields ? fields : 1);
+  a.place = arena_array(e->arena, const Ast *, fields ? fields : 1);
   for (int k = ast->nstatic, at = 0; k < ast->nkid; k++) {
     if (ast->kid[k]->kind != AST_MEMBER) continue;
     Value *f = v->name ? value_field(v, ast->kid[k]->name) : at < v->n ? v->item[at] : NULL;
-    if (!f) fail(e, loc, NULL, "%s must be a `%s`, but %s has no field `%s`", what, decl->name, value_text(e, v), ast->kid[k]->name);
+    if (!f) fail(e, loc, record_help(e, decl->ast), "%s must be a `%s`, but %s has no field `%s`", what, decl->name, value_text(e, v), ast->kid[k]->name);
     a.value[a.n] = f;
     a.name[a.n++] = ast->kid[k]->name;
     at++;
@@ -313,16 +313,16 @@ static Value *match_record(Elab *e, Value *rec, int nix, Ast *const *ix, Dims *l
 
 static Value *match_tree(Elab *e, const char *name, Dims *lead, Value *v, Loc loc, const char *what) {
   Binding *b = scope_find(e->c.scope, name);
-  if (!value_is_tree(v)) fail(e, loc, NULL, "%s must be an array or a record of arrays, not %s", what, value_text(e, v));
+  if (!value_is_tree(v)) fail(e, loc, "a capitalised type stands for arrays, numbers and records of them", "%s must be an array or a record of arrays, not %s", what, value_text(e, v));
   Type *t = type_of(e, v);
   if (lead->n) {                                 // T[N]: every leaf has the axes N first
     TypeVec types = {0};
     type_leaves(e, t, NULL, &types, NULL);
     if (!types.n) return v;
     IrType first = types.at[0];
-    if (first.rank < lead->n) fail(e, loc, NULL, "%s must have %d leading axes, found %s", what, lead->n, type_text(e, t));
+    if (first.rank < lead->n) fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s must have %d leading axes, found %s", what, lead->n, type_text(e, t));
     first.rank = lead->n;
-    if (!match_dims(e, lead, &first, loc, what)) fail(e, loc, NULL, "%s has the wrong leading axes: expected %s, found %s", what, dims_text(e, name, lead), type_text(e, t));
+    if (!match_dims(e, lead, &first, loc, what)) fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s has the wrong leading axes: expected %s, found %s", what, dims_text(e, name, lead), type_text(e, t));
     if (b) return v;
     Leaves l = {0};
     value_leaves(e, v, NULL, &l);
@@ -341,13 +341,13 @@ static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const 
       return v;
     }
     if (strcmp(t->name, "env") == 0) {
-      if (v->kind != V_DECL || v->decl->ast->kind != AST_ENV) fail(e, loc, NULL, "%s must be an environment, not %s", what, value_text(e, v));
+      if (v->kind != V_DECL || v->decl->ast->kind != AST_ENV) fail(e, loc, "give the environment itself: classic.cartpole", "%s must be an environment, not %s", what, value_text(e, v));
       return v;
     }
     if (strcmp(t->name, "key") == 0) {
-      if (v->kind != V_KEY) fail(e, loc, NULL, "%s must be a key, not %s", what, value_text(e, v));
+      if (v->kind != V_KEY) fail(e, loc, "keys come from a parameter `key`, from the trainer, or from split(key, n)", "%s must be a key, not %s", what, value_text(e, v));
       IrType k = v->ir->type;
-      if (!match_dims(e, lead, &k, loc, what)) fail(e, loc, NULL, "%s must be %s, not %s", what, dims_text(e, "key", lead), value_text(e, v));
+      if (!match_dims(e, lead, &k, loc, what)) fail(e, loc, "split(key, n) gives n keys; each k in keys { … } takes one", "%s must be %s, not %s", what, dims_text(e, "key", lead), value_text(e, v));
       return v;
     }
     if (dtype_find(t->name) >= 0 || is_class(t->name)) return match_array(e, t->name, lead, v, loc, what);
@@ -355,12 +355,12 @@ static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const 
     if ((isupper((unsigned char)t->name[0]) && !b) || (b && b->value->kind == V_TYPE && !b->file)) return match_tree(e, t->name, lead, v, loc, what);
   }
   if (t->kind == AST_TYPE_TUPLE) {
-    if (v->kind != V_REC || v->n != t->nkid) fail(e, loc, NULL, "%s must be a tuple of %d, not %s", what, t->nkid, value_text(e, v));
+    if (v->kind != V_REC || v->n != t->nkid) fail(e, loc, "write (a, b), or name the items: (x = a, y = b)", "%s must be a tuple of %d, not %s", what, t->nkid, value_text(e, v));
     Value **item = arena_array(e->arena, Value *, t->nkid ? t->nkid : 1);
     const char **name = t->nkid && t->kid[0]->name ? arena_array(e->arena, const char *, t->nkid) : NULL;
     for (int k = 0; k < t->nkid; k++) {
       Value *x = name && v->name ? value_field(v, t->kid[k]->name) : v->item[k];
-      if (!x) fail(e, loc, NULL, "%s lacks the field `%s`", what, t->kid[k]->name);
+      if (!x) fail(e, loc, "give it all fields: (x = …, y = …)", "%s lacks the field `%s`", what, t->kid[k]->name);
       item[k] = match(e, t->kid[k]->kid[0], lead, x, loc, name ? arena_printf(e->arena, "%s.%s", what, t->kid[k]->name) : what);
       if (name) name[k] = t->kid[k]->name;
     }
@@ -408,7 +408,7 @@ static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const 
       }
       return v;
     }
-    fail(e, loc, NULL, "%s must be the parameters of `%s`, not %s", what, f->kind == V_DECL ? f->decl->name : "a model", value_text(e, v));
+    fail(e, loc, "parameters come from .init(key) of that model", "%s must be the parameters of `%s`, not %s", what, f->kind == V_DECL ? f->decl->name : "a model", value_text(e, v));
   }
   Value *head = eval(e, t);
   if (head->kind == V_DECL && head->decl->ast->kind == AST_RECORD && !head->nstatic)
@@ -423,7 +423,7 @@ static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const 
     for (int k = 0; ok && k < own->array.rank; k++) ok = x->type.dim[extra + k] == own->array.dim[k];
     outer.rank = ok ? extra : 0;
     if (!ok || !match_dims(e, lead, &outer, loc, what))
-      fail(e, loc, NULL, "%s must be %s with leading axes %s, not %s", what, ir_type_text(e->arena, &own->array), dims_text(e, "", lead), ir_type_text(e->arena, &x->type));
+      fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s must be %s with leading axes %s, not %s", what, ir_type_text(e->arena, &own->array), dims_text(e, "", lead), ir_type_text(e->arena, &x->type));
     return value_array(e, x);
   }
   match_lead(e, lead, own, v, loc, what);

@@ -269,7 +269,7 @@ Type *type_lead(Elab *e, Type *t, int n, const int64_t *dim) {
     for (int k = 0; k < t->n; k++) r->item[k] = type_lead(e, t->item[k], n, dim);
     return r;
   }
-  if (t->array.rank + n > IR_MAX_RANK) fail(e, e->c.b.loc, NULL, "an array of %d axes: at most %d are possible", t->array.rank + n, IR_MAX_RANK);
+  if (t->array.rank + n > IR_MAX_RANK) fail(e, e->c.b.loc, "join some of the axes", "an array of %d axes: at most %d are possible", t->array.rank + n, IR_MAX_RANK);
   memmove(r->array.dim + n, t->array.dim, sizeof *dim * (size_t)t->array.rank);
   memcpy(r->array.dim, dim, sizeof *dim * (size_t)n);
   r->array.rank += n;
@@ -391,8 +391,12 @@ _Noreturn void give_up(Elab *e) { longjmp(*e->recover, 1); }
 
 // A function is elaborated once for each use: the same mistake is told once.
 static bool told(const Elab *e, Loc loc) {
-  for (const Diag *d = e->diags->first; d; d = d->next)
-    if (d->loc.src == loc.src && d->loc.line == loc.line && d->loc.col == loc.col) return true;
+  bool names = false;                  // what names_check found in a line is not followed up by what types find there
+  for (const Diag *d = e->diags->first; d; d = d->next) {
+    names |= d == e->names_first;
+    if (d->loc.src == loc.src && d->loc.line == loc.line && (d->loc.col == loc.col || (names && !e->naming))) return true;
+    names &= d != e->names_last;
+  }
   return false;
 }
 
@@ -417,6 +421,37 @@ _Noreturn void fail(Elab *e, Loc loc, const char *help, const char *fmt, ...) {
   tell_v(e, loc, help, fmt, ap);
   va_end(ap);
   give_up(e);
+}
+
+const char *no_value_help(Elab *e, const Ast *x) {
+  switch (x->kind) {
+  case AST_PAREN: return no_value_help(e, x->kid[0]);
+  case AST_IF: return x->nkid < 3 ? "an `if` has a value when it has an `else`: if c { a } else { b }" : "let both branches end in an expression";
+  case AST_FOR: return "`scan` goes in order and stacks the values of its turns, `each` all at once";
+  case AST_WHILE: return "assign a `var` inside, and read it behind the loop";
+  case AST_UNROLL: return "assign a `var` inside, and read it behind the loop";
+  case AST_EACH: case AST_SCAN: case AST_BLOCK: case AST_LAMBDA: return "let its last line be an expression";
+  case AST_CALL: case AST_PIPE: {
+    const Ast *f = x->kind == AST_PIPE ? x->kid[1] : x;
+    while (f->kind == AST_CALL || f->kind == AST_INDEX) f = f->kid[0];
+    return f->name ? arena_printf(e->arena, "let the last line of `%s` be an expression, or call it on a line of its own", f->name) : "let the function's last line be an expression";
+  }
+  default: return "let its last line be an expression";
+  }
+}
+
+const char *record_help(Elab *e, const Ast *d) {
+  Str s = {.arena = e->arena};
+  int n = 0;
+  for (int k = d->nstatic; k < d->nkid; k++)
+    if (d->kid[k]->kind == AST_MEMBER) str_printf(&s, "%s%s", n++ ? ", " : "", d->kid[k]->name);
+  return arena_printf(e->arena, "its fields are (%s)", n ? s.s : "");
+}
+
+const char *rank_help(int want, const IrType *got) {
+  if (got->rank > want) return "an axis too many: x[i] takes one element, sum(x, axis = k) and mean(x, axis = k) reduce";
+  if (got->rank < want) return "an axis too few: x[_] and x[:, _] add one, broadcast(x, shape) repeats";
+  return "sizes are fixed while compiling: change what gives the one or the other";
 }
 
 // ---- what several rooms of the elaborator say --------------------------------------------

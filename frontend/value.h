@@ -97,6 +97,7 @@ struct Module {
   const Source *src;
   const Ast *ast;
   Scope *scope;                    // its declarations and the modules it uses
+  bool busy;                       // what it uses is being read
   Decl *decls;
   Module *next;
 };
@@ -171,6 +172,8 @@ struct Elab {
   jmp_buf *recover;
   struct Trainer *trainer;         // being elaborated
   NameVec unknown;                 // names that were told to be unknown
+  bool naming, named;              // names_check runs; has run
+  const Diag *names_first, *names_last; // what it told
   const char *calls[64];           // names of functions being called, for recursion messages
   const Ast *call_ast[64];
 };
@@ -241,6 +244,9 @@ const char *unknown_name_module(Elab *e, const char *name);  // NULL: no module 
 const char *unknown_name_help(Elab *e, const char *name);
 const char *module_help(Elab *e, const Module *m);
 const char *members_help(Elab *e, const Ast *decl);
+const char *no_value_help(Elab *e, const Ast *x);            // x gave no value: how it could
+const char *record_help(Elab *e, const Ast *record);         // its fields
+const char *rank_help(int want, const IrType *got);          // an array does not have the shape wanted
 
 // ---- convert.c: between values and arrays
 IrValue *to_array(Elab *e, Value *v, Loc loc);               // lists stack; numbers take i32 or f32
@@ -284,6 +290,7 @@ Value *call(Elab *e, const Ast *ast);
 Value *apply(Elab *e, Value *f, const Args *a);
 Value *apply_values(Elab *e, Value *f, int n, Value **v, Loc loc); // positional
 Value *member(Elab *e, Value *base, const char *name, Loc loc);
+const char *fields_of(Elab *e, const Value *v);              // for messages: "it has `x`, `y`"
 Args args_new(Elab *e, const Ast *ast, int n);
 int find_arg(const Args *a, const char *name, int pos);      // index or -1
 
