@@ -29,7 +29,7 @@ typedef struct In { int level, over, depth, size; uint64_t sort; double cost; bo
 static In in_of(Fuse *s, const IrValue *x) {
   Fact *f = fact_of(s->p, x);
   In i = {0};
-  if (f->block != s->b) i.linear = f->stored || (x->op && plan_is_splat(x->op));
+  if (f->block != s->b) i.linear = f->stored || f->linear;
   else if (!x->op) i.linear = true, i.over = f->turn && f->hard, i.touches = f->touches;
   else i = (In){f->level, f->over, f->depth, f->size, f->sort, f->cost, f->linear, f->touches && !f->stored};
   if (f->stored) i.depth = i.size = 0, i.cost = 0, i.linear = true;

@@ -73,36 +73,57 @@ void fuse_put_root(Fuse *s, IrValue *v) {
 // A group can run later than its level says, up to the first node that reads it. So small ones join one of
 // their kind there: scalar bookkeeping, means that a loss adds up. Large ones stay near what
 // they read.
-typedef struct Bound { int until; uint64_t sort; bool pointwise; } Bound; // until: least level of the nodes computing a value; of a root: greatest it may have
+static bool before(const Reader *a, const Reader *b) { return a->level != b->level ? a->level < b->level : !a->point && b->point; }
 
-static void bound(Fuse *s, Bound *of, const IrValue *x, Bound by) {
-  Fact *f = fact_of(s->p, x);
-  if (f->block != s->b) return;
-  Bound *b = &of[x->id];
-  if (f->stored) {
-    uint64_t own = f->node >= 0 ? s->group.at[f->node].sort : SORT_LINEAR;
-    bool same = by.pointwise && f->node >= 0 && (own == by.sort || (own < SORT_OWN && own < by.sort));
-    if (!same) by.until--;
-  } else {
-    if (b->until != INT_MAX && b->sort != by.sort) by.pointwise = false;
-    b->pointwise = b->pointwise && by.pointwise;
-    b->sort = by.sort;
+static void add_reader(Bound *b, Reader r) {
+  for (int k = 0; k < b->n; k++)
+    if (b->by[k].group == r.group && r.group >= 0) {
+      b->by[k].point &= r.point;
+      if (b->n == 2 && before(&b->by[1], &b->by[0])) {
+        Reader t = b->by[0];
+        b->by[0] = b->by[1], b->by[1] = t;
+      }
+      return;
+    }
+  int at = b->n && !before(&r, &b->by[0]) ? 1 : 0;
+  if (at == 1 && b->n == 2 && !before(&r, &b->by[1])) return;
+  if (!at) b->by[1] = b->by[0];
+  b->by[at] = r;
+  if (b->n < 2) b->n++;
+}
+
+// The greatest level that a root of group g may have: that of a reader at its point which may come behind it
+// in one level, else one less.
+static int until(const Fuse *s, const Bound *b, int g) {
+  int least = INT_MAX;
+  for (int k = 0; k < b->n; k++) {
+    const Reader *r = &b->by[k];
+    if (r->group == g) continue;
+    uint64_t own = s->group.at[g].sort, other = r->group >= 0 ? s->group.at[r->group].sort : 0;
+    bool same = r->point && r->group >= 0 && (own == other || (own < SORT_OWN && own < other));
+    if (r->level - !same < least) least = r->level - !same;
   }
-  if (by.until < b->until) b->until = by.until;
+  return least;
+}
+
+static void read_by(Fuse *s, Bound *of, const IrValue *x, Reader r) {
+  if (fact_of(s->p, x)->block == s->b) add_reader(&of[x->id], r);
 }
 
 static void bound_op(Fuse *s, Bound *of, const IrOp *op) {
   const IrValue *v = op->out[0];
   Fact *f = fact_of(s->p, v);
   Bound by = of[v->id];
-  if (is_memory_op(op)) by = (Bound){is_product_op(op) ? f->level : f->level - 1, 0, false};
-  else if (f->stored && f->node >= 0) by = (Bound){s->group.at[f->node].level, s->group.at[f->node].sort, is_pointwise(op)};
-  else if (f->stored) by = (Bound){by.until == INT_MAX ? INT_MAX : by.until + 1, 0, false};
-  else by.pointwise = by.pointwise && is_pointwise(op);
-  if (by.until == INT_MAX) return;
-  for (int k = 0; k < op->nin; k++) bound(s, of, op->in[k], by);
-  for (int k = 0; k < op->nregion; k++)
-    for (int i = 0; i < f->body[k]->capture.n; i++) bound(s, of, f->body[k]->capture.at[i], by);
+  bool root = f->stored && f->node >= 0 && !is_memory_op(op);
+  if (is_memory_op(op)) by = (Bound){1, {{-1, is_product_op(op) ? f->level : f->level - 1, false}}};
+  else if (root) by = (Bound){1, {{f->node, s->group.at[f->node].level, true}}};
+  for (int i = 0; i < by.n; i++) {
+    Reader r = by.by[i];
+    r.point = r.point && is_pointwise(op) && (root || !f->stored);
+    for (int k = 0; k < op->nin; k++) read_by(s, of, op->in[k], r);
+    for (int k = 0; k < op->nregion; k++)
+      for (int j = 0; j < f->body[k]->capture.n; j++) read_by(s, of, f->body[k]->capture.at[j], r);
+  }
 }
 
 static double weight(const Group *g) {
@@ -147,15 +168,23 @@ static int from_above(const void *a, const void *b) {
   return x->level != y->level ? (x->level < y->level) - (x->level > y->level) : (x->group > y->group) - (x->group < y->group);
 }
 
+static void clear_bounds(Fuse *s, Bound *of) {
+  for (int k = 0; k < s->b->region->narg; k++) of[s->b->region->arg[k]->id].n = 0;
+  for (int k = 0; k < s->b->op.n; k++)
+    for (int i = 0; i < s->b->op.at[k]->nout; i++) of[s->b->op.at[k]->out[i]->id].n = 0;
+}
+
 static bool loosen_once(Fuse *s, Bound *of, ByLevel *order) {
-  for (int k = 0; k < s->p->g->nvalue; k++) of[k] = (Bound){INT_MAX, 0, true};
+  clear_bounds(s, of);
   for (int k = s->b->op.n - 1; k >= 0; k--) bound_op(s, of, s->b->op.at[k]);
   int n = 0;
   for (int k = 0; k < s->group.n; k++) {
     Group *g = &s->group.at[k];
     g->latest = INT_MAX;
-    for (int i = 0; i < g->root.n; i++)
-      if (of[g->root.at[i]->id].until < g->latest) g->latest = of[g->root.at[i]->id].until;
+    for (int i = 0; i < g->root.n; i++) {
+      int t = until(s, &of[g->root.at[i]->id], k);
+      if (t < g->latest) g->latest = t;
+    }
     if (g->into < 0 && !is_product(g->sort) && weight(g) <= LIGHT) order[n++] = (ByLevel){g->level, k};
   }
   if (n) qsort(order, (size_t)n, sizeof *order, from_above);
@@ -167,7 +196,7 @@ static bool loosen_once(Fuse *s, Bound *of, ByLevel *order) {
   return moved;
 }
 
-static int by_place(const void *a, const void *b) {
+static int in_order(const void *a, const void *b) {
   const int *x = a, *y = b;
   return (*x > *y) - (*x < *y);
 }
@@ -176,15 +205,15 @@ static void sort_roots(Fuse *s, Group *g) {
   typedef struct Placed { int at; IrValue *v; } Placed;
   Placed *p = arena_array(s->p->a, Placed, g->root.n + 1);
   for (int k = 0; k < g->root.n; k++) p[k] = (Placed){fact_of(s->p, g->root.at[k])->at, g->root.at[k]};
-  if (g->root.n) qsort(p, (size_t)g->root.n, sizeof *p, by_place);
+  if (g->root.n) qsort(p, (size_t)g->root.n, sizeof *p, in_order);
   for (int k = 0; k < g->root.n; k++) g->root.at[k] = p[k].v;
 }
 
 void fuse_loosen(Fuse *s) {
   if (s->group.n > MOST_LOOSE || s->group.n < 2) return;
-  Bound *of = arena_array(s->p->a, Bound, s->p->g->nvalue);
+  if (!s->p->bound) s->p->bound = arena_array(s->p->a, Bound, s->p->g->nvalue);
   ByLevel *order = arena_array(s->p->a, ByLevel, s->group.n);
-  for (int round = 0; round < 3 && loosen_once(s, of, order); round++)
+  for (int round = 0; round < 3 && loosen_once(s, s->p->bound, order); round++)
     ;
   for (int k = 0; k < s->group.n; k++) sort_roots(s, &s->group.at[k]);
 }
@@ -273,7 +302,6 @@ static bool linear_tree(Fuse *s, const IrValue *v, bool root) {
   Fact *f = fact_of(s->p, v);
   if (f->mark == s->p->stamp || (f->stored && !root) || !v->op) return true;
   f->mark = s->p->stamp;
-  if (f->block != s->b && !plan_is_splat(v->op)) return false;
   if (!fuse_keeps_linear(v->op)) return false;
   for (int k = 0; k < v->op->nin; k++)
     if (!linear_tree(s, v->op->in[k], false)) return false;

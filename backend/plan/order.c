@@ -8,7 +8,7 @@ static bool keeps_point(const IrOp *op) {
   return op->code == IR_BROADCAST && ir_count(&op->in[0]->type) == ir_count(&op->out[0]->type);
 }
 
-typedef struct Walk { Planner *p; int stamp; PlanLeaf *f; void *data; } Walk;
+typedef struct Walk { Planner *p; int stamp; PlanReached *f; void *data; } Walk;
 
 static void walk_operands(Walk *w, const IrOp *op, bool point);
 
@@ -27,15 +27,15 @@ static void walk_operands(Walk *w, const IrOp *op, bool point) {
   for (int k = 0; k < op->nin; k++) walk(w, op->in[k], point);
 }
 
-void plan_leaves(Planner *p, const IrValue *root, int stamp, PlanLeaf *f, void *data) {
+void plan_reached(Planner *p, const IrValue *root, int stamp, PlanReached *f, void *data) {
   Walk w = {p, stamp, f, data};
   if (root->op) walk_operands(&w, root->op, true);
 }
 
-typedef struct Reader { Planner *p; Unit *u; } Reader;
+typedef struct Reading { Planner *p; Unit *u; } Reading;
 
 static void add_read(void *data, const IrValue *v, bool point) {
-  Reader *r = data;
+  Reading *r = data;
   v = fact_of(r->p, v)->base;
   if (fact_of(r->p, v)->unit == r->u) return;
   Read read = {v, point};
@@ -52,9 +52,9 @@ static void read_outside(Planner *p, Unit *u, const Block *body, const IrValue *
 }
 
 static void find_reads(Planner *p, Unit *u) {
-  Reader r = {p, u};
+  Reading r = {p, u};
   p->stamp++;
-  for (int k = 0; k < u->root.n; k++) plan_leaves(p, u->root.at[k], p->stamp, add_read, &r);
+  for (int k = 0; k < u->root.n; k++) plan_reached(p, u->root.at[k], p->stamp, add_read, &r);
   if (u->root.n) return;
   const IrOp *op = u->node->op;
   for (int k = 0; k < op->nin; k++) add_read(&r, op->in[k], u->node->kind == PLAN_UPDATE && k == 0);

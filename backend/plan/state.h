@@ -82,6 +82,11 @@ typedef struct Fact {          // by value id
   int obj;
 } Fact;
 
+// A group that computes a value, or (group -1) another node that reads it: its level, and whether it does so
+// at the point of its domain. Two are kept, those of the lowest levels: a group does not bound itself. [group.c]
+typedef struct Reader { int group, level; bool point; } Reader;
+typedef struct Bound { int n; Reader by[2]; } Bound;
+
 typedef struct Planner {
   Arena *a;
   const IrGraph *g;
@@ -90,6 +95,7 @@ typedef struct Planner {
   PlanConsts *consts;
   Plan *plan;
   Fact *fact;
+  Bound *bound;                // by value id; NULL until needed
   int stamp;
   int tick;
   Block *top;
@@ -115,7 +121,7 @@ void plan_shape(Planner *p, Block *b);
 void plan_place(Planner *p);
 
 // Calls f for each STORED value that computing v reaches through INLINE ones.
-typedef void PlanLeaf(void *data, const IrValue *leaf, bool point);
-void plan_leaves(Planner *p, const IrValue *root, int stamp, PlanLeaf *f, void *data);
+typedef void PlanReached(void *data, const IrValue *leaf, bool point);
+void plan_reached(Planner *p, const IrValue *root, int stamp, PlanReached *f, void *data);
 
 #endif

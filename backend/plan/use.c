@@ -92,7 +92,7 @@ static bool too_dear(const IrOp *op, const Fact *f, double count) {
   double cost = lower_of(op) == LOWER_INDEX ? plan_op_cost(op) : f->cost;
   double again = f->evals - count;
   if (again <= 0.01 * count) return false;
-  if (f->touches && f->own == OWN_MANY && cost > 0 && count >= NARROW) return true;
+  if (f->touches && f->own == OWN_MANY && cost > 0 && count > 1) return true;
   return cost > 3 && (cost * again > 256 || f->size > 8);
 }
 
