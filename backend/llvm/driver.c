@@ -45,7 +45,8 @@ static LLVMValueRef place_of(Driver *d, const IrValue *v) {
 
 static LLVMValueRef slot_address(void *env, const NestSlot *s) {
   Driver *d = env;
-  return s->turn ? turn_of(d, s->turn)->narrow : place(d, &s->ref);
+  if (s->kind == SLOT_NUMBER) return gen_i64(d->g, s->number);
+  return s->kind == SLOT_TURN ? turn_of(d, s->turn)->narrow : place(d, &s->ref);
 }
 
 // ---- kernels --------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ LLVMValueRef gen_i64(Gen *g, int64_t v) {
 }
 
 LLVMValueRef gen_at(Gen *g, LLVMValueRef ptr, IrDtype t, LLVMValueRef index) {
+  if (LLVMIsAConstantInt(index) && LLVMIsNull(index)) return ptr;
   return LLVMBuildInBoundsGEP2(g->b, gen_mem_type(g, t, 1), ptr, &index, 1, "");
 }
 

@@ -261,11 +261,12 @@ static void each_point(Domain *d) {
 static void range_of(Nest *n, LLVMValueRef piece, int64_t size, LLVMValueRef *lo, LLVMValueRef *hi) {
   Gen *g = n->g;
   int64_t len;
-  *lo = gen_i64(g, 0), *hi = gen_i64(g, size);
+  *lo = gen_i64(g, 0), *hi = n->use->size >= 0 ? n->use->slot.at[n->use->size].at : gen_i64(g, size);
   if (!piece || nest_pieces(g, n->node, &len) == 1) return;
   LLVMTypeRef t = LLVMInt64TypeInContext(g->ctx);
-  *lo = LLVMBuildNSWMul(g->b, piece, gen_i64(g, len), "");
-  LLVMValueRef arg[2] = { LLVMBuildNSWAdd(g->b, *lo, gen_i64(g, len), ""), *hi };
+  LLVMValueRef by = n->use->piece >= 0 ? n->use->slot.at[n->use->piece].at : gen_i64(g, len);
+  *lo = LLVMBuildNSWMul(g->b, piece, by, "");
+  LLVMValueRef arg[2] = { LLVMBuildNSWAdd(g->b, *lo, by, ""), *hi };
   *hi = gen_call_intrinsic(g, "llvm.smin", 1, &t, 2, arg);
 }
 
@@ -275,7 +276,7 @@ static Domain domain(Nest *n, LLVMValueRef piece) {
   Domain d = { .n = n, .rank = node->rank, .linear = node->linear, .vector = node->vector < node->rank ? node->vector : -1,
                .piece_axis = -1, .gate = -1, .nvalue = node->nroot, .value = node->root, .point = nest_point };
   memcpy(d.dim, node->dim, sizeof d.dim);
-  if (piece && nest_pieces(n->g, node, &len) > 1) {
+  if (n->use->size >= 0 || (piece && nest_pieces(n->g, node, &len) > 1)) {
     d.piece_axis = node->piece_axis;
     range_of(n, piece, node->dim[node->piece_axis], &d.lo, &d.hi);
   }
@@ -677,7 +678,7 @@ LLVMValueRef nest_kernel(Nest *n, const char *name) {
   for (int k = 0; k < n->use->slot.n; k++) {
     NestSlot *s = &n->use->slot.at[k];
     LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : argv;
-    s->at = LLVMBuildLoad2(g->b, s->turn ? gen_type(g, IR_I32, 1) : ptr, at, "");
+    s->at = LLVMBuildLoad2(g->b, s->kind == SLOT_TURN ? gen_type(g, IR_I32, 1) : s->kind == SLOT_NUMBER ? i64 : ptr, at, "");
   }
   nest_emit(n, LLVMGetParam(g->fn, 1));
   LLVMBuildRetVoid(g->b);

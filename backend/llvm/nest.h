@@ -37,11 +37,19 @@ typedef struct NestReg { LLVMValueRef re, im; int var; } NestReg;
 
 typedef struct NestMask { LLVMValueRef one, each; } NestMask; // i1, i1 per lane; either may be NULL
 
+typedef enum NestSlotKind {
+  SLOT_MEMORY,                 // the address of ref
+  SLOT_TURN,                   // the turn of a loop, i32
+  SLOT_NUMBER,                 // an i64 known when compiling, in which kernels that are shared differ
+  SLOT_DATA,                   // data of the module's own: nothing to hand over
+} NestSlotKind;
+
 typedef struct NestSlot {
-  const IrOp *turn;            // the slot is this loop's turn; NULL: memory at ref
+  NestSlotKind kind;
   PlanRef ref;
-  LLVMValueRef at;             // pointer, or i32 turn; NULL: not loaded
-  bool own;                    // data of the module's own: nothing to hand over
+  const IrOp *turn;
+  int64_t number;
+  LLVMValueRef at;             // its value in the function; NULL: not loaded
 } NestSlot;
 
 // What a node reads and writes, and what it is up to names: nodes of equal keys share one kernel.
@@ -49,6 +57,7 @@ typedef struct NestUse {
   VEC(NestSlot) slot;
   Str key;
   int nop;                     // ops computed in it
+  int size, piece;             // slots of dim[0] and piece_len, where the key leaves them open; else -1
   bool heavy;                  // holds a loop, or a call
 } NestUse;
 

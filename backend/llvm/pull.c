@@ -493,7 +493,7 @@ static NestReg constant(Nest *n, const IrValue *v, NestIndex ix, int mask) {
     LLVMSetLinkage(at, LLVMPrivateLinkage);
     LLVMSetGlobalConstant(at, true);
     LLVMSetAlignment(at, RT_ALIGN);
-    vec_push(n->g->arena, &n->use->slot, ((NestSlot){ .at = at, .own = true }));
+    vec_push(n->g->arena, &n->use->slot, ((NestSlot){ .kind = SLOT_DATA, .at = at }));
     r = (NestReg){ .var = n->use->slot.n - 1 };
     nest_remember(n, k, r);
   }
@@ -645,7 +645,7 @@ static NestReg compute(Nest *n, const IrValue *v, NestIndex ix, int mask) {
   const IrOp *op = v->op;
   if (!op) {
     for (int k = 0; k < n->use->slot.n; k++)
-      if (n->use->slot.at[k].turn == v->region->owner) return (NestReg){ .re = slot_base(n, k) };
+      if (n->use->slot.at[k].kind == SLOT_TURN && n->use->slot.at[k].turn == v->region->owner) return (NestReg){ .re = slot_base(n, k) };
     ICE("a turn of no loop around");
   }
   NestIndex to;

@@ -13,7 +13,7 @@ bool nest_ref_eq(const PlanRef *x, const PlanRef *y) {
 
 int nest_slot(const NestUse *u, const PlanRef *ref) {
   for (int k = 0; k < u->slot.n; k++)
-    if (!u->slot.at[k].turn && !u->slot.at[k].own && nest_ref_eq(&u->slot.at[k].ref, ref)) return k;
+    if (u->slot.at[k].kind == SLOT_MEMORY && nest_ref_eq(&u->slot.at[k].ref, ref)) return k;
   ICE("a place that the node was not seen to use");
 }
 
@@ -42,12 +42,17 @@ bool nest_computes(const Nest *n, const IrValue *v) {
 static void put(NestUse *u, int64_t x) { str_put(&u->key, (const char *)&x, sizeof x); }
 
 static void put_type(NestUse *u, const IrType *t) {
+  if (u->size >= 0) {
+    put(u, t->dtype | (ir_count(t) == 1) << 8);
+    return;
+  }
   put(u, t->dtype | t->rank << 8);
   str_put(&u->key, (const char *)t->dim, sizeof *t->dim * (size_t)t->rank);
 }
 
 static void put_op(NestUse *u, const IrOp *op) {
   put(u, op->code);
+  if (u->size >= 0 && op->code != IR_CONST) return;
   for (int k = 0; k < op->nattr; k++) {
     const IrAttr *a = &op->attr[k];
     bool text = a->key == A_DATA || a->key == A_NAME;
@@ -58,15 +63,15 @@ static void put_op(NestUse *u, const IrOp *op) {
 
 static int memory(Arena *a, NestUse *u, const PlanRef *ref) {
   for (int k = 0; k < u->slot.n; k++)
-    if (!u->slot.at[k].turn && nest_ref_eq(&u->slot.at[k].ref, ref)) return k;
+    if (u->slot.at[k].kind == SLOT_MEMORY && nest_ref_eq(&u->slot.at[k].ref, ref)) return k;
   vec_push(a, &u->slot, ((NestSlot){ .ref = *ref }));
   return u->slot.n - 1;
 }
 
 static int turn(Arena *a, NestUse *u, const IrOp *loop) {
   for (int k = 0; k < u->slot.n; k++)
-    if (u->slot.at[k].turn == loop) return k;
-  vec_push(a, &u->slot, ((NestSlot){ .turn = loop }));
+    if (u->slot.at[k].kind == SLOT_TURN && u->slot.at[k].turn == loop) return k;
+  vec_push(a, &u->slot, ((NestSlot){ .kind = SLOT_TURN, .turn = loop }));
   return u->slot.n - 1;
 }
 
@@ -98,12 +103,38 @@ static int visit(Walk *w, const IrValue *v) {
   return n->local[v->id].number;
 }
 
+static bool sizeless(Nest *n, const IrValue *v) {
+  NestIndex none = { 0 };
+  if (!nest_computes(n, v) || nest_seen(n, v, &none)) return true;
+  if (!v->op) return true;
+  IrCode c = v->op->code;
+  if (c == IR_CONST) return splat(v);
+  if (c != IR_BROADCAST && c != IR_RESHAPE && c != IR_STOP_GRAD && ir_info[c].lower != LOWER_ELEMENT) return false;
+  for (int k = 0; k < v->op->nin; k++)
+    if (!sizeless(n, v->op->in[k])) return false;
+  return true;
+}
+
+// A linear nest of whole vectors is the same code for any number of them: an optimizer's update of each parameter.
+static bool any_size(Nest *n, const PlanNode *node) {
+  if (node->kind != PLAN_NEST || !node->linear || node->dim[0] < 2 * n->g->width || node->dim[0] % n->g->width) return false;
+  bool any = true;
+  for (int k = 0; k < node->nroot && any; k++) any = sizeless(n, node->root[k]);
+  nest_forget(n);
+  return any;
+}
+
+static int given(Nest *n, NestUse *u, int64_t number) {
+  vec_push(n->g->arena, &u->slot, ((NestSlot){ .kind = SLOT_NUMBER, .number = number }));
+  return u->slot.n - 1;
+}
+
 static bool operands_in_memory(const PlanNode *node) {
   return node->kind != PLAN_NEST;
 }
 
 void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
-  *u = (NestUse){ .key = { .arena = n->g->arena } };
+  *u = (NestUse){ .key = { .arena = n->g->arena }, .size = -1, .piece = -1 };
   n->plan = p;
   n->node = node;
   if (n->nlocal < p->graph->nvalue) {
@@ -116,8 +147,16 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
     n->local[node->root[k]->id] = (struct NestLocal){ .stamp = n->stamp, .number = -1, .root = true };
   put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17);
   put(u, node->vector);
-  put(u, node->pieces), put(u, node->piece_axis), put(u, node->piece_len);
-  str_put(&u->key, (const char *)node->dim, sizeof *node->dim * (size_t)node->rank);
+  if (any_size(n, node)) {
+    int64_t len;
+    bool cut = nest_pieces(n->g, node, &len) > 1;
+    put(u, cut ? -2 : -1);
+    u->size = given(n, u, node->dim[0]);
+    if (cut) u->piece = given(n, u, len);
+  } else {
+    put(u, node->pieces), put(u, node->piece_axis), put(u, node->piece_len);
+    str_put(&u->key, (const char *)node->dim, sizeof *node->dim * (size_t)node->rank);
+  }
   if (operands_in_memory(node)) {
     // The op's operands first. Its own result is theirs by the product's or the buffer's slot below.
     put_op(u, node->op);

@@ -570,6 +570,30 @@ static void equal_layers_share_a_kernel(void) {
   arena_free(&c.arena);
 }
 
+// An optimizer's update of each parameter: whole vectors, any number of them.
+static void sizes_share_a_kernel(void) {
+  static const int64_t size[] = { 64, 256, 4096, 128, 64 * 1024 };
+  Case c;
+  open_case(&c, "sizes");
+  IrValue *rate = input(&c, ir_scalar(IR_F32), 0, 1);
+  for (int k = 0; k < 5; k++) {
+    IrValue *w = input(&c, SHAPE(IR_F32, size[k] / 16, 16), -1, 1), *g = input(&c, w->type, -1, 1);
+    out(&c, ir_bin(&c.b, IR_SUB, w, ir_bin(&c.b, IR_MUL, g, ir_broadcast(&c.b, rate, w->type, NULL))));
+  }
+  Target t = { .cpu = "x86-64" };
+  const char *bad;
+  char *why;
+  CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &t, &bad));
+  Program p = llvm_program(&c.arena, c.g, &t.plan);
+  const char *text = llvm_emit_ir(&c.arena, &p, &t, &why);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+  CU_ASSERT(count(text, "define internal void @k") <= 2);  // of which one for threads, if the largest is cut
+  RtPool *pool = rt_pool_new(2);
+  check_on(&c, NULL, pool);
+  rt_pool_free(pool);
+  check(&c);
+}
+
 static void objects(void) {
   static const struct { const char *triple, *cpu; int machine; } want[] = {
     { NULL, NULL, 62 }, { NULL, "x86-64-v3", 62 }, { "aarch64-linux-gnu", NULL, 183 },
@@ -628,6 +652,7 @@ void suite_llvm(void) {
   test_add(s, "random graphs", random_graphs);
   test_add(s, "vectors of the target's width", vectors_of_the_target);
   test_add(s, "equal layers share a kernel", equal_layers_share_a_kernel);
+  test_add(s, "sizes share a kernel", sizes_share_a_kernel);
   test_add(s, "object files", objects);
   test_add(s, "unknown targets", unknown_targets);
 }
