@@ -20,6 +20,8 @@ typedef struct Program {
   int nplan; Plan **plan;          // [0] init, [1] step for a trainer; any functions otherwise
   const char *const_data; int64_t const_bytes;
   const RtProgram *table;          // NULL: no trainer, entry points alone
+  int64_t *profile;                // NULL, or where the last plan adds up, for each of its plan_work, clock
+                                   // ticks and executions (two numbers a node). In this process only.
 } Program;
 
 typedef struct Jit Jit;            // owns code and the symbols in it

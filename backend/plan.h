@@ -126,6 +126,11 @@ bool plan_small_reduce(const IrOp *op);           // reduces at most PLAN_SMALL_
 typedef struct PlanConsts { Str data; } PlanConsts;
 Plan *plan_build(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanTarget *t, PlanConsts *consts, const char *name);
 char *plan_print(Arena *a, const Plan *p);
+// What a node does, in one line.
+char *plan_node_text(Arena *a, const Plan *p, const PlanNode *n);
+// The nodes that do work (no scans, maps, whiles, conds), in the order they stand in the plan.
+typedef VEC(const PlanNode *) PlanWork;
+PlanWork plan_work(Arena *a, const Plan *p);
 // Checks the law above by walking the plan: NULL or what is wrong (in the plan's arena). Debug builds run it.
 char *plan_verify(const Plan *p);
 

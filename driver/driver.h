@@ -29,6 +29,7 @@ int command_opt(Driver *d, int argc, char **argv);
 int command_eval(Driver *d, int argc, char **argv);
 int command_passes(Driver *d, int argc, char **argv);
 int command_ops(Driver *d, int argc, char **argv);
+int command_bench(Driver *d, int argc, char **argv);
 
 // ---- arguments -----------------------------------------------------------------------------------
 // A wrong command line: says so, and where help is. Returns RT_USAGE.
@@ -82,6 +83,11 @@ Plan *plan_alone(Driver *d, const IrGraph *g, const Target *t, PlanConsts *const
 // RtOptions.diagnose: steps through the reference evaluator and names the first bad value. data: Diagnosis.
 typedef struct Diagnosis { Driver *driver; const ElabTrainer *trainer; const RtProgram *table; } Diagnosis;
 bool job_diagnose(void *data, const RtFrame *before, int64_t step);
+
+// What one core of this machine can do, measured now: multiply-adds of f32 vectors (flops a second), and bytes
+// a second copied between large arrays, read and written bytes counted.
+double peak_flops(void);
+double peak_copy(void);
 
 // An IR text file; NULL with diagnostics.
 IrGraph *graph_read(Driver *d, const char *path);

@@ -72,6 +72,21 @@ const Command commands[] = {
     "  --target TRIPLE             another machine\n"
     "  --print-after PASS          print the graphs after a pass (all: after each)\n",
     command_emit },
+  { "bench", "time a trainer's step, kernel by kernel",
+    "usage: rlc bench FILE [OPTION]...\n"
+    "Compiles the trainer in FILE with a clock around every kernel, runs some steps and lists the kernels by\n"
+    "the time they take: share of the step, executions a step, time of one, GFLOP/s, GB/s, and the share of\n"
+    "what the machine can do at most (the greater of arithmetic and memory, measured in the same run).\n\n"
+    "examples:\n"
+    "  rlc bench cartpole.rl\n"
+    "  rlc bench cartpole.rl --steps 200 --threads 1 --set envs=64\n\n"
+    "options:\n"
+    "  --steps N                   how many steps to time (default: as many as fit in two seconds)\n"
+    "  --most N                    list so many kernels (default 30)\n"
+    "  --threads N                 threads to work with (default: one a processor)\n"
+    "  --seed N                    seed of the run\n"
+    "  --set NAME=VALUE            another value for a setting\n" RUN_OPTIONS TARGET_OPTIONS,
+    command_bench },
   { "opt", "run passes on IR text",
     "usage: rlc opt [--passes=NAME,...] [--print-after PASS] FILE\n"
     "Reads IR text, runs the passes named (default: all) and prints the graph. `-` reads standard input.\n\n"

@@ -12,6 +12,7 @@ typedef struct Driver {
   LLVMValueRef base[RT_NSPACE], pool, argv;
   int nargv;                       // slots that argv needs room for
   VEC(Turn) turn;                  // loops around the place of emission
+  int64_t *profile;                // of the next leaf, or NULL
 } Driver;
 
 // Nodes of so few ops on one element stand in the entry function itself: a call and its arguments cost as much.
@@ -220,11 +221,30 @@ static void cond_node(Driver *d, const PlanNode *n) {
   enter(g, done);
 }
 
+static LLVMValueRef clock_now(Gen *g) {
+  LLVMTypeRef type = LLVMFunctionType(LLVMInt64TypeInContext(g->ctx), NULL, 0, false);
+  return LLVMBuildCall2(g->b, type, outside(g, "llvm.readcyclecounter", type), NULL, 0, "");
+}
+
+static void add_to(Gen *g, const int64_t *cell, LLVMValueRef x) {
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx);
+  LLVMValueRef at = LLVMConstIntToPtr(LLVMConstInt(i64, (unsigned long long)(uintptr_t)cell, false), LLVMPointerTypeInContext(g->ctx, 0));
+  LLVMBuildStore(g->b, LLVMBuildAdd(g->b, LLVMBuildLoad2(g->b, i64, at, ""), x, ""), at);
+}
+
+static void leaf(Driver *d, const PlanNode *n) {
+  LLVMValueRef start = d->profile ? clock_now(d->g) : NULL;
+  if (n->kind == PLAN_LIB) lib_node(d, n);
+  else if (n->kind == PLAN_COPY) copy_node(d, n);
+  else kernel_node(d, n);
+  if (!start) return;
+  add_to(d->g, d->profile++, LLVMBuildSub(d->g->b, clock_now(d->g), start, ""));
+  add_to(d->g, d->profile++, gen_i64(d->g, 1));
+}
+
 static void emit_block(Driver *d, const PlanBlock *b) {
   for (const PlanNode *n = b->first; n; n = n->next) switch (n->kind) {
-    case PLAN_NEST: case PLAN_DOT: case PLAN_CONV: case PLAN_UPDATE: kernel_node(d, n); break;
-    case PLAN_LIB: lib_node(d, n); break;
-    case PLAN_COPY: copy_node(d, n); break;
+    case PLAN_NEST: case PLAN_DOT: case PLAN_CONV: case PLAN_UPDATE: case PLAN_LIB: case PLAN_COPY: leaf(d, n); break;
     case PLAN_SCAN: case PLAN_MAP: turns_node(d, n); break;
     case PLAN_WHILE: while_node(d, n); break;
     case PLAN_COND: cond_node(d, n); break;
@@ -234,6 +254,7 @@ static void emit_block(Driver *d, const PlanBlock *b) {
 void driver_plan(Module *m, const Plan *p) {
   Gen *g = &m->unit[0].gen;
   Driver d = { .mod = m, .g = g, .plan = p };
+  if (p == m->program->plan[m->program->nplan - 1]) d.profile = m->program->profile;
   LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
   LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false);
   g->fn = gen_function(g, p->name, type);

@@ -105,10 +105,11 @@ static void put_domain(Printer *p, const PlanNode *n) {
   if (n->blas) P(" blas");
 }
 
+static const char *const kind_name[] = {"nest", "dot", "conv", "lib", "update", "copy", "scan", "map", "while", "cond"};
+
 static void put_node(Printer *p, const PlanNode *n) {
-  static const char *const kind[] = {"nest", "dot", "conv", "lib", "update", "copy", "scan", "map", "while", "cond"};
   indent(p);
-  P("%s", kind[n->kind]);
+  P("%s", kind_name[n->kind]);
   if (n->kind == PLAN_COPY) {
     P(" %lld B ", (long long)n->bytes);
     put_ref(p, &n->from);
@@ -173,4 +174,29 @@ char *plan_print(Arena *a, const Plan *plan) {
   }
   put_block(p, &plan->body);
   return p->s.s;
+}
+
+char *plan_node_text(Arena *a, const Plan *plan, const PlanNode *n) {
+  Printer printer = {.plan = plan, .arena = a, .s = {.arena = a}}, *p = &printer;
+  p->mark = arena_array(a, int, plan->graph->nvalue);
+  P("%s", kind_name[n->kind]);
+  if (n->kind == PLAN_COPY) P(" %lld B", (long long)n->bytes);
+  else if (n->nroot) {
+    put_domain(p, n);
+    put_ops(p, n);
+  } else P(" %s", ir_info[n->op->code].name);
+  if (n->op && n->op->scope) P(" in %s", n->op->scope);
+  return p->s.s;
+}
+
+static void work(Arena *a, const PlanBlock *b, PlanWork *out) {
+  for (const PlanNode *n = b->first; n; n = n->next)
+    if (n->kind < PLAN_SCAN) vec_push(a, out, n);
+    else for (int k = 0; k < n->op->nregion; k++) work(a, &n->body[k], out);
+}
+
+PlanWork plan_work(Arena *a, const Plan *p) {
+  PlanWork out = {0};
+  work(a, &p->body, &out);
+  return out;
 }

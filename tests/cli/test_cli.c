@@ -299,6 +299,21 @@ static void emits(void) {
   end();
 }
 
+// Every kernel of the step is listed with its time; counts are per step.
+static void benches(void) {
+  begin();
+  Said s = sh("\"$RLC\" bench \"$ROOT/examples/cartpole_ppo.rl\" --steps 2 --threads 1 --most 500");
+  CU_ASSERT_EQUAL(s.status, 0);
+  SAYS(s.out, "ppo: 2 steps of ");
+  SAYS(s.out, "GFLOP/s of multiply-adds");
+  SAYS(s.out, "dot [");
+  SAYS(s.out, "lib argsort");
+  SAYS(s.out, "between kernels");
+  s = sh("\"$RLC\" bench");
+  CU_ASSERT_EQUAL(s.status, 2);
+  end();
+}
+
 void suite_cli(void) {
   CU_pSuite s = test_suite("cli");
   test_add(s, "wrong command lines", wrong_command_lines);
@@ -312,4 +327,5 @@ void suite_cli(void) {
   test_add(s, "interrupted", interrupts);
   test_add(s, "diverging", diverges);
   test_add(s, "emit", emits);
+  test_add(s, "bench", benches);
 }

@@ -1,0 +1,145 @@
+// rlc bench: where the time of a step goes.
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/driver.h"
+#include "runtime/threads.h"
+
+typedef struct Bench {
+  Job job;
+  int64_t steps;
+  int most, threads;
+  uint64_t seed;
+} Bench;
+
+// The counter that LLVM's readcyclecounter reads.
+static uint64_t clock_ticks(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#else
+  return 0;
+#endif
+}
+
+typedef struct Row { const PlanNode *node; double s; double calls; } Row;
+
+static int by_time(const void *x, const void *y) {
+  double a = ((const Row *)x)->s, b = ((const Row *)y)->s;
+  return (a < b) - (a > b);
+}
+
+static int bad_number(const char *name) { return usage("bench", "%s wants a number greater than 0", name); }
+
+static int read_args(Driver *d, Bench *b, int argc, char **argv) {
+  RtOptions *o = arena_new(d->arena, RtOptions);
+  b->most = 30;
+  for (int i = 1; i < argc; i++) {
+    const char *v = NULL, *why = NULL, *word = argv[i];
+    if (take_value(argc, argv, &i, "--most", &v)) {
+      if (!v || (b->most = atoi(v)) <= 0) return bad_number("--most");
+      continue;
+    }
+    int k = rt_option(o, argc, argv, &i, &why);
+    if (k < 0) return usage("bench", "%s", why);
+    if (k > 0) continue;
+    k = take_job(d, argc, argv, &i, &b->job);
+    if (k < 0) return usage("bench", "%s wants a value", word);
+    if (k > 0) continue;
+    if (is_option(word)) return usage("bench", "there is no option %s", word);
+    if (b->job.path) return usage("bench", "one file at a time");
+    b->job.path = word;
+  }
+  if (!b->job.path) return usage("bench", "which file?");
+  b->steps = o->steps;
+  b->threads = o->threads;
+  b->seed = o->seed_given ? o->seed : 0;
+  b->job.nset = o->nset;
+  b->job.set = o->set;
+  return RT_FINE;
+}
+
+static void fill_settings(const RtProgram *p, const Bench *b, char *at) {
+  for (int k = 0; k < p->nsetting; k++) {
+    const RtSetting *s = &p->setting[k];
+    float f = (float)s->value;
+    int64_t i = (int64_t)s->value;
+    if (s->offset == p->seed) memcpy(at + s->offset, &b->seed, 8);
+    else memcpy(at + s->offset, s->dtype == RT_F32 ? (void *)&f : (void *)&i, s->dtype == RT_F32 ? 4 : 8);
+  }
+}
+
+static void print_rows(Driver *d, const Plan *plan, Row *row, int n, int most, double steps, double total, double clocked, double flops, double copy) {
+  printf("%7s %10s %11s %9s %8s %6s  kernel\n", "share", "a step", "us each", "GFLOP/s", "GB/s", "peak");
+  double rest = 0;
+  for (int k = 0; k < n; k++) {
+    const Row *r = &row[k];
+    if (k >= most) { rest += r->s; continue; }
+    if (!r->calls) continue;
+    double each = r->s / r->calls, gf = plan_flops(plan, r->node) / each, gb = (double)plan_bytes(plan, r->node) / each;
+    double share = flops > 0 && gf / flops > gb / copy ? gf / flops : gb / copy;
+    printf("%6.1f%% %10.1f %11.2f %9.1f %8.1f %5.0f%%  %.110s\n", 100 * r->s / total, r->calls / steps, 1e6 * each, gf / 1e9, gb / 1e9,
+           100 * share, plan_node_text(d->arena, plan, r->node));
+  }
+  if (rest > 0) printf("%6.1f%% %10s in %d more kernels\n", 100 * rest / total, "", n - most);
+  printf("%6.1f%% %10s between kernels\n", 100 * (total - clocked) / total, "");
+}
+
+static int time_steps(Driver *d, const Bench *b, Compiled *c) {
+  const Plan *plan = c->plan[1];
+  PlanWork leaves = plan_work(d->arena, plan);
+  int64_t *profile = c->program.profile = arena_array(d->arena, int64_t, 2 * leaves.n + 1);
+  char *why = "";
+  double compiling = rt_now();
+  Jit *jit = llvm_jit(d->arena, &c->program, &c->target, &why);
+  ICE_IF(!jit, "%s", why);
+  compiling = rt_now() - compiling;
+  double flops = peak_flops(), copy = peak_copy();
+  RtPool *pool = NULL;
+  RtFrame f = { 0 };
+  const RtProgram *p = &c->table;
+  for (int s = 0; s < RT_NSPACE; s++)
+    f.base[s] = s == RT_CONST ? (char *)(uintptr_t)p->consts : arena_alloc(d->arena, (size_t)p->bytes[s] + RT_ALIGN);
+  for (int s = 0; s < RT_NSPACE; s++)
+    if (s != RT_CONST) f.base[s] = (char *)(((uintptr_t)f.base[s] + RT_ALIGN - 1) / RT_ALIGN * RT_ALIGN);
+  int threads = b->threads ? b->threads : rt_cpus();
+  if (threads > 1) pool = rt_pool_new(threads);
+  f.pool = pool;
+  fill_settings(p, b, f.base[RT_SETTING]);
+  p->init(&f);
+  p->step(&f);                       // warm
+  memset(profile, 0, sizeof *profile * (size_t)(2 * leaves.n));
+  double start = rt_now(), total = 0;
+  uint64_t ticks = clock_ticks();
+  int64_t steps = 0;
+  while (b->steps ? steps < b->steps : total < 2 || steps < 3) {
+    p->step(&f);
+    steps++;
+    total = rt_now() - start;
+  }
+  double tick = total / (double)(clock_ticks() - ticks);
+  Row *row = arena_array(d->arena, Row, leaves.n + 1);
+  double clocked = 0;
+  for (int k = 0; k < leaves.n; k++) {
+    row[k] = (Row){ leaves.at[k], (double)profile[2 * k] * tick, (double)profile[2 * k + 1] };
+    clocked += row[k].s;
+  }
+  qsort(row, (size_t)leaves.n, sizeof *row, by_time);
+  double work = 0;
+  for (int k = 0; k < leaves.n; k++) work += row[k].calls * plan_flops(plan, row[k].node);
+  printf("%s: %lld steps of %.3f ms, %.1f GFLOP/s in all, %d thread%s, compiled in %.0f ms\n", p->name, (long long)steps, 1e3 * total / (double)steps,
+         work / total / 1e9, threads, threads == 1 ? "" : "s", 1e3 * compiling);
+  printf("this machine, one core: %.0f GFLOP/s of multiply-adds, %.1f GB/s of copying\n\n", flops / 1e9, copy / 1e9);
+  print_rows(d, plan, row, leaves.n, b->most, (double)steps, total, clocked, flops * threads, copy);
+  if (pool) rt_pool_free(pool);
+  llvm_jit_free(jit);
+  return RT_FINE;
+}
+
+int command_bench(Driver *d, int argc, char **argv) {
+  Bench b = { 0 };
+  int status = read_args(d, &b, argc, argv);
+  if (status) return status;
+  Compiled *c = job_compile(d, &b.job);
+  if (!c) return d->diags->count ? mistake(d) : RT_MISTAKE;
+  return time_steps(d, &b, c);
+}
