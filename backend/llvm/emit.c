@@ -9,6 +9,9 @@ static void prepare(Module *m, LLVMTargetMachineRef tm) {
   LLVMSetTarget(m->unit[0].gen.mod, triple);
   LLVMSetModuleDataLayout(m->unit[0].gen.mod, layout);
   LLVMDisposeTargetData(layout);
+  if (!strncmp(triple, "riscv64", 7))
+    LLVMAddModuleFlag(m->unit[0].gen.mod, LLVMModuleFlagBehaviorError, "target-abi", 10,
+                      LLVMMDStringInContext2(m->unit[0].gen.ctx, "lp64d", 5));
   LLVMDisposeMessage(triple);
 }
 

@@ -33,7 +33,7 @@ LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const
   if (!k) {
     int least = m->nunit > 1 && m->unit[1].work < m->unit[0].work;
     vec_push(m->arena, &m->kernel, ((ModuleKernel){ .hash = h, .key = u->key, .unit = least,
-                                                    .name = arena_printf(m->arena, "k%d", m->kernel.n) }));
+                                                    .name = arena_printf(m->arena, "rlc.k%d", m->kernel.n + 1) }));
     k = &m->kernel.at[m->kernel.n - 1];
     ModuleUnit *to = &m->unit[least];
     NestUse use = *u;

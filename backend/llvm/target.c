@@ -100,6 +100,7 @@ LLVMTargetMachineRef target_machine(Arena *a, const Target *t, bool pic, char **
   // Where 512-bit vectors were chosen, they are to be used, whatever the processor's tuning prefers.
   const char *wide = t->plan.vector_bits == 512 ? "-prefer-256-bit" : "";
   const char *all = features ? arena_printf(a, "%s,%s", features, *wide ? wide : "-prefer-128-bit") : wide;
+  if (!strncmp(triple, "riscv64", 7) && !t->cpu) all = "+m,+a,+f,+d,+c";  // what Linux on it takes for granted
   LLVMTargetMachineRef tm = LLVMCreateTargetMachine(target, triple, cpu ? cpu : named, all, LLVMCodeGenLevelLess,
                                                     pic ? LLVMRelocPIC : LLVMRelocDefault, LLVMCodeModelDefault);
   if (!tm) *why = arena_printf(a, "no code for %s on %s", named, triple);
