@@ -3,6 +3,7 @@
 //   u64       bytes of the whole file
 //   u64       hash of all that follows
 //   u64       RtProgram.hash
+//   u64       1 if the stop condition held after the last step, + 2 if the task was solved
 //   text      name of the trainer            (text: u32 length, then the bytes)
 //   u32       number of settings, then for each: text name, u64 value as in RT_SETTING
 //   u32       number of arrays, then for each: text name, i32 dtype, i32 rank, rank × i64 sizes
@@ -122,6 +123,7 @@ static int64_t setting_bytes(const RtSetting *s) {
 
 static void put_program(Sink *k, const RtProgram *p, const RtFrame *f) {
   put_u64(k, p->hash);
+  put_u64(k, (uint64_t)(f->base[RT_OUT][p->stop] != 0) | (uint64_t)(f->base[RT_OUT][p->solved] != 0) << 1);
   put_text(k, p->name);
   put_u32(k, (uint32_t)p->nsetting);
   for (int i = 0; i < p->nsetting; i++) {
@@ -346,10 +348,10 @@ static bool take_settings(Reader *r, const RtProgram *p, char *to) {
 
 static bool take(const Image *m, const RtProgram *p, const RtFrame *f, const char *path) {
   Reader r = { m->s + HEAD, m->s + m->n };
-  uint64_t program;
+  uint64_t program, done;
   const char *name;
   uint32_t len;
-  if (!get(&r, &program, 8) || !get_text(&r, &name, &len)) return refuse(path, "is damaged: its head is not complete");
+  if (!get(&r, &program, 8) || !get(&r, &done, 8) || !get_text(&r, &name, &len)) return refuse(path, "is damaged: its head is not complete");
   if (strlen(p->name) != len || memcmp(p->name, name, len) != 0) {
     rt_say("%s is of another program: trainer %.*s, and this is %s", path, (int)len, name, p->name);
     return false;
@@ -363,6 +365,8 @@ static bool take(const Image *m, const RtProgram *p, const RtFrame *f, const cha
   for (int i = 0; i < p->nstate; i++) bytes += (size_t)p->state[i].bytes;
   if ((size_t)(r.end - r.at) != bytes) return refuse(path, "is damaged: its arrays are not complete");
   for (int i = 0; i < p->nstate; i++) get(&r, f->base[RT_STATE] + p->state[i].offset, (size_t)p->state[i].bytes);
+  f->base[RT_OUT][p->stop] = (char)(done & 1);
+  f->base[RT_OUT][p->solved] = (char)(done >> 1 & 1);
   return take_settings(&settings, p, f->base[RT_SETTING]);
 }
 

@@ -38,10 +38,10 @@ bool rt_log_flush(RtLog *l);     // a file never ends in a half line, whatever f
 bool rt_log_close(RtLog *l);
 
 // ---- checkpoints ------------------------------------------------------------------------------------
-// Writes RT_STATE and RT_SETTING of f. Beside, synced, renamed: `path` is the old file or the new one,
+// Writes RT_STATE, RT_SETTING and the flags stop and solved of f. Beside, synced, renamed: `path` is the old file or the new one,
 // whole. False after a message.
 bool rt_checkpoint_write(const RtProgram *p, const RtFrame *f, const char *path);
-// Reads into RT_STATE and RT_SETTING, which are untouched if it fails. False after a message.
+// Reads these into f, which is untouched if it fails. False after a message.
 bool rt_checkpoint_read(const RtProgram *p, const RtFrame *f, const char *path);
 
 // ---- progress ------------------------------------------------------------------------------------------

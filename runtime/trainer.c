@@ -271,6 +271,8 @@ static End steps(Run *r) {
   const RtProgram *p = r->p;
   const RtOptions *o = r->o;
   double every = o->every_given ? o->checkpoint_every : RT_CHECKPOINT_EVERY;
+  // What had finished stays finished, unless other settings are given for it.
+  if (o->resume && !o->nset && flag(r, p->stop)) return END_STOP;
   for (;;) {
     if (o->steps && steps_done(r) >= o->steps) return END_LIMIT;
     if (caught) return END_SIGNAL;

@@ -246,13 +246,16 @@ static void cartpole(void) {
   Said s = sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --summary json --set max_steps=200_000");
   CU_ASSERT_EQUAL(s.status, 0);
   CU_ASSERT_EQUAL(strncmp(s.out, "{\"solved\": true, \"env_steps\": ", 30), 0);
-  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --threads 1 --steps 12 --checkpoint one").status, 0);
-  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --threads 2 --steps 12 --checkpoint c && cmp c one").status, 0);
-  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --threads 4 --steps 5 --checkpoint part").status, 0);
-  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --steps 12 --resume part --checkpoint c && cmp c one").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --threads 1 --steps 4 --checkpoint one").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --threads 2 --steps 4 --checkpoint c && cmp c one").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --threads 4 --steps 2 --checkpoint part").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --steps 4 --resume part --checkpoint c && cmp c one").status, 0);
   CU_ASSERT_EQUAL(sh("$RLC build \"$ROOT/examples/cartpole_ppo.rl\" -o ppo && test $(stat -c %%s ppo) -lt 2000000").status, 0);
-  CU_ASSERT_EQUAL(sh("./ppo --quiet --steps 12 --checkpoint c && cmp c one").status, 0);
-  CU_ASSERT_EQUAL(sh("./ppo --quiet --threads 2 --steps 12 --resume part --checkpoint c && cmp c one").status, 0);
+  CU_ASSERT_EQUAL(sh("./ppo --quiet --steps 4 --checkpoint c && cmp c one").status, 0);
+  CU_ASSERT_EQUAL(sh("./ppo --quiet --threads 2 --steps 4 --resume part --checkpoint c && cmp c one").status, 0);
+  // A run that had finished does not go on.
+  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --checkpoint one").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/cartpole_ppo.rl\" --quiet --resume one --checkpoint c && cmp c one").status, 0);
   end();
 }
 
