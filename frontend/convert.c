@@ -193,6 +193,7 @@ int64_t to_int(Elab *e, Value *v, Loc loc, const char *what) {
   if (v->kind == V_POISON) give_up(e);
   if (v->kind == V_ARRAY) fail(e, loc, "sizes are fixed while compiling: use a constant, a dimension or a setting", "%s must be known when compiling, but this is a run-time value (%s)", what, value_text(e, v));
   if (v->kind != V_NUM) fail(e, loc, "write an integer, or what is computed from integers while compiling", "%s must be an integer, not %s", what, value_text(e, v));
+  if (!v->is_int && v->f == floor(v->f) && fabs(v->f) < 9e15) return pin(e, v), (int64_t)v->f;
   if (!v->is_int) fail(e, loc, "floor(…), ceil(…) or round(…) make one, also while compiling", "%s must come out as an integer, but is %g", what, v->f);
   pin(e, v);
   return v->i;

@@ -780,6 +780,7 @@ static void run_expr(Elab *e, void *env) {
   scope_push(e, false);
   bind_key(e, u64_const(e, 0));
   Value *v = eval(e, ast);
+  if (v->kind == V_POISON) give_up(e);
   if (v->kind == V_NONE) fail(e, ast->loc, no_value_help(e, ast), "this has no value");
   if (!value_is_tree(v)) fail(e, ast->loc, "give an expression whose value is an array, a number or a record of them", "this is %s, not an array", value_text(e, v));
   Leaves l = {0};

@@ -610,7 +610,13 @@ static void poison_pattern(Elab *e, const Ast *pat) {
   for (int k = 0; k < pat->nkid; k++) poison_pattern(e, pat->kid[k]);
 }
 
+// A variable that began as a real number stays one: 1.0, then 2.
+static Value *keep_real(Elab *e, Value *old, Value *v) {
+  return old->kind == V_NUM && !old->is_int && v->kind == V_NUM && v->is_int && !v->setting ? value_real(e, num_f(v)) : v;
+}
+
 static Value *keep_type(Elab *e, Value *old, Value *v, Loc loc, const char *what) {
+  v = keep_real(e, old, v);
   if (old->kind == V_ARRAY || old->kind == V_KEY || old->kind == V_REC) return coerce(e, v, type_of(e, old), loc, what);
   return v;
 }
@@ -626,7 +632,7 @@ void assign(Elab *e, const Ast *place, Value *v) {
       fail(e, place->loc, near ? arena_printf(e->arena, "did you mean `%s`?", near) : "`var name = value` makes a variable", "`%s` is not known here", place->name);
     }
     if (!b->mut) fail(e, place->loc, "declare it with `var`, or give the new value another name", "`%s` cannot be assigned: it is no `var`, `state` or `&` parameter", place->name);
-    b->value = b->type ? coerce(e, v, b->type, place->loc, arena_printf(e->arena, "`%s`", place->name)) : v;
+    b->value = b->type ? coerce(e, v, b->type, place->loc, arena_printf(e->arena, "`%s`", place->name)) : keep_real(e, b->value, v);
     return;
   }
   case AST_FIELD: {

@@ -427,15 +427,10 @@ static Value *for_or_scan(Elab *e, const Ast *x, Value *over) {
     if (!owner) fail(e, loc, "use `for i in 0..n`", "`layers` outside of a model");
     if (x->kind == AST_SCAN) fail(e, loc, "write for l in layers(n) { h = … }", "`layers` belongs in a `for`");
     e->c.path = owner_component(e, "layers", x);
+    if (owner->discover && owner->nlead == 4) fail(e, loc, "put the inner loops into one", "more than four loops over `layers` inside one another");
     if (owner->discover) owner->lead[owner->nlead++] = n;
     else {
-      Value *t = owner->tree;
-      for (const char *s = e->c.path; t && *s;) {
-        size_t len = strcspn(s, ".");
-        t = value_field(t, arena_strn(e->arena, s, len));
-        s += len + (s[len] == '.');
-      }
-      stacked = t;
+      stacked = owner_value(owner, e->c.path);
       if (stacked) value_leaves(e, stacked, NULL, &xs);
     }
   }

@@ -43,7 +43,7 @@ static Value *walk(Value *tree, const char *path) {
   return tree;
 }
 
-static Value *owned(Owner *o, const char *path) {
+Value *owner_value(const Owner *o, const char *path) {
   for (int k = o->stack_path.n - 1; k >= 0; k--) {
     size_t n = strlen(o->stack_path.at[k]);
     if (strncmp(path, o->stack_path.at[k], n) == 0 && (path[n] == '.' || !path[n])) return walk(o->stack_value.at[k], path[n] ? path + n + 1 : "");
@@ -66,7 +66,7 @@ Value *eval_param(Elab *e, const Ast *p) {
     vec_push(e->arena, &o->discover->list, q);
     return type_zeros(e, t);
   }
-  Value *v = owned(o, path);
+  Value *v = owner_value(o, path);
   if (!v) fail(e, p->loc, "make the parameters by .init of the same model, with the same brackets", "the parameters given hold no `%s`", path);
   if (!type_same(type_of(e, v), t))
     fail(e, p->loc, "parameter shapes may depend on constants and bracket values only, not on the size of a batch", "the parameter `%s` is %s here, but was made as %s", path, type_text(e, t), value_text(e, v));
@@ -221,7 +221,7 @@ Params *model_params(Elab *e, Value *f, Loc loc) {
   return p;
 }
 
-typedef struct Init { const Param *param; IrValue *key; } Init;
+typedef struct Init { const Param *param; IrValue *key; int axis; } Init;
 
 static Value *init_one(Elab *e, const Param *q, IrValue *key) {
   Value *v = q->init;
@@ -240,9 +240,18 @@ static Value *init_one(Elab *e, const Param *q, IrValue *key) {
   return coerce(e, r, q->type, q->loc, arena_printf(e->arena, "the initial value of `%s`", q->path));
 }
 
+static Value *init_lane(Elab *e, Value **lane, void *env);
+
+// Every layer of layers(n) draws from a key of its own.
+static Value *init_stack(Elab *e, const Init *i) {
+  if (i->axis == i->param->nlead) return init_one(e, i->param, i->key);
+  Init inner = *i;
+  return emit_map(e, i->param->lead[i->axis], 0, NULL, init_lane, &inner, i->param->loc);
+}
+
 static Value *init_lane(Elab *e, Value **lane, void *env) {
-  Init *i = env;
-  return init_one(e, i->param, fold_in(e, i->key, ir_cast(&e->c.b, lane[0]->ir, IR_U64)));
+  const Init *i = env;
+  return init_stack(e, &(Init){i->param, fold_in(e, i->key, ir_cast(&e->c.b, lane[0]->ir, IR_U64)), i->axis + 1});
 }
 
 Value *model_init(Elab *e, Value *f, const Args *a) {
@@ -257,9 +266,7 @@ Value *model_init(Elab *e, Value *f, const Args *a) {
     e->c.b.loc = q->loc;
     e->c.b.scope = q->path;
     IrValue *key = fold_in(e, a->value[at]->ir, u64_const(e, path_hash(q->path)));
-    Init init = {q, key};
-    if (q->nlead == 0) leaf[k] = init_one(e, q, key);
-    else leaf[k] = emit_map(e, q->lead[0], 0, NULL, init_lane, &init, q->loc);
+    leaf[k] = init_stack(e, &(Init){q, key, 0});
     e->c.b.scope = NULL;
   }
   Value *v = node_value(e, node_tree(e, p), leaf);
@@ -584,12 +591,13 @@ Type *record_type(Elab *e, Value *f, Loc loc) {
 
 // A field may have leading axes beyond its declared ones: a record of arrays is a batch of records.
 static Value *match_field(Elab *e, const Ast *type, Value *v, Loc loc, const char *what) {
+  IrValue *x = v->kind == V_LIST ? to_array(e, v, loc) : v->ir;
   bool plain = type->kind == AST_NAME || (type->kind == AST_INDEX && type->kid[0]->kind == AST_NAME);
   bool dots = false;
   for (int k = 1; type->kind == AST_INDEX && k < type->nkid; k++) dots |= type->kid[k]->kind == AST_IX_DOTS;
-  if (v->kind == V_REC || v->kind == V_KEY || !plain || dots || !v->ir) return match_type(e, type, v, loc, what);
+  if (v->kind == V_REC || v->kind == V_KEY || !plain || dots || !x) return match_type(e, type, v, loc, what);
   int own = type->kind == AST_INDEX ? type->nkid - 1 : 0;
-  if (v->ir->type.rank <= own) return match_type(e, type, v, loc, what);
+  if (x->type.rank <= own) return match_type(e, type, v, loc, what);
   Ast *with = arena_new(e->arena, Ast), *d = arena_new(e->arena, Ast);
   d->kind = AST_IX_DOTS;
   d->loc = type->loc;

@@ -199,7 +199,7 @@ static Value *vmap(Elab *e, Value *t, const Args *a) {
   int64_t n = -1;
   for (int k = 0; k < a->n; k++) {
     Value *axis = axes ? axes->item[k] : NULL;
-    v.on[k] = axis ? axis->kind != V_BOOL : value_is_tree(a->value[k]) && !value_is_static(a->value[k]);
+    v.on[k] = axis ? axis->kind != V_BOOL : value_is_tree(a->value[k]) && (a->value[k]->kind == V_LIST || !value_is_static(a->value[k]));
     if (!v.on[k]) continue;
     x[nx] = to_front(e, to_runtime(e, a->value[k], loc), axis ? to_int(e, axis, loc, "an axis") : 0, loc);
     Leaves l = {0};

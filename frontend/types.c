@@ -147,7 +147,9 @@ static void put_dim(Elab *e, Str *s, const Ast *d) {
   case AST_NAME: {
     Binding *b = scope_find(e->c.scope, d->name);
     str_printf(s, "%s", d->name);
-    if (b && b->value->kind == V_NUM) str_printf(s, " = %lld", (long long)b->value->i);
+    const Value *v = b ? b->value : NULL;
+    if (v && v->kind == V_DECL && v->decl->value) v = v->decl->value;
+    if (v && v->kind == V_NUM) str_printf(s, " = %lld", (long long)v->i);
     break;
   }
   case AST_NUM: str_printf(s, "%s", d->name); break;
@@ -314,6 +316,7 @@ static Value *match_record(Elab *e, Value *rec, int nix, Ast *const *ix, Dims *l
 static Value *match_tree(Elab *e, const char *name, Dims *lead, Value *v, Loc loc, const char *what) {
   Binding *b = scope_find(e->c.scope, name);
   if (!value_is_tree(v)) fail(e, loc, "a capitalised type stands for arrays, numbers and records of them", "%s must be an array or a record of arrays, not %s", what, value_text(e, v));
+  v = to_runtime(e, v, loc);
   Type *t = type_of(e, v);
   if (lead->n) {                                 // T[N]: every leaf has the axes N first
     TypeVec types = {0};

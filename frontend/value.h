@@ -300,6 +300,7 @@ Value *call_model(Elab *e, Value *f, const Args *a);
 Value *model_init(Elab *e, Value *f, const Args *a);
 Params *model_params(Elab *e, Value *f, Loc loc);
 Value *eval_param(Elab *e, const Ast *p);
+Value *owner_value(const Owner *o, const char *path);        // what it holds there, or NULL
 const char *owner_component(Elab *e, const char *name, const void *site);
 Value *call_rule(Elab *e, Value *f, const Args *a);
 Value *rule_init(Elab *e, Value *f, const Args *a);
