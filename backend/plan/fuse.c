@@ -20,6 +20,7 @@
 #define MOST_UNROLLED 192     // ops of a small reduction, unrolled
 #define MOST_CONST 4096       // bytes of a splat constant that are written out rather than filled in
 #define MOST_ROUNDS 8
+#define MOST_EPILOGUE 12      // ops
 #define MOST_LIFT 3
 
 // ---- levels, from operands to users --------------------------------------------------------
@@ -126,7 +127,10 @@ static void level_memory(Fuse *s, IrOp *op) {
     f->sort = product ? SORT_OWN + s->products++ : SORT_LINEAR;
     f->node = -1;
   }
-  if (product) fuse_put_root(s, op->out[0]);
+  if (!product) return;
+  fuse_put_root(s, op->out[0]);
+  Fact *f = fact_of(s->p, op->out[0]);
+  if (f->closed) f->level++, f->sort = SORT_LINEAR;
 }
 
 // A view of a stored value is that value's memory. It has another shape, so nothing of the node that
@@ -222,6 +226,16 @@ static void level_block(Fuse *s) {
   for (int k = 0; k < s->b->op.n; k++) level_op(s, s->b->op.at[k]);
 }
 
+// A tile's epilogue is repeated for each of its vectors: long ones are a nest's work.
+static void close_products(Fuse *s) {
+  for (int k = 0; k < s->group.n && !s->last; k++) {
+    const Group *g = &s->group.at[k];
+    if (!is_product(g->sort) || g->ops <= MOST_EPILOGUE) continue;
+    fact_of(s->p, g->op->out[0])->closed = true;
+    s->changed = true;
+  }
+}
+
 void plan_fuse(Planner *p, Block *b) {
   Fuse s = {.p = p, .b = b};
   for (int k = 0; k < b->op.n; k++)
@@ -240,6 +254,7 @@ void plan_fuse(Planner *p, Block *b) {
     s.changed = false;
     s.last = round + 1 == MOST_ROUNDS;
     level_block(&s);
+    close_products(&s);
     if (!s.last) fuse_uses(&s, false);
     if (!s.changed) break;
   }

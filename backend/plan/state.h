@@ -70,6 +70,7 @@ typedef struct Fact {          // by value id
   int node;                    // index of the group that stores it
   int at;                      // place of its op in the block
   const IrOp *user;            // one of the ops of its block that use it
+  bool closed;                 // product: without epilogue
   int users, lift;             // how many there are; product: levels it waits for another that its epilogue reads
   bool touches;                // a state that is to be written over; or its inlined tree reads one
   int own; uint32_t freely;    // where it is computed [fuse.c: Place]; -1 nowhere yet, -2 several places
