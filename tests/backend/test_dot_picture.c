@@ -1,5 +1,5 @@
 // Pictures: text that Graphviz reads, in which every op is found, whatever the graph and the names in it.
-#include <graphviz/cgraph.h>
+#include <cgraph.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
