@@ -144,20 +144,23 @@ LLVMValueRef gen_lanes(Gen *g, LLVMValueRef x, int lanes) {
   return LLVMBuildShuffleVector(g->b, x, LLVMGetPoison(v), LLVMConstNull(LLVMVectorType(i, (unsigned)lanes)), "");
 }
 
-LLVMValueRef gen_load_mask(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, LLVMValueRef mask) {
+LLVMValueRef gen_load_raw(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, LLVMValueRef mask) {
   LLVMTypeRef m = gen_mem_type(g, t, lanes);
   if (!mask) {
     LLVMValueRef v = LLVMBuildLoad2(g->b, m, ptr, "");
     LLVMSetAlignment(v, bytes_of(t));
-    return gen_from_mem(g, t, v);
+    return v;
   }
   LLVMTypeRef type[2] = { m, LLVMTypeOf(ptr) };
   LLVMValueRef arg[4] = { ptr, i32(g, bytes_of(t)), mask, LLVMConstNull(m) };
-  return gen_from_mem(g, t, gen_call_intrinsic(g, "llvm.masked.load", 2, type, 4, arg));
+  return gen_call_intrinsic(g, "llvm.masked.load", 2, type, 4, arg);
 }
 
-void gen_store_mask(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, LLVMValueRef mask) {
-  v = gen_to_mem(g, t, v);
+LLVMValueRef gen_load_mask(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, LLVMValueRef mask) {
+  return gen_from_mem(g, t, gen_load_raw(g, t, ptr, lanes, mask));
+}
+
+void gen_store_raw(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, LLVMValueRef mask) {
   if (!mask) {
     LLVMSetAlignment(LLVMBuildStore(g->b, v, ptr), bytes_of(t));
     return;
@@ -165,6 +168,10 @@ void gen_store_mask(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, LLVMVal
   LLVMTypeRef type[2] = { LLVMTypeOf(v), LLVMTypeOf(ptr) };
   LLVMValueRef arg[4] = { v, ptr, i32(g, bytes_of(t)), mask };
   gen_call_intrinsic(g, "llvm.masked.store", 2, type, 4, arg);
+}
+
+void gen_store_mask(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, LLVMValueRef mask) {
+  gen_store_raw(g, t, gen_to_mem(g, t, v), ptr, mask);
 }
 
 LLVMValueRef gen_load(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, int valid) {

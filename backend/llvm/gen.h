@@ -92,6 +92,8 @@ void gen_store_mask(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, LLVMVal
 LLVMValueRef gen_gather(Gen *g, IrDtype t, LLVMValueRef ptrs, int lanes, LLVMValueRef mask);
 void gen_scatter(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptrs, LLVMValueRef mask);
 LLVMValueRef gen_lanes(Gen *g, LLVMValueRef x, int lanes);   // a scalar in every lane; constants stay constant
+LLVMValueRef gen_load_raw(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, LLVMValueRef mask); // as memory holds them
+void gen_store_raw(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, LLVMValueRef mask);
 LLVMValueRef gen_from_mem(Gen *g, IrDtype t, LLVMValueRef v);
 LLVMValueRef gen_to_mem(Gen *g, IrDtype t, LLVMValueRef v);
 LLVMValueRef gen_call_intrinsic(Gen *g, const char *name, int ntype, LLVMTypeRef *type, int narg, LLVMValueRef *arg);

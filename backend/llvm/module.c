@@ -47,6 +47,7 @@ LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const
     if (m->nunit == 1) LLVMSetLinkage(f, LLVMInternalLinkage);
     to->work += instructions(f);
   }
+  m->unit[0].work += 3 * u->slot.n;          // handing over the arguments
   LLVMValueRef f = LLVMGetNamedFunction(g->mod, k->name);
   return f ? f : LLVMAddFunction(g->mod, k->name, *type);
 }

@@ -56,7 +56,7 @@ typedef struct NestSlot {
 typedef struct NestUse {
   VEC(NestSlot) slot;
   Str key;
-  int nop;                     // ops computed in it
+  int nop;                     // ops computed in it, unrolled reductions counted as many
   int size, piece;             // slots of dim[0] and piece_len, where the key leaves them open; else -1
   bool heavy;                  // holds a loop, or a call
 } NestUse;

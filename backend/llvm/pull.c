@@ -281,12 +281,14 @@ static LLVMValueRef column(Nest *n, int slot, IrDtype t, int f, int base, int s)
   LLVMValueRef v[8];
   for (int q = 0; q < s; q++) {
     int valid = valid_of(n, q, s);
-    v[q] = valid ? gen_load(n->g, t, nest_address(n, slot, t, nest_shift(n, base, q * n->lanes)), n->lanes, valid)
-                 : LLVMConstNull(gen_type(n->g, t, n->lanes));
+    LLVMValueRef mask = valid < n->lanes ? gen_first_lanes(n->g, n->lanes, valid) : NULL;
+    v[q] = valid ? gen_load_raw(n->g, t, nest_address(n, slot, t, nest_shift(n, base, q * n->lanes)), n->lanes, mask)
+                 : LLVMConstNull(gen_mem_type(n->g, t, n->lanes));
   }
-  columns(n, v, s);
+  columns(n, v, s);    // of bytes, where those of bits would go through mask registers
   for (int q = 0; q < s; q++) {
     k.ix.at[2] = q;
+    v[q] = gen_from_mem(n->g, t, v[q]);
     nest_remember(n, k, (NestReg){ .re = v[q] });
   }
   return v[j];
@@ -298,11 +300,12 @@ bool nest_store_rows(Nest *n, int slot, const IrType *type, int position, int s,
   LLVMValueRef v[8];
   if (n->lanes == 1 || ir_is_complex(t) || !nest_laned(n, position) || lane_step(n, position) != s ||
       !in_rows(n, position, s, ir_count(type), &base) || base != position) return false;
-  for (int k = 0; k < s; k++) v[k] = nest_widen(n, x[k]).re;
+  for (int k = 0; k < s; k++) v[k] = gen_to_mem(n->g, t, nest_widen(n, x[k]).re);
   rows_of(n, v, s);
   for (int q = 0; q < s; q++) {
     int valid = valid_of(n, q, s);
-    if (valid) gen_store(n->g, t, v[q], nest_address(n, slot, t, nest_shift(n, base, q * n->lanes)), n->lanes, valid);
+    LLVMValueRef mask = valid < n->lanes ? gen_first_lanes(n->g, n->lanes, valid) : NULL;
+    if (valid) gen_store_raw(n->g, t, v[q], nest_address(n, slot, t, nest_shift(n, base, q * n->lanes)), mask);
   }
   return true;
 }

@@ -96,8 +96,9 @@ static int visit(Walk *w, const IrValue *v) {
     put_op(u, v->op);
     put_type(u, &v->type);
     for (int k = 0; k < v->op->nin; k++) put(u, at[k]);
-    u->nop++;
-    u->heavy = u->heavy || (ir_info[v->op->code].lower == LOWER_REDUCE && !plan_small_reduce(v->op));
+    bool reduces = ir_info[v->op->code].lower == LOWER_REDUCE, small = reduces && plan_small_reduce(v->op);
+    u->nop += small ? PLAN_SMALL_REDUCE : 1;
+    u->heavy = u->heavy || (reduces && !small);
   }
   n->local[v->id].number = w->count++;
   return n->local[v->id].number;
