@@ -1,6 +1,6 @@
 #include "backend/plan/state.h"
 
-Plan *plan_build(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanTarget *t, PlanConsts *consts, const char *name) {
+Plan *plan_make(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanTarget *t, PlanConsts *consts, const char *name) {
   Planner p = {.a = a, .g = g, .io = io, .target = t, .consts = consts};
   p.plan = arena_new(a, Plan);
   *p.plan = (Plan){.arena = a, .graph = g, .name = arena_str(a, name)};
@@ -17,4 +17,13 @@ Plan *plan_build(Arena *a, const IrGraph *g, const PlanInterface *io, const Plan
   p.plan->const_data = consts->data.s;
   p.plan->const_bytes = (int64_t)consts->data.n;
   return p.plan;
+}
+
+Plan *plan_build(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanTarget *t, PlanConsts *consts, const char *name) {
+  Plan *p = plan_make(a, g, io, t, consts, name);
+#ifndef NDEBUG
+  char *bad = plan_verify(p);
+  ICE_IF(bad, "the plan of %s: %s", name, bad);
+#endif
+  return p;
 }

@@ -7,6 +7,9 @@
 // reduction is a root of its own sort, which pointwise users on its level take on: that is how
 // epilogues come about.
 //
+// Epilogues stay short, since a tile repeats them for each of its vectors; small groups of one kind
+// but several levels are joined afterwards, and parts of a group that share nothing are parted. [group.c]
+//
 // A value is stored where something needs it in memory (mark.c), where its own node is a product
 // or a large reduction, or where computing it in each place of use costs more than a store and
 // loads. Since storing changes levels, and levels change what is computed where, this is repeated

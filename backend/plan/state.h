@@ -109,6 +109,9 @@ static inline bool is_memory_op(const IrOp *op) {
   return l == LOWER_DOT || l == LOWER_CONV || l == LOWER_LIB || l == LOWER_UPDATE || l == LOWER_CONTROL;
 }
 
+// plan_build without the check of debug builds, for tests that want to see what is wrong.
+Plan *plan_make(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanTarget *t, PlanConsts *consts, const char *name);
+
 bool plan_unit_reshape(const IrOp *op);        // puts in or takes out axes of size 1 only
 bool plan_is_view(const IrOp *op);             // reshape, stop_grad
 bool plan_is_splat(const IrOp *op);            // const of one element, repeated or not

@@ -1,4 +1,5 @@
 // Plans: what is fused, what is copied, and that running a plan gives what the graph means.
+#include "backend/plan/state.h"
 #include "ir/number.h"
 #include "passes/passes.h"
 #include "tests/backend/plan_run.h"
@@ -63,7 +64,7 @@ static void plan(Case *c) {
   CU_ASSERT_FATAL(bad == NULL);
   make_ports(c);
   PlanInterface io = {c->in, c->out};
-  c->plan = plan_build(&c->arena, c->g, &io, &target, &c->consts, "g");
+  c->plan = plan_make(&c->arena, c->g, &io, &target, &c->consts, "g");
   char *why = plan_verify(c->plan);
   if (why) printf("\n%s\n%s%s\n", ir_print(&c->arena, c->g), plan_print(&c->arena, c->plan), why);
   CU_ASSERT(why == NULL);
@@ -174,7 +175,7 @@ static const char *fault_of(const IrGraph *g, uint64_t seed, bool print) {
   name_states(c.g, seed);
   make_ports(&c);
   PlanInterface io = {c.in, c.out};
-  c.plan = plan_build(&c.arena, c.g, &io, &target, &c.consts, "g");
+  c.plan = plan_make(&c.arena, c.g, &io, &target, &c.consts, "g");
   char *bad = getenv("PLAN_RUN_ONLY") ? NULL : plan_verify(c.plan);
   const char *why = getenv("PLAN_VERIFY_ONLY") ? NULL : run_case(&c, seed);
   if (print) printf("%s%s", ir_print(&c.arena, c.g), plan_print(&c.arena, c.plan));
@@ -195,6 +196,7 @@ static void try_random(uint64_t seed, const GenOptions *o) {
   Diags d = {.arena = &a};
   PassContext pc = {&a, &d};
   pass_autodiff(&pc, g);
+  if (seed % 2) pass_simplify(&pc, g);            // hoists, shares constants: more use across regions
   bool bad = fault_of(g, seed, false) != NULL;
   if (bad) {
     printf("\nseed %llu:\n", (unsigned long long)seed);
@@ -329,6 +331,20 @@ static void two_products(void) {
   check(&c);
   expect_kind(&c, PLAN_DOT, 2);
   expect_kind(&c, PLAN_NEST, 0);
+  end(&c);
+}
+
+static void long_epilogue(void) {
+  Case c;
+  start(&c);
+  IrValue *x = input(&c, f32(2, 64, 64), "x"), *w = input(&c, f32(2, 64, 64), "w");
+  IrValue *y = ir_dot(&c.b, x, w, 0, false, false);
+  for (int k = 0; k < 10; k++) y = add(&c, mul(&c, y, x), w);
+  ir_output(c.g, y, "y");
+  check(&c);
+  expect_kind(&c, PLAN_DOT, 1);
+  expect_kind(&c, PLAN_NEST, 1);
+  CU_ASSERT(c.plan->body.first->nroot == 1 && c.plan->body.first->root[0]->op->code == IR_DOT);
   end(&c);
 }
 
@@ -496,7 +512,7 @@ static void large_graph(void) {
   make_ports(&c);
   PlanInterface io = {c.in, c.out};
   double from = seconds();
-  c.plan = plan_build(&c.arena, c.g, &io, &target, &c.consts, "g");
+  c.plan = plan_make(&c.arena, c.g, &io, &target, &c.consts, "g");
   double took = seconds() - from;
   if (getenv("PLAN_TIMES")) printf(" %d nodes, %.1f ms ", c.plan->nnode, took * 1e3);
   CU_ASSERT(took < 1);
@@ -510,6 +526,7 @@ void suite_plan(void) {
   test_add(s, "products take their epilogues", mlp);
   test_add(s, "an environment's step is one nest", environment);
   test_add(s, "two products end in one epilogue", two_products);
+  test_add(s, "a long epilogue is a nest", long_epilogue);
   test_add(s, "an optimizer's arrays are nodes alike", optimizer);
   test_add(s, "what is logged is summed in one place", bookkeeping);
   test_add(s, "small reductions are inlined", small_reductions);
