@@ -2,6 +2,7 @@
 // clever on purpose; passes and backends are tested against it.
 #include "ir/number.h"
 #include "ir/special.h"
+#include "runtime/abi.h"
 
 #include <complex.h>
 #include <math.h>
@@ -720,6 +721,58 @@ static void ir_eval_trisolve(Eval *e, const IrOp *op) {
   int64_t n = x->type.dim[x->type.rank - 2], m = x->type.dim[x->type.rank - 1];
   for (int64_t b = 0; b < matrices(&x->type); b++)
     linalg_trisolve(n, m, ir_int(op, A_TA), l->f + b * n * n, x->f + b * n * m, y->f + b * n * m);
+  round_all(e, y);
+}
+
+// The routines of the runtime serve here too: a decomposition proves itself, tests multiply it back.
+static int64_t dtype_of(const IrArray *x) { return ir_is_complex(x->type.dtype) ? RT_C128 : RT_F64; }
+
+static void ir_eval_lu(Eval *e, const IrOp *op) {
+  const IrArray *x = IN(0);
+  IrArray *lu = result(e, op, 0), *perm = result(e, op, 1);
+  int64_t n = x->type.dim[x->type.rank - 1], batch = matrices(&x->type);
+  int32_t *p = arena_array(e->arena, int32_t, batch * n);
+  rt_lu(RT_F64, batch, n, x->f, lu->f, p, arena_alloc(e->arena, (size_t)rt_lu_scratch(n)));
+  for (int64_t k = 0; k < batch * n; k++) perm->i[k] = p[k];
+  round_all(e, lu);
+}
+
+static void ir_eval_eigh(Eval *e, const IrOp *op) {
+  const IrArray *x = IN(0);
+  IrArray *w = result(e, op, 0), *v = result(e, op, 1);
+  int64_t n = x->type.dim[x->type.rank - 1];
+  rt_eigh(dtype_of(x), matrices(&x->type), n, x->f, w->f, v->f, arena_alloc(e->arena, (size_t)rt_eigh_scratch(n)));
+  round_all(e, w);
+  round_all(e, v);
+}
+
+static void ir_eval_svd(Eval *e, const IrOp *op) {
+  const IrArray *x = IN(0);
+  IrArray *u = result(e, op, 0), *s = result(e, op, 1), *v = result(e, op, 2);
+  int64_t m = x->type.dim[x->type.rank - 2], n = x->type.dim[x->type.rank - 1];
+  rt_svd(RT_F64, matrices(&x->type), m, n, x->f, u->f, s->f, v->f, arena_alloc(e->arena, (size_t)rt_svd_scratch(m, n)));
+  for (int k = 0; k < 3; k++) round_all(e, OUT(k));
+}
+
+static void ir_eval_eig(Eval *e, const IrOp *op) {
+  const IrArray *x = IN(0);
+  IrArray *w = result(e, op, 0), *v = result(e, op, 1), *u = result(e, op, 2);
+  int64_t n = x->type.dim[x->type.rank - 1];
+  rt_eig(dtype_of(x), matrices(&x->type), n, x->f, w->f, v->f, u->f, arena_alloc(e->arena, (size_t)rt_eig_scratch(n)));
+  for (int k = 0; k < 3; k++) round_all(e, OUT(k));
+}
+
+// By the sum itself.
+static void ir_eval_fft(Eval *e, const IrOp *op) {
+  const IrArray *x = IN(0);
+  IrArray *y = result(e, op, 0);
+  int64_t n = x->type.dim[x->type.rank - 1], all = ir_count(&x->type);
+  double sign = ir_int(op, A_REVERSE) ? 2 : -2;
+  for (int64_t k = 0; k < all; k++)
+    for (int64_t j = 0; j < n; j++) {
+      double t = sign * acos(-1) * (double)(j * (k % n) % n) / (double)n;
+      add_product(y, k, get(x, k / n * n + j), (IrNumber){cos(t), sin(t), 0});
+    }
   round_all(e, y);
 }
 

@@ -32,6 +32,9 @@
 //                  in row-major order, add adds in row-major order.
 //   L9 select      both sides are computed; the cotangent of the side not taken is 0, even
 //                  where the other side is NaN or infinite.
+//   L10 vectors    of eigh, svd (v) and eig have the first component that reaches half the modulus of
+//                  their greatest real and positive. The derivatives of vectors of equal values leave
+//                  out what would turn these among themselves.
 #ifndef RLC_IR_H
 #define RLC_IR_H
 

@@ -512,6 +512,53 @@ static const char *ir_type_square(Rule *r) {
   return give(r, *X(0));
 }
 
+static const char *ir_type_lu(Rule *r) {
+  TRY(ir_type_square(r));
+  return give(r, ir_type(IR_I32, X(0)->rank - 1, X(0)->dim));
+}
+
+static bool is_spectral(IrDtype t) { return is_lapack(t) || ir_is_complex(t); }
+
+static const char *spectral(Rule *r) {
+  const IrType *t = X(0);
+  TRY(kind(r, 0, is_spectral, "f32, f64, c64 or c128"));
+  if (t->rank < 2 || t->dim[t->rank - 2] != t->dim[t->rank - 1]) FAIL("%s is not square", text(r, t));
+  return NULL;
+}
+
+static const char *ir_type_eigh(Rule *r) {
+  TRY(spectral(r));
+  TRY(give(r, ir_type(ir_real_of(X(0)->dtype), X(0)->rank - 1, X(0)->dim)));
+  return give(r, *X(0));
+}
+
+static const char *ir_type_svd(Rule *r) {
+  IrType t = *X(0);
+  TRY(kind(r, 0, is_lapack, "f32 or f64"));
+  if (t.rank < 2 || t.dim[t.rank - 2] < t.dim[t.rank - 1])
+    FAIL("svd takes matrices with at least as many rows as columns, not %s", text(r, X(0)));
+  TRY(give(r, t));
+  t.dim[t.rank - 2] = t.dim[t.rank - 1];
+  TRY(give(r, ir_type(t.dtype, t.rank - 1, t.dim)));
+  return give(r, t);
+}
+
+static const char *ir_type_eig(Rule *r) {
+  TRY(spectral(r));
+  IrType t = *X(0);
+  t.dtype = t.dtype == IR_F32 || t.dtype == IR_C64 ? IR_C64 : IR_C128;
+  TRY(give(r, ir_type(t.dtype, t.rank - 1, t.dim)));
+  TRY(give(r, t));
+  return give(r, t);
+}
+
+static const char *ir_type_fft(Rule *r) {
+  TRY(kind(r, 0, ir_is_complex, "complex numbers"));
+  TRY(flag(r, A_REVERSE));
+  if (!X(0)->rank) FAIL("fft goes along the last axis, and %s has none", text(r, X(0)));
+  return give(r, *X(0));
+}
+
 static const char *ir_type_trisolve(Rule *r) {
   const IrType *l = X(0), *x = X(1);
   TRY(square(r));

@@ -40,7 +40,8 @@ typedef struct Fission {
 static bool inside(const Fission *f, const IrValue *v) { return v->op ? v->op->parent == f->body : v->region == f->body; }
 
 static bool straight(const IrOp *op) {
-  return op->nregion == 0 && op->code != IR_QR && op->code != IR_CHOLESKY && op->code != IR_TRISOLVE && op->code != IR_CONV_DW;
+  return op->nregion == 0 && op->code != IR_QR && op->code != IR_CHOLESKY && op->code != IR_TRISOLVE && op->code != IR_CONV_DW &&
+         op->code != IR_LU && op->code != IR_EIGH && op->code != IR_SVD && op->code != IR_EIG;
 }
 
 // ---- dependence ---------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ static IrValue *sum(Ad *ad, IrValue *x, IrValue *y) {
   return !x ? y : !y ? x : ir_bin(&ad->b, IR_ADD, x, y);
 }
 
+static bool wants_result(Ad *ad, Jvp *j, int k) { return ad_has(ad, j->op->out[k], AD_USEFUL); }
+
 static IrValue *or_zero(Ad *ad, IrValue *dx, IrValue *like) { return dx ? dx : ad_zero(ad, like); }
 
 // ---- kinds
@@ -380,6 +382,104 @@ static void jvp_trisolve(Ad *ad, Jvp *j) {
     rhs = rhs ? sub(ad, rhs, move) : neg(ad, move);
   }
   DY = solve(ad, X(0), rhs, ta);
+}
+
+static IrValue *product(Ad *ad, IrValue *x, IrValue *y, bool tx, bool ty) {
+  return ir_dot(&ad->b, x, y, x->type.rank - 2, tx, ty);
+}
+
+static IrValue *conjugate(Ad *ad, IrValue *x) { return ir_is_complex(x->type.dtype) ? ir_un(&ad->b, IR_CONJ, x) : x; }
+
+// x r^-1 for upper r.
+static IrValue *over_upper(Ad *ad, IrValue *x, IrValue *r) {
+  return swap_last(ad, solve(ad, swap_last(ad, r), swap_last(ad, x), false));
+}
+
+// With x = dA r^-1 and w the skew matrix whose lower half is q^T x's: dq = x + q (w - q^T x), dr = (q^T x - w) r.
+// Walter, Lehmann 2012.
+static void jvp_qr(Ad *ad, Jvp *j) {
+  IrValue *q = j->y[0], *r = j->y[1];
+  IrValue *x = over_upper(ad, DX(0), r), *qx = product(ad, q, x, true, false);
+  IrValue *low = mul(ad, qx, triangle(ad, r, 1, 0));
+  IrValue *rest = sub(ad, qx, sub(ad, low, swap_last(ad, low)));
+  j->dy[0] = sub(ad, x, product(ad, q, rest, false, false));
+  j->dy[1] = product(ad, rest, r, false, false);
+}
+
+// With m = l^-1 dA[perm] u^-1: dl = l (m below the diagonal), du = (the rest of m) u.
+static void jvp_lu(Ad *ad, Jvp *j) {
+  IrValue *lu = j->y[0], *below = triangle(ad, lu, 1, 0), *upper = sub(ad, ad_fill(ad, lu, 1), below);
+  IrValue *l = sum(ad, mul(ad, lu, below), triangle(ad, lu, 0, 1)), *u = mul(ad, lu, upper);
+  IrValue *rows = ir_gather(B, DX(0), j->y[1], lu->type.rank - 2);
+  IrValue *m = over_upper(ad, solve(ad, l, rows, false), u);
+  IrValue *dl = product(ad, l, mul(ad, m, below), false, false), *du = product(ad, mul(ad, m, upper), u, false, false);
+  j->dy[0] = sum(ad, dl, du);
+}
+
+// w [.., n] along the last axis (or the one before) of [.., n, n].
+static IrValue *along(Ad *ad, IrValue *w, bool last) {
+  int64_t axes[IR_MAX_RANK];
+  int nb = w->type.rank - 1;
+  IrType t = w->type;
+  t.dim[t.rank++] = w->type.dim[nb];
+  for (int k = 0; k < nb; k++) axes[k] = k;
+  axes[nb] = last ? nb + 1 : nb;
+  return ir_broadcast(&ad->b, w, t, axes);
+}
+
+// 1 / x, and 0 where x is 0: of equal eigenvalues, the vectors stay as they are.
+static IrValue *inverse_or_zero(Ad *ad, IrValue *x) {
+  IrValue *zero = ir_bin(&ad->b, IR_EQ, x, ad_zero(ad, x)), *one = ad_fill(ad, x, 1);
+  return ir_select(&ad->b, zero, ad_zero(ad, x), divide(ad, one, ir_select(&ad->b, zero, one, x)));
+}
+
+static IrValue *diagonal(Ad *ad, IrValue *x) {
+  int64_t last = x->type.rank - 1;
+  return ir_reduce(&ad->b, IR_SUM, mul(ad, x, triangle(ad, x, 0, 1)), 1, &last);
+}
+
+// With m = v^H dA v: dw = diag m, dv = v (m / (w_j - w_i)). The phase of complex vectors carries no derivative.
+static void jvp_eigh(Ad *ad, Jvp *j) {
+  IrValue *w = j->y[0], *v = j->y[1], *low = mul(ad, DX(0), triangle(ad, DX(0), 1, 0.5));
+  IrValue *sym = sum(ad, low, conjugate(ad, swap_last(ad, low)));
+  IrValue *m = product(ad, conjugate(ad, v), product(ad, sym, v, false, false), true, false);
+  IrValue *gap = inverse_or_zero(ad, sub(ad, along(ad, w, true), along(ad, w, false)));
+  j->dy[0] = diagonal(ad, ir_is_complex(m->type.dtype) ? ir_un(B, IR_REAL, m) : m);
+  if (wants_result(ad, j, 1)) j->dy[1] = product(ad, v, mul(ad, m, ir_cast(B, gap, m->type.dtype)), false, false);
+}
+
+// With p = u^T dA v: ds = diag p; du and dv by the antisymmetric parts over s_j^2 - s_i^2, and of du
+// what is orthogonal to u. Townsend 2016.
+static void jvp_svd(Ad *ad, Jvp *j) {
+  IrValue *u = j->y[0], *s = j->y[1], *v = j->y[2];
+  IrValue *av = product(ad, DX(0), v, false, false), *p = product(ad, u, av, true, false), *pt = swap_last(ad, p);
+  IrValue *sj = along(ad, s, true), *si = along(ad, s, false);
+  j->dy[1] = diagonal(ad, p);
+  if (!wants_result(ad, j, 0) && !wants_result(ad, j, 2)) return;
+  IrValue *gap = inverse_or_zero(ad, mul(ad, sub(ad, sj, si), sum(ad, sj, si)));
+  IrValue *left = mul(ad, gap, sum(ad, mul(ad, p, sj), mul(ad, pt, si)));
+  IrValue *right = mul(ad, gap, sum(ad, mul(ad, p, si), mul(ad, pt, sj)));
+  j->dy[0] = product(ad, u, left, false, false);
+  j->dy[2] = product(ad, v, right, false, false);
+  int rank = u->type.rank;
+  if (u->type.dim[rank - 2] == u->type.dim[rank - 1]) return;
+  int64_t axes[IR_MAX_RANK];
+  for (int k = 0; k < rank - 2; k++) axes[k] = k;
+  axes[rank - 2] = rank - 1;
+  IrValue *inverse = ir_broadcast(B, inverse_or_zero(ad, s), u->type, axes);
+  j->dy[0] = sum(ad, j->dy[0], mul(ad, sub(ad, av, product(ad, u, p, false, false)), inverse));
+}
+
+// With m = u dA v: dw = diag m, dv = v g, du = -g u, g = m / (w_j - w_i) off the diagonal. The scale of the
+// vectors carries no derivative.
+static void jvp_eig(Ad *ad, Jvp *j) {
+  IrValue *w = j->y[0], *v = j->y[1], *u = j->y[2];
+  IrValue *m = product(ad, u, product(ad, ir_cast(B, DX(0), v->type.dtype), v, false, false), false, false);
+  j->dy[0] = diagonal(ad, m);
+  if (!wants_result(ad, j, 1) && !wants_result(ad, j, 2)) return;
+  IrValue *g = mul(ad, m, inverse_or_zero(ad, sub(ad, along(ad, w, true), along(ad, w, false))));
+  j->dy[1] = product(ad, v, g, false, false);
+  j->dy[2] = neg(ad, product(ad, g, u, false, false));
 }
 
 // ---- control, forward mode: one op over values and tangents together

@@ -260,6 +260,9 @@ static void tr_conv_dw(Ad *ad, IrOp *op, IrValue **ct) {
   ADD(1, conv_op(ad, op, IR_CONV, USE(0), *ct, NULL));
 }
 
+// The matrix of roots is symmetric.
+static void tr_fft(Ad *ad, IrOp *op, IrValue **ct) { tr_linear(ad, op, ct); }
+
 static void tr_trisolve(Ad *ad, IrOp *op, IrValue **ct) {
   IrValue *in[2] = {USE(0), *ct};
   IrAttr at = ir_attr_int(ad->c->arena, A_TA, !ir_int(op, A_TA));

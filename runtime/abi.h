@@ -90,6 +90,23 @@ void rt_cholesky_f64(int64_t batch, int64_t n, const double *x, double *l);
 // y = l^-1 x, or l^-T x if ta; l [n, n] lower, x and y [n, m].
 void rt_trisolve_f32(int64_t batch, int64_t n, int64_t m, int64_t ta, const float *l, const float *x, float *y);
 void rt_trisolve_f64(int64_t batch, int64_t n, int64_t m, int64_t ta, const double *l, const double *x, double *y);
+// Decompositions of f32 or f64 (eigh, eig also c64, c128), dtype: RtDtype. What is unique but for a sign or
+// phase: the first component of a vector that has at least half the modulus of its greatest is positive.
+// lu, x [n, n]: l below the diagonal, u; row perm[i] of x is row i of l u.
+void rt_lu(int64_t dtype, int64_t batch, int64_t n, const void *x, void *lu, int32_t *perm, char *scratch);
+int64_t rt_lu_scratch(int64_t n);
+// Of x's lower half: real w [n] ascending, v [n, n] in x's dtype, vectors in columns.
+void rt_eigh(int64_t dtype, int64_t batch, int64_t n, const void *x, void *w, void *v, char *scratch);
+int64_t rt_eigh_scratch(int64_t n);
+// x [m, n], m >= n: u [m, n], s [n] descending, v [n, n], x = u diag(s) v^T; the sign is v's.
+void rt_svd(int64_t dtype, int64_t batch, int64_t m, int64_t n, const void *x, void *u, void *s, void *v, char *scratch);
+int64_t rt_svd_scratch(int64_t m, int64_t n);
+// Complex w [n] by real, then imaginary part, v [n, n] with columns of length 1, u = v^-1; NaN where it does not converge.
+void rt_eig(int64_t dtype, int64_t batch, int64_t n, const void *x, void *w, void *v, void *u, char *scratch);
+int64_t rt_eig_scratch(int64_t n);
+// The discrete Fourier transform of `batch` rows of n: c64 or c128. reverse: e^(+..), not divided by n. y may be x.
+void rt_fft(int64_t dtype, int64_t batch, int64_t n, int64_t reverse, const void *x, void *y, char *scratch);
+int64_t rt_fft_scratch(int64_t n);
 // Stable ascending order along the middle axis of [outer, n, inner]; NaN last. dtype: RtDtype. scratch: 16 n bytes.
 void rt_argsort(int64_t dtype, int64_t outer, int64_t n, int64_t inner, const void *x, int32_t *order, char *scratch);
 // Running sum (what 0), product (1) or greatest (2) along the middle axis; from the back if reverse.

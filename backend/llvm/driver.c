@@ -151,6 +151,23 @@ static void lib_node(Driver *d, const PlanNode *n) {
     call(d, wide ? "rt_trisolve_f64" : "rt_trisolve_f32", 4, (int64_t[]){ batch, rows, y->dim[y->rank - 1], ir_int(op, A_TA) }, 3,
          (LLVMValueRef[]){ in0, place_of(d, op->in[1]), out0 });
     break;
+  case IR_LU:
+    call(d, "rt_lu", 3, (int64_t[]){ x->dtype, batch, cols }, 4, (LLVMValueRef[]){ in0, out0, place_of(d, op->out[1]), place(d, &n->scratch) });
+    break;
+  case IR_EIGH:
+    call(d, "rt_eigh", 3, (int64_t[]){ x->dtype, batch, cols }, 4, (LLVMValueRef[]){ in0, out0, place_of(d, op->out[1]), place(d, &n->scratch) });
+    break;
+  case IR_SVD:
+    call(d, "rt_svd", 4, (int64_t[]){ x->dtype, batch, rows, cols }, 5,
+         (LLVMValueRef[]){ in0, out0, place_of(d, op->out[1]), place_of(d, op->out[2]), place(d, &n->scratch) });
+    break;
+  case IR_EIG:
+    call(d, "rt_eig", 3, (int64_t[]){ x->dtype, batch, cols }, 5,
+         (LLVMValueRef[]){ in0, out0, place_of(d, op->out[1]), place_of(d, op->out[2]), place(d, &n->scratch) });
+    break;
+  case IR_FFT:
+    call(d, "rt_fft", 4, (int64_t[]){ x->dtype, ir_count(x) / cols, cols, ir_int(op, A_REVERSE) }, 3, (LLVMValueRef[]){ in0, out0, place(d, &n->scratch) });
+    break;
   case IR_ARGSORT:
     axis = ir_int(op, A_AXIS);
     call(d, "rt_argsort", 4, (int64_t[]){ x->dtype, product(x->dim, 0, (int)axis), x->dim[axis], product(x->dim, (int)axis + 1, x->rank) }, 3,

@@ -21,6 +21,8 @@ static const GenSymbol symbols[] = {
   { "rt_qr_f32", (void *)rt_qr_f32 }, { "rt_qr_f64", (void *)rt_qr_f64 },
   { "rt_cholesky_f32", (void *)rt_cholesky_f32 }, { "rt_cholesky_f64", (void *)rt_cholesky_f64 },
   { "rt_trisolve_f32", (void *)rt_trisolve_f32 }, { "rt_trisolve_f64", (void *)rt_trisolve_f64 },
+  { "rt_lu", (void *)rt_lu }, { "rt_eigh", (void *)rt_eigh }, { "rt_svd", (void *)rt_svd }, { "rt_eig", (void *)rt_eig },
+  { "rt_fft", (void *)rt_fft },
   { "rt_argsort", (void *)rt_argsort }, { "rt_cumulate", (void *)rt_cumulate },
   // What LLVM itself may make calls of.
   { "memcpy", (void *)memcpy }, { "memset", (void *)memset }, { "memmove", (void *)memmove },

@@ -2,6 +2,7 @@
 // how much scratch room it needs. All of it follows from shapes alone.
 #include "backend/plan/state.h"
 
+#include <math.h>
 #include <string.h>
 
 #define LANES 8               // of a vector, for comparing loops: the choice is the same for 4 and 16
@@ -239,6 +240,15 @@ static void shape_lib(PlanNode *n) {
   if (op->code == IR_ARGSORT) {
     n->scratch_bytes = 16 * x->dim[ir_int(op, A_AXIS)];
     n->flops = count * 20;
+  } else if (op->code == IR_FFT) {
+    int64_t cols = x->dim[x->rank - 1];
+    n->scratch_bytes = rt_fft_scratch(cols);
+    n->flops = count * 5 * log2((double)cols + 1);
+  } else if (op->code == IR_LU || op->code == IR_EIGH || op->code == IR_SVD || op->code == IR_EIG) {
+    int64_t m = x->dim[x->rank - 2], cols = x->dim[x->rank - 1];
+    n->scratch_bytes = op->code == IR_LU ? rt_lu_scratch(cols) : op->code == IR_EIGH ? rt_eigh_scratch(cols)
+                       : op->code == IR_SVD ? rt_svd_scratch(m, cols) : rt_eig_scratch(cols);
+    n->flops = count * (double)cols * (op->code == IR_LU ? 1 : 30);
   } else if (op->code == IR_QR || op->code == IR_CHOLESKY || op->code == IR_TRISOLVE) {
     int64_t m = x->dim[x->rank - 2], cols = x->dim[x->rank - 1];
     if (op->code == IR_QR) n->scratch_bytes = 2 * 8 * (m * cols + cols * cols + cols);

@@ -336,6 +336,20 @@ static void routines(void) {
     out(&c, l);
     for (int ta = 0; ta < 2; ta++)
       out(&c, ir_build(&c.b, IR_TRISOLVE, 2, (IrValue *[]){ l, y }, NULL, 1, (IrAttr[]){ ir_attr_int(&c.arena, A_TA, ta) }, 0, NULL)->out[0]);
+    IrOp *lu = ir_build(&c.b, IR_LU, 1, &s, NULL, 0, NULL, 0, NULL), *eigh = ir_build(&c.b, IR_EIGH, 1, &s, NULL, 0, NULL, 0, NULL);
+    IrOp *svd = ir_build(&c.b, IR_SVD, 1, &x, NULL, 0, NULL, 0, NULL), *eig = ir_build(&c.b, IR_EIG, 1, &s, NULL, 0, NULL, 0, NULL);
+    for (int k = 0; k < 2; k++) out(&c, lu->out[k]), out(&c, eigh->out[k]);
+    for (int k = 0; k < 3; k++) out(&c, svd->out[k]), out(&c, eig->out[k]);
+    IrValue *z = ir_bin(&c.b, IR_COMPLEX, x, x);
+    IrValue *h = ir_dot(&c.b, z, ir_un(&c.b, IR_CONJ, z), 1, true, false);
+    IrOp *hermitian = ir_build(&c.b, IR_EIGH, 1, &h, NULL, 0, NULL, 0, NULL);
+    for (int k = 0; k < 2; k++) out(&c, hermitian->out[k]);
+    for (int n = 0; n < 5; n++) {                      // radix 2, 3 and 5, a prime, and one that Bluestein takes
+      static const int64_t size[] = { 16, 30, 13, 67, 1 };
+      IrValue *line = input(&c, SHAPE(t, 3, size[n]), -1, 1), *wave = ir_bin(&c.b, IR_COMPLEX, line, line);
+      IrAttr at = ir_attr_int(&c.arena, A_REVERSE, n & 1);
+      out(&c, ir_build(&c.b, IR_FFT, 1, &wave, NULL, 1, &at, 0, NULL)->out[0]);
+    }
     for (int axis = 0; axis < 3; axis++) {
       IrAttr at[2] = { ir_attr_int(&c.arena, A_AXIS, axis), ir_attr_int(&c.arena, A_REVERSE, axis == 1) };
       out(&c, ir_build(&c.b, IR_ARGSORT, 1, &x, NULL, 1, at, 0, NULL)->out[0]);

@@ -472,14 +472,32 @@ static IrValue *regular(Gen *g, IrValue *x, bool square) {
   return bounded(g, y, 2 + (double)x->type.dim[nb + 1]);
 }
 
+// Results that rounding does not turn: the values, and what the factors make together.
+static bool emit_spectrum(Gen *g, IrCode c, IrValue *a) {
+  int nb = a->type.rank - 2, last = nb + 1;
+  if (c != IR_SVD && a->type.dim[nb] != a->type.dim[last]) return false;
+  IrOp *op = ir_build(&g->b, c, 1, &a, NULL, 0, NULL, 0, NULL);
+  if (c == IR_LU || c == IR_EIG) return put(g, op->out[0], 20);
+  return put(g, op->out[c == IR_SVD], 20);
+}
+
+static bool emit_fft(Gen *g) {
+  if (!may(g, GEN_LINALG)) return false;
+  IrValue *x = pick(g, fits_complex);
+  if (!x || !x->type.rank) return false;
+  IrAttr at = ir_attr_int(g->arena, A_REVERSE, chance(g, 50));
+  return put(g, ir_build(&g->b, IR_FFT, 1, &x, NULL, 1, &at, 0, NULL)->out[0], bound(g, x) * (double)x->type.dim[x->type.rank - 1] * 1.5);
+}
+
 static bool emit_linalg(Gen *g, IrCode c) {
   if (!may(g, GEN_LINALG)) return false;
   int64_t d[4] = {2, 1 + below(g, 4), 1 + below(g, 4), 1 + below(g, 3)};
-  if (c == IR_QR && d[1] < d[2]) return false;
+  if ((c == IR_QR || c == IR_SVD) && d[1] < d[2]) return false;
   int batch = chance(g, 40);
   IrDtype real = g->real == IR_BF16 ? IR_F32 : g->real;
   IrValue *x = of_type(g, ir_type(real, 2 + batch, batch ? d : d + 1));
-  IrValue *a = regular(g, x, c != IR_QR);
+  IrValue *a = regular(g, x, c != IR_QR && c != IR_SVD && c != IR_EIG);
+  if (c == IR_LU || c == IR_EIG || c == IR_EIGH || c == IR_SVD) return emit_spectrum(g, c, a);
   if (c == IR_QR) {
     IrOp *op = ir_build(&g->b, IR_QR, 1, &a, NULL, 0, NULL, 0, NULL);
     return put(g, op->out[0], 1) && put(g, op->out[1], 10);
@@ -689,7 +707,8 @@ static bool emit(Gen *g, IrCode c) {
     case IR_ARGMAX: case IR_ARGMIN: case IR_CUMSUM: case IR_CUMPROD: case IR_CUMMAX: case IR_ARGSORT: return emit_along(g, c);
     case IR_DOT: return emit_dot(g);
     case IR_CONV: case IR_CONV_DX: case IR_CONV_DW: return emit_conv(g, c);
-    case IR_QR: case IR_CHOLESKY: case IR_TRISOLVE: return emit_linalg(g, c);
+    case IR_QR: case IR_CHOLESKY: case IR_TRISOLVE: case IR_LU: case IR_EIGH: case IR_SVD: case IR_EIG: return emit_linalg(g, c);
+    case IR_FFT: return emit_fft(g);
     case IR_SCAN: case IR_WHILE: case IR_COND: case IR_MAP: case IR_CUSTOM: return emit_control(g, c);
     case IR_VJP: case IR_JVP: case IR_NCODE: return false;
   }

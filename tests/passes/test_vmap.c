@@ -74,6 +74,11 @@ static const Case cases[] = {
   {"(%0: f32[2, 3, 4, 2], %1: f32[3, 2, 3, 2]) { %2: f32[2, 5, 4, 3] = conv_dx %0, %1 " CONV " yield %2 }", 2},
   {"(%0: f32[2, 5, 4, 3], %1: f32[2, 3, 4, 2]) { %2: f32[3, 2, 3, 2] = conv_dw %0, %1 " CONV " yield %2 }", 3},
   {"(%0: f32[4, 3]) { %1: f32[4, 3], %2: f32[3, 3] = qr %0 yield %1, %2 }", 0},
+  {"(%0: f32[3, 3]) { %1: f32[3, 3], %2: i32[3] = lu %0 yield %1, %2 }", 0},
+  {"(%0: f32[3, 3]) { %1: f32[3], %2: f32[3, 3] = eigh %0 yield %1, %2 }", 0},
+  {"(%0: f32[4, 3]) { %1: f32[4, 3], %2: f32[3], %3: f32[3, 3] = svd %0 yield %1, %2, %3 }", 0},
+  {"(%0: f32[3, 3]) { %1: c64[3], %2: c64[3, 3], %3: c64[3, 3] = eig %0 yield %1, %2, %3 }", 0},
+  {"(%0: f32[2, 5]) { %1: c64[2, 5] = complex %0, %0 %2: c64[2, 5] = fft %1 yield %2 }", 0},
   {"(%0 spd: f32[3, 3]) { %1: f32[3, 3] = cholesky %0 yield %1 }", 0},
   {"(%0: f32[3, 2], %1 low: f32[3, 3]) { %2: f32[3, 2] = triangular_solve %1, %0 %3: f32[3, 2] = triangular_solve %1, %0 {ta = 1} yield %2, %3 }", 0},
   // what a scan carries differs by lane if its start, its arrays or what it captures does
