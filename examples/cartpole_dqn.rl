@@ -1,5 +1,5 @@
-// CartPole with a deep Q-network: replay, a target network, epsilon-greedy exploration.
-// Mnih et al. 2015; with --set dueling=true the head of Wang et al. 2016.
+// CartPole with a deep Q-network: replay, a target network, epsilon-greedy exploration. Mnih et al. 2015, with
+// the double estimate of van Hasselt et al. 2016; --set dueling=true for the head of Wang et al. 2016. Takes a second.
 use nn, rl, optim, classic
 
 const E = classic.cartpole, A = E.action.n
@@ -16,7 +16,7 @@ model duel(s: f32[B, 4]) -> f32[B, A] {
 loss bellman(p, q, b: rl.transition[E][B], y: f32[B]) -> f32 = mean(nn.huber(take(q(p, b.obs), b.action) - y))
 
 train dqn(
-  dueling = false, envs = 8, capacity = 50_000, batch = 128, updates = 1, sync = 100, lr = 1e-3, gamma = 0.99,
+  dueling = false, envs = 8, capacity = 50_000, batch = 64, updates = 4, sync = 50, lr = 1e-3, gamma = 0.99,
   explore = 10_000, max_steps = 500_000
 ) {
   let q = if dueling { duel } else { plain }
@@ -32,7 +32,7 @@ train dqn(
     rl.push(&seen, rl.transitions(roll))
     for _ in 0..updates {
       let b = rl.draw(seen, batch, key)
-      let y = b.reward + gamma * where(b.terminated, 0, max(q(target, b.next_obs), axis = -1))
+      let y = b.reward + gamma * where(b.terminated, 0, take(q(target, b.next_obs), argmax(q(p, b.next_obs))))
       let (l, g) = value_and_grad(bellman)(p, q, b, y)
       p -= lr * optim.adam(&opt, g)
       log loss = l

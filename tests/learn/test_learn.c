@@ -1,0 +1,60 @@
+// The examples still learn. Fixed seeds and budgets of steps; nothing here looks at a clock. The bits of a run
+// depend on the vector unit (where products are fused), so each budget leaves room for other luck.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/test.h"
+
+static const char *binary(void) {
+  const char *rlc = getenv("RLC_BINARY");
+#ifdef RLC_BINARY
+  if (!rlc) rlc = RLC_BINARY;
+#endif
+  return rlc;
+}
+
+// The summary that a run of examples/FILE ends with; "" where it failed.
+static const char *train(const char *file, const char *options) {
+  static char said[8192], command[4096];
+  snprintf(command, sizeof command, "'%s' run '%s/examples/%s' --quiet --summary json --seed 1 %s", binary(), test_root(), file, options);
+  FILE *f = popen(command, "r");
+  if (!f) return "";
+  size_t n = fread(said, 1, sizeof said - 1, f);
+  said[n] = 0;
+  return pclose(f) == 0 ? said : "";
+}
+
+static double number(const char *json, const char *name) {
+  char key[64];
+  snprintf(key, sizeof key, "\"%s\": ", name);
+  const char *at = strstr(json, key);
+  return at ? strtod(at + strlen(key), NULL) : NAN;
+}
+
+static void solves(const char *file, const char *options) {
+  const char *json = train(file, options);
+  CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"solved\": true"));
+  CU_ASSERT(number(json, "eval_return") >= 475);
+}
+
+static void cartpole_ppo(void) { solves("cartpole_ppo.rl", "--set max_steps=60_000"); }
+static void cartpole_dqn(void) { solves("cartpole_dqn.rl", "--set max_steps=200_000"); }
+static void cartpole_dueling(void) { solves("cartpole_dqn.rl", "--set dueling=true --set max_steps=200_000"); }
+static void cartpole_reinforce(void) { solves("cartpole_reinforce.rl", "--set max_steps=500_000"); }
+
+// A policy that knows nothing earns about -1,200.
+static void pendulum_ppo(void) { CU_ASSERT(number(train("pendulum_ppo.rl", ""), "eval_return") >= -300); }
+
+static void digits(void) { CU_ASSERT(number(train("digits_cnn.rl", "--set epochs=8"), "eval_return") >= 0.96); }
+
+void suite_learn(void) {
+  CU_pSuite s = test_suite("learn");
+  test_add(s, "CartPole with PPO", cartpole_ppo);
+  test_add(s, "CartPole with DQN", cartpole_dqn);
+  test_add(s, "CartPole with a dueling head", cartpole_dueling);
+  test_add(s, "CartPole with REINFORCE", cartpole_reinforce);
+  test_add(s, "Pendulum with PPO", pendulum_ppo);
+  test_add(s, "digits", digits);
+}
