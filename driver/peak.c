@@ -8,39 +8,38 @@ enum { ROUNDS = 4000, CHAINS = 12 };
 static volatile float keep;
 
 #if defined(__x86_64__)
-// Twelve independent chains of fused multiply-adds: more than latency times units.
-#define CHAIN(name, target_name, width)                                                              \
-  __attribute__((target(target_name))) static double name(void) {                                    \
-    typedef float V __attribute__((vector_size(width)));                                             \
-    V a[CHAINS], m = { 0 }, c = { 0 };                                                               \
-    for (int k = 0; k < width / 4; k++) m[k] = 0.999f, c[k] = 1e-6f;                                 \
-    for (int k = 0; k < CHAINS; k++) a[k] = m;                                                       \
-    double best = 1e9;                                                                               \
-    for (int pass = 0; pass < 20; pass++) {                                                          \
-      double t = rt_now();                                                                           \
-      for (int i = 0; i < ROUNDS; i++) {                                                             \
-        _Pragma("GCC unroll 12") for (int k = 0; k < CHAINS; k++) {                                  \
-          a[k] = FMA(a[k], m, c);                                                                    \
-          __asm__ volatile("" : "+v"(a[k]));                                                         \
-        }                                                                                            \
-      }                                                                                              \
-      t = rt_now() - t;                                                                              \
-      if (t < best) best = t;                                                                        \
-    }                                                                                                \
-    for (int k = 1; k < CHAINS; k++) a[0] += a[k];                                                   \
-    keep = a[0][0];                                                                                  \
-    return 2.0 * ROUNDS * CHAINS * (width / 4) / best;                                               \
+// Twelve independent chains of fused multiply-adds, in registers: more than latency times units. The empty
+// assembly keeps the compiler from seeing through a chain.
+#define EACH(DO) DO(a) DO(b) DO(c) DO(d) DO(e) DO(f) DO(g) DO(h) DO(i) DO(j) DO(k) DO(l)
+#define START(x) V x = m;
+#define TURN(x) x = FMA(x, m, s); __asm__ volatile("" : "+v"(x));
+#define GATHER(x) sum += x;
+#define CHAIN(name, target_name, width)                               \
+  __attribute__((target(target_name))) static double name(void) {     \
+    typedef float V __attribute__((vector_size(width)));              \
+    V m, s, sum;                                                      \
+    for (int n = 0; n < width / 4; n++) m[n] = 0.999f, s[n] = 1e-6f;  \
+    sum = s;                                                          \
+    double best = 1e9;                                                \
+    for (int pass = 0; pass < 20; pass++) {                           \
+      EACH(START)                                                     \
+      double t = rt_now();                                            \
+      for (int n = 0; n < ROUNDS; n++) { EACH(TURN) }                 \
+      t = rt_now() - t;                                               \
+      if (t < best) best = t;                                         \
+      EACH(GATHER)                                                    \
+    }                                                                 \
+    keep = sum[0];                                                    \
+    return 2.0 * ROUNDS * CHAINS * (width / 4) / best;                \
   }
-#define FMA(a, m, c) (V) fma512((V)(a), (V)(m), (V)(c))
 #include <immintrin.h>
-__attribute__((target("avx512f"), always_inline)) static inline __m512 fma512(__m512 a, __m512 m, __m512 c) { return _mm512_fmadd_ps(a, m, c); }
+#define FMA(x, y, z) (V)_mm512_fmadd_ps((__m512)(x), (__m512)(y), (__m512)(z))
 CHAIN(peak_512, "avx512f", 64)
 #undef FMA
-#define FMA(a, m, c) (V) fma256((V)(a), (V)(m), (V)(c))
-__attribute__((target("avx2,fma"), always_inline)) static inline __m256 fma256(__m256 a, __m256 m, __m256 c) { return _mm256_fmadd_ps(a, m, c); }
+#define FMA(x, y, z) (V)_mm256_fmadd_ps((__m256)(x), (__m256)(y), (__m256)(z))
 CHAIN(peak_256, "avx2,fma", 32)
 #undef FMA
-#define FMA(a, m, c) ((a) * (m) + (c))
+#define FMA(x, y, z) ((x) * (y) + (z))
 CHAIN(peak_128, "sse2", 16)
 
 double peak_flops(void) {
