@@ -92,7 +92,9 @@ static void measure_f32(const Function *f, CodeTarget t, uint64_t stride) {
     }
     k(x, y);
     for (int i = 0; i < LOT; i++) {
-      double e = error(y[i], f->f(x[i]), 24, -149);
+      double exact = f->f(x[i]);
+      if (y[i] == (float)exact && worst >= 0.5) continue;
+      double e = error(y[i], exact, 24, -149);
       if (e > worst) worst = e, at = x[i];
     }
   }
@@ -100,6 +102,8 @@ static void measure_f32(const Function *f, CodeTarget t, uint64_t stride) {
   fflush(stdout);
   code_free(&c);
 }
+
+#define RANDOM_STRIDE(s) ((s) < 64 ? 64 : (s))     // of 2^30 random arguments
 
 static uint64_t random_bits(uint64_t *s) {
   *s ^= *s << 13, *s ^= *s >> 7, *s ^= *s << 17;
@@ -112,7 +116,7 @@ static void measure_f64(const Function *f, CodeTarget t, uint64_t stride) {
   Kernel *k = compile(&c, t, f->code, IR_F64);
   double x[LOT], y[LOT], at = 0, worst = 0;
   uint64_t s = 88172645463325252ull;
-  for (uint64_t n = 0; n < 1ull << 30; n += LOT * stride) {
+  for (uint64_t n = 0; n < 1ull << 30; n += LOT * RANDOM_STRIDE(stride)) {
     for (int i = 0; i < LOT; i++) {
       uint64_t w = random_bits(&s);
       if (i & 1) x[i] = ldexp((double)(int64_t)w, -63 + (int)(random_bits(&s) % 24) - 12);   // near 1
@@ -147,7 +151,7 @@ static void measure_pairs(const char *name, IrCode code, double (*f)(double, dou
   float xf[2][LOT], yf[LOT];
   double worst = 0, at[2] = { 0 };
   uint64_t s = 88172645463325252ull;
-  for (uint64_t n = 0; n < 1ull << 30; n += LOT * stride) {
+  for (uint64_t n = 0; n < 1ull << 30; n += LOT * RANDOM_STRIDE(stride)) {
     for (int i = 0; i < 2 * LOT; i++) {
       uint64_t w = random_bits(&s);
       double v = ldexp((double)(int64_t)w, -63 + (int)(random_bits(&s) % 12) - 6);
