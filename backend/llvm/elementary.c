@@ -1,7 +1,7 @@
 // The functions of analysis as vector code. Each is an internal function of the module for one
 // dtype and one number of lanes, so its body is compiled once however often it is used. Calls instead
 // of copies: a loop of tanh alone takes 0.205 ns an element called and 0.196 in line (AVX-512; 0.45 and 0.41
-// with AVX2), a 64 x 64 x 64 product with tanh behind it 3.4 and 3.3 us, but a copy is 40 instructions in
+// with AVX2), a 64 x 64 x 64 product with tanh behind it 3.5 and 3.3 us, but a copy is 40 instructions in
 // each of a tile's 16 places.
 //
 // Two targets are in mind: with fused multiply-add, and without (SSE2: no fma, no rounding
