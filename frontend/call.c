@@ -266,6 +266,13 @@ Value *apply(Elab *e, Value *f, const Args *a) {
   case V_METHOD: return apply_method(e, f, a);
   case V_TYPE:
     if (f->s && strcmp(f->s, "obs") == 0) return env_obs(e, f->item[0], a);
+    if (f->type->kind == T_REC && f->type->decl && f->type->decl->ast->kind == AST_RECORD) {
+      Value *own = value_new(e, V_DECL);                 // ring[8, f32](…): a record with its values in brackets
+      own->decl = f->type->decl;
+      own->statics = f->type->statics;
+      own->nstatic = f->type->nstatic;
+      if (type_same(record_type(e, own, loc), f->type)) return record_make(e, own, a);
+    }
     fail(e, loc, "zeros(T) makes a value of a type", "a type cannot be called");
   case V_DECL: {
     const Ast *d = f->decl->ast;
