@@ -68,6 +68,75 @@ layer layer_norm(x: float[..., D], eps = 1e-5) -> float[..., D] {
   c * rsqrt(mean(c^2, axis = -1, keep = true) + eps) * scale + shift
 }
 
+// x / sqrt(mean(x^2) + eps) * scale over the last axis. Zhang, Sennrich 2019.
+layer rms_norm(x: float[..., D], eps = 1e-6) -> float[..., D] {
+  param scale: float[D] = ones
+  x * rsqrt(mean(x^2, axis = -1, keep = true) + eps) * scale
+}
+
+// Running statistics of a batch_norm of D channels; they live in the trainer's state: state bn = nn.running[32]().
+record running[D] {
+  mean: f32[D] = zeros([D])
+  variance: f32[D] = ones([D])
+}
+
+// Each of the D channels shifted and scaled to mean 0 and variance 1 over all other axes. In training by the batch's
+// own statistics, which also move the running ones by 1 - momentum; otherwise by the running ones. The variance is
+// divided by n in both. Ioffe, Szegedy 2015.
+layer batch_norm(x: f32[..., D], &run: running[D], training = true, momentum = 0.9, eps = 1e-5) -> f32[..., D] {
+  param scale: f32[D] = ones
+  param shift: f32[D] = zeros
+  let flat = reshape(x, [-1, D])
+  let m = if training { mean(flat, axis = 0) } else { run.mean }
+  let v = if training { mean((flat - m)^2, axis = 0) } else { run.variance }
+  if training {
+    run.mean = mix(stop_grad(m), run.mean, momentum)
+    run.variance = mix(stop_grad(v), run.variance, momentum)
+  }
+  (x - m) * rsqrt(v + eps) * scale + shift
+}
+
+// Zero with probability `rate`, all else divided by 1 - rate; x itself where rate is 0. Srivastava et al. 2014.
+fn dropout(x, rate, key) = where(bernoulli(key, x.shape, 1 - rate), x / (1 - rate), 0)
+
+// Rows of a table of `count` vectors of O: i32[...] -> f32[..., O]. An index outside of 0 .. count - 1 is the nearest
+// one inside.
+layer embedding(i: i32[...], count: dim, O: dim, scale = 0.02) -> f32[..., O] {
+  param table: f32[count, O] = |key, shape| scale * normal(key, shape)
+  table[i]
+}
+
+// tanh(x wx + h wh + b), one step: x [..., I], h [..., H] -> new h [..., H]. Elman 1990.
+layer rnn(x: float[..., I], h: float[..., H]) -> float[..., H] {
+  param wx: float[I, H] = lecun
+  param wh: float[H, H] = orthogonal()
+  param b: float[H] = zeros
+  tanh(x @ wx + h @ wh + b)
+}
+
+// What an lstm carries from step to step: output h and cell c, each [B, H].
+record lstm_state[B, H] { h, c: f32[B, H] }
+
+// Long short-term memory, one step: x [B, I] and the state -> the new state, whose h is the output. Hochreiter,
+// Schmidhuber 1997, with the forget gate of Gers et al. 2000, whose bias begins at 1.
+layer lstm(x: f32[B, I], s: lstm_state[B, H]) -> lstm_state[B, H] {
+  param wx: f32[I, 4 * H] = lecun
+  param wh: f32[H, 4 * H] = orthogonal()
+  param b: f32[4 * H] = |key, shape| concat([zeros([H]), ones([H]), zeros([2 * H])])
+  let (i, f, g, o) = parts(x @ wx + s.h @ wh + b, 4)
+  let c = sigmoid(f) * s.c + sigmoid(i) * tanh(g)
+  lstm_state(sigmoid(o) * tanh(c), c)
+}
+
+// An lstm over xs [T, B, I] from zero -> [T, B, H].
+layer lstm_over(xs: f32[T, B, I], H: dim) -> f32[T, B, H] {
+  var s = zeros(lstm_state[B, H])
+  scan x in xs {
+    s = lstm(x, s)
+    s.h
+  }
+}
+
 // Gated recurrent unit, one step: x [..., I], h [..., H] -> new h [..., H]. Cho et al. 2014.
 layer gru(x: float[..., I], h: float[..., H]) -> float[..., H] {
   param wx: float[I, 3 * H] = lecun
@@ -77,4 +146,46 @@ layer gru(x: float[..., I], h: float[..., H]) -> float[..., H] {
   let (hr, hz, hn) = parts(h @ wh, 3)
   let (r, z) = (sigmoid(xr + hr), sigmoid(xz + hz))
   z * h + (1 - z) * tanh(xn + r * hn)
+}
+
+// A gru over xs [T, B, I] from h [B, H], which is the last output afterwards -> [T, B, H]. Where first [T, B] is
+// true an episode begins, and what came before is forgotten.
+layer gru_over(xs: float[T, B, I], first: bool[T, B], &h: float[B, H]) -> float[T, B, H] =
+  scan (x, f) in (xs, first) {
+    h = gru(x, where(f[:, _], 0, h))
+    h
+  }
+
+// ---- attention
+
+// Rotary positions: each pair (2 k, 2 k + 1) of the last axis of x [B, T, H, K] turned by the angle
+// at / base^(2 k / K), at [T] being the positions. K is even. Su et al. 2021.
+fn rope(x: f32[B, T, H, K], at: i32[T], base = 10_000.0) -> f32[B, T, H, K] {
+  let angle = f32(at)[:, _] * exp(-log(base) * 2 / K * f32(iota(K / 2)))  // [T, K / 2]
+  let (c, s) = (cos(angle)[:, _], sin(angle)[:, _])
+  let pair = reshape(x, [B, T, H, K / 2, 2])
+  let (a, b) = (pair[..., 0], pair[..., 1])
+  reshape(concat([(a * c - b * s)[..., _], (a * s + b * c)[..., _]], axis = -1), [B, T, H, K])
+}
+
+// Keys and values of the tokens seen so far, with room for S.
+record kv[B, S, H, K] {
+  k, v: f32[B, S, H, K]
+  len: i32
+}
+
+// Causal attention of H heads with rotary positions: [B, T, D] -> [B, T, D]; H divides D. Called with &mem, the T
+// tokens follow those in the cache, which must have room for them; without, they are all there is. Vaswani et al. 2017.
+layer attention[S = T](x: f32[B, T, D], H: dim, &mem: kv[B, S, H, D / H] = zeros) -> f32[B, T, D] {
+  let q = x |> dense(D, bias = false) |> reshape([B, T, H, D / H])
+  let k = x |> dense(D, bias = false) |> reshape([B, T, H, D / H])
+  let v = x |> dense(D, bias = false) |> reshape([B, T, H, D / H])
+  let at = mem.len + iota(T)
+  mem.k[:, mem.len +: T] = rope(k, at)
+  mem.v[:, mem.len +: T] = v
+  mem.len += T
+  let see = iota(S) <= at[:, _]  // bool[T, S]
+  let score = einsum("b t h k, b s h k -> b h t s", rope(q, at), mem.k) / sqrt(D / H)
+  let y = einsum("b h t s, b s h k -> b t h k", softmax(where(see, score, -inf)), mem.v)
+  y |> reshape([B, T, D]) |> dense(D, bias = false)
 }
