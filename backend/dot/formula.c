@@ -94,13 +94,13 @@ static const IrValue *averaged(const Maker *m, const IrOp *op, const IrOp **sum)
 static Text atom(char *s, int columns) { return (Text){ s, columns, BIND_ATOM, NULL }; }
 
 static Text leaf(Maker *m, const IrValue *v) {
-  v = dot_follow(m->p, v);
+  const IrValue *from = dot_follow(m->p, v);
   Arena *a = m->p->arena;
-  if (v->op && v->op->code == IR_CONST) {
-    char *s = dot_constant(a, v->op);
+  if (from->op && from->op->code == IR_CONST) {
+    char *s = dot_constant(a, from->op);
     return atom(s, (int)strlen(s));
   }
-  int columns = m->p->name[v->id] ? (int)strlen(m->p->name[v->id]) : 3;
+  int columns = m->p->name[from->id] ? (int)strlen(m->p->name[from->id]) : 3;
   return atom(arena_printf(a, "%c%d%c", DOT_LEAF, v->id, DOT_END), columns < 12 ? columns : 12);
 }
 
@@ -110,10 +110,10 @@ static bool has_row(const Maker *m, const IrValue *v) {
   return false;
 }
 
-// Markers in a text hold ids of values; in a row they hold indices of its leaves.
+// Markers in a text hold ids of values as used; in a row they hold indices of its leaves.
 static void add_row(Maker *m, const IrValue *v, const char *text) {
   DotRow r = { .v = v, .like = -1 };
-  VEC(const IrValue *) leaves = { 0 };
+  VEC(DotLeaf) leaves = { 0 };
   Str s = { .arena = m->p->arena };
   for (const char *c = text; *c; c++) {
     if (*c != DOT_LEAF && *c != DOT_HIDDEN) {
@@ -123,8 +123,9 @@ static void add_row(Maker *m, const IrValue *v, const char *text) {
     int id = 0, k = 0;
     char kind = *c;
     for (c++; *c != DOT_END; c++) id = id * 10 + (*c - '0');
-    while (k < leaves.n && leaves.at[k]->id != id) k++;
-    if (k == leaves.n) vec_push(m->p->arena, &leaves, m->p->value[id]);
+    const IrValue *used = m->p->value[id], *from = dot_follow(m->p, used);
+    while (k < leaves.n && leaves.at[k].v != from) k++;
+    if (k == leaves.n) vec_push(m->p->arena, &leaves, ((DotLeaf){ from, used->type }));
     str_printf(&s, "%c%d%c", kind, k, DOT_END);
   }
   r.text = s.s;
@@ -179,6 +180,8 @@ static Text infix(Maker *m, const IrOp *op, const Infix *how) {
   int columns = t[0].columns + t[1].columns + (int)strlen(how->sign);
   if (op->code == IR_MUL && !strcmp(t[0].s, t[1].s))
     return (Text){ arena_printf(a, "%s^2", within(m, t[0], BIND_ATOM)), t[0].columns + 2, BIND_POW, NULL };
+  if (op->code == IR_ADD && t[1].bind == BIND_ATOM && t[1].s[0] == '-')
+    return (Text){ arena_printf(a, "%s - %s", within(m, t[0], BIND_ADD), t[1].s + 1), columns - 1, BIND_ADD, NULL };
   const char *turned = op->code == IR_DOT ? "ᵀ" : "";
   bool ta = op->code == IR_DOT && ir_int(op, A_TA), tb = op->code == IR_DOT && ir_int(op, A_TB);
   char *x = within(m, t[0], ta ? BIND_ATOM : how->bind), *y = within(m, t[1], tb ? BIND_ATOM : (Bind)(how->bind + 1));
@@ -357,12 +360,18 @@ static bool is_used_here(const Maker *m, const IrValue *v, int times) {
   return m->p->mark[v->id] == m->p->stamp && m->p->times[v->id] >= times;
 }
 
+// A name that the user of v takes over, as an accumulator's, gives no row to v.
+static bool is_named(const Maker *m, const IrValue *v) {
+  const IrOp *user = m->p->nuse[v->id] == 1 ? m->p->user[v->id] : NULL;
+  return v->hint && !(user && user->nout == 1 && user->out[0]->hint && !strcmp(user->out[0]->hint, v->hint));
+}
+
 static Text expression(Maker *m, const IrValue *v, bool root) {
   if (!root && (m->p->owner[v->id] >= 0 || !v->op || dot_is_control(v->op) || has_row(m, v))) return leaf(m, v);
   Text t = formula(m, v->op, root);
   if (root || dot_is_folded(v->op)) return t;
   t.lift = v;
-  return v->hint || is_used_here(m, v, 2) ? lift(m, t) : t;
+  return is_named(m, v) || is_used_here(m, v, 2) ? lift(m, t) : t;
 }
 
 // ---- what a box computes --------------------------------------------------------------------------------------------
@@ -406,8 +415,8 @@ static void visit(Maker *m, const IrValue *v, bool root, Place *where) {
 }
 
 static char *hidden(Maker *m, const IrValue *v) {
-  v = dot_follow(m->p, v);
-  if (v->op && v->op->code == IR_CONST) return arena_str(m->p->arena, "");
+  const IrValue *from = dot_follow(m->p, v);
+  if (from->op && from->op->code == IR_CONST) return arena_str(m->p->arena, "");
   return arena_printf(m->p->arena, "%c%d%c", DOT_HIDDEN, v->id, DOT_END);
 }
 
@@ -423,12 +432,13 @@ static void control_row(Maker *m, const IrOp *op) {
     return;
   }
   Str s = { .arena = a };
-  str_printf(&s, "%s", ir_info[op->code].name);
-  if (op->code == IR_SCAN || op->code == IR_MAP) str_printf(&s, " × %lld", (long long)ir_int(op, A_N));
   int n = 0;
   for (int k = 0; k < op->nregion; k++) n += ir_count_ops(op->sub[k]);
+  str_printf(&s, "%s", ir_info[op->code].name);
+  if (op->code == IR_SCAN || op->code == IR_MAP) str_printf(&s, " × %lld", (long long)ir_int(op, A_N));
   str_printf(&s, " of %d ops", n);
   for (int k = 0; k < op->nin; k++) str_printf(&s, "%s", hidden(m, op->in[k]));
+  for (int k = 0; !closed && k < op->sub[0]->nyield; k++) str_printf(&s, "%s", hidden(m, op->sub[0]->yield[k]));
   for (int r = 0; closed && r < op->nregion; r++) {
     IrValue **v;
     int taken = ir_captures(a, op->sub[r], &v);

@@ -143,6 +143,22 @@ static void name_region(DotPicture *p, const IrRegion *r, bool own) {
   }
 }
 
+// What the derivative gives to the rest is named after the one parameter of its module with that shape: dw for w.
+static void name_gradient(DotPicture *p, const IrValue *v) {
+  const char *scope = v->op->scope, *last = NULL;
+  const IrOp *user = p->user[v->id];
+  if (!scope || p->name[v->id] || !p->backward[v->id] || (user && p->backward[user->out[0]->id])) return;
+  size_t n = strlen(scope);
+  for (int k = 0; k < p->graph->top->narg; k++) {
+    const IrValue *x = p->graph->top->arg[k];
+    const char *at = strstr(p->name[x->id], scope);
+    if (!at || at[n] != '.' || strchr(at + n + 1, '.') || !ir_type_eq(&x->type, &v->type)) continue;
+    if (last && strcmp(last, at + n + 1)) return;
+    last = at + n + 1;
+  }
+  if (last) p->name[v->id] = unique(p, arena_printf(p->arena, "%s.d%s", scope, last));
+}
+
 static void write_to(DotPicture *p, const IrValue *v, const char *name) {
   v = dot_follow(p, v);
   if (v->op && v->op->code == IR_COND && p->owner[v->id] < 0) {
@@ -164,6 +180,8 @@ static void name_all(DotPicture *p) {
       if (!strcmp(p->name[g->top->arg[i]->id], g->out_name[k])) write_to(p, g->top->yield[k], g->out_name[k]);
   name_region(p, g->top, true);
   name_region(p, g->top, false);
+  for (int k = 0; k < g->nvalue; k++)
+    if (p->owner[k] >= 0) name_gradient(p, p->value[k]);
 }
 
 // ---- the way back ------------------------------------------------------------------------------------

@@ -16,10 +16,15 @@
 
 typedef enum DotKind { DOT_PRODUCT, DOT_REDUCE, DOT_ELEMENT, DOT_RANDOM, DOT_MOVE, DOT_ROUTINE, DOT_CONTROL, DOT_NKIND } DotKind;
 
+typedef struct DotLeaf {
+  const IrValue *v;      // where dot_follow ends
+  IrType type;           // that the row sees: a loop takes slices of v
+} DotLeaf;
+
 typedef struct DotRow {
   const IrValue *v;
   char *text;            // markers stand for leaves: DOT_LEAF, index in `leaf` as decimal, DOT_END
-  const IrValue **leaf;  // each a value where dot_follow ends, in order of first mention
+  DotLeaf *leaf;         // in order of first mention
   int nleaf;
   int like;              // rows of one picture with equal `like` >= 0 are shown as one, in one box
 } DotRow;

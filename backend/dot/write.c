@@ -10,7 +10,7 @@
 typedef struct Edge {
   int from, to;              // boxes; -1: `port` and `end`
   const IrValue *port;       // input or carry
-  VEC(const IrValue *) value;
+  VEC(DotLeaf) value;
 } Edge;
 
 typedef struct Writer {
@@ -46,6 +46,7 @@ static void put_html(Writer *w, const char *s) {
     case '<': W("&lt;"); break;
     case '>': W("&gt;"); break;
     case '"': W("&quot;"); break;
+    case ' ': W("&#160;"); break;
     case ']': W("&#93;"); break;               // right before a tag, Graphviz 2.42 takes it for text behind the table
     default: str_put(&w->s, (unsigned char)*s < ' ' ? " " : s, 1);
     }
@@ -61,10 +62,14 @@ static void put_quoted(Writer *w, const char *s) {
 
 static void put_type(Writer *w, const IrType *t) { put_html(w, ir_type_text(w->p->arena, t)); }
 
-static void put_colored(Writer *w, const char *color, const char *s) {
+// A run of text in a color of its own. Viewers of SVG drop spaces at the beginning of a run: those that follow s
+// belong to its run. Returns what is behind them.
+static const char *put_colored(Writer *w, const char *color, const char *s, const char *rest) {
   W("<FONT COLOR=\"%s\">", color);
   put_html(w, s);
+  for (; *rest == ' '; rest++) W("&#160;");
   W("</FONT>");
+  return rest;
 }
 
 // ---- names in a box ----------------------------------------------------------------------------------------
@@ -75,32 +80,40 @@ static const char *local_name(const char *name, const char *scope) {
   return at && (at == name || at[-1] == '.') && at[n] == '.' && at[n + 1] ? at + n + 1 : name;
 }
 
-// One name for several: what they begin and end with, and a star between; letters where they have nothing in common.
+// One name for several: the components that they begin and end with, and a star. Empty if there are none.
 static const char *shared_name(Arena *a, const char *x, const char *y) {
   if (!strcmp(x, y)) return x;
-  size_t n = 0, dot = 0, nx = strlen(x), ny = strlen(y);
-  while (x[n] && x[n] == y[n]) {
-    n++;
-    if (x[n - 1] == '.') dot = n;
-  }
-  bool primed = x[nx - 1] == '\'' && y[ny - 1] == '\'';
-  return dot ? arena_printf(a, "%.*s*%s", (int)dot, x, primed ? "'" : "") : "";
+  size_t nx = strlen(x), ny = strlen(y), head = 0, tail = 0;
+  for (size_t n = 0; x[n] && x[n] == y[n]; n++)
+    if (x[n] == '.') head = n + 1;
+  for (size_t n = 1; n <= nx - head && n <= ny - head && x[nx - n] == y[ny - n]; n++)
+    if (x[nx - n] == '.' || x[nx - n] == '\'') tail = n;
+  return arena_printf(a, head || tail > 1 ? "%.*s*%s" : "", (int)head, x, x + nx - tail);
 }
 
-// The j-th leaf of a row (-1: the row's own name), for all rows shown together with it.
+static int like_of(const DotPicture *p, int box, const IrValue *v) {
+  for (int k = 0; k < p->box.n; k++)
+    for (int i = 0; p->box.at[k]->into == box && i < p->box.at[k]->row.n; i++)
+      if (p->box.at[k]->row.at[i].v == v) return p->box.at[k]->row.at[i].like;
+  return -1;
+}
+
+// The j-th leaf of a row (-1: the row's own value), for all rows shown together with it. Where they share no name:
+// the number that their rows have in this box, or a letter.
 static const char *leaf_name(Writer *w, int box, const DotRow *r, int j) {
+  static const char letter[] = "xyzuvw";
   DotPicture *p = w->p;
-  const char *name = dot_name(p, j < 0 ? r->v : r->leaf[j]);
+  const IrValue *v = j < 0 ? r->v : r->leaf[j].v;
+  const char *name = dot_name(p, v);
   if (r->like < 0) return local_name(name, p->box.at[box]->scope);
-  for (int k = 0; k < p->box.n; k++) {
-    const DotBox *b = p->box.at[k];
-    for (int i = 0; b->into == box && i < b->row.n; i++) {
-      const DotRow *y = &b->row.at[i];
-      if (y->like == r->like) name = shared_name(p->arena, name, dot_name(p, j < 0 ? y->v : y->leaf[j]));
-      if (!*name) return arena_printf(p->arena, "%%%ld%s", (long)(r->like + 1), j < 0 ? "" : (const char *[]){ "a", "b", "c", "d" }[j & 3]);
+  for (int k = 0; k < p->box.n; k++)
+    for (int i = 0; p->box.at[k]->into == box && i < p->box.at[k]->row.n; i++) {
+      const DotRow *y = &p->box.at[k]->row.at[i];
+      if (y->like == r->like) name = shared_name(p->arena, name, dot_name(p, j < 0 ? y->v : y->leaf[j].v));
     }
-  }
-  return name;
+  if (*name) return name;
+  int like = like_of(p, box, v);
+  return like < 0 ? arena_printf(p->arena, "%cᵢ", letter[j % 6]) : arena_printf(p->arena, "%%%dᵢ", like + 1);
 }
 
 static int alike_rows(const DotPicture *p, int box, int like) {
@@ -110,39 +123,49 @@ static int alike_rows(const DotPicture *p, int box, int like) {
   return n;
 }
 
-static void put_row(Writer *w, int box, const DotRow *r) {
-  DotPicture *p = w->p;
-  W("<TR><TD ALIGN=\"LEFT\" BALIGN=\"LEFT\">");
-  if (!p->box.at[box]->control) {
-    const char *name = leaf_name(w, box, r, -1);
-    if (p->written[r->v->id]) put_colored(w, STATE_COLOR, name);
-    else put_html(w, name);
-    for (int k = 1; r->v->op && k < r->v->op->nout; k++) {
-      W(", ");
-      put_html(w, dot_name(p, r->v->op->out[k]));
-    }
-    W(" = ");
+static void put_name(Writer *w, const char *name, bool state, const char *rest) {
+  if (state) {
+    rest = put_colored(w, STATE_COLOR, name, rest);
+    put_html(w, rest);
+  } else {
+    put_html(w, name);
+    put_html(w, rest);
   }
-  for (const char *c = r->text; *c; c++) {
+}
+
+static void put_formula(Writer *w, int box, const DotRow *r) {
+  for (const char *c = r->text; *c;) {
     if (*c != DOT_LEAF && *c != DOT_HIDDEN) {
-      char one[2] = { *c, 0 };
-      put_html(w, one);
+      put_html(w, (char[]){ *c++, 0 });
       continue;
     }
     bool shown = *c == DOT_LEAF;
     int j = 0;
     for (c++; *c != DOT_END; c++) j = j * 10 + (*c - '0');
+    c++;
     if (!shown) continue;
     const char *name = leaf_name(w, box, r, j);
-    if (dot_is_state(p, r->leaf[j])) put_colored(w, STATE_COLOR, name);
+    if (dot_is_state(w->p, r->leaf[j].v)) c = put_colored(w, STATE_COLOR, name, c);
     else put_html(w, name);
   }
-  if (r->like >= 0) {
-    int n = alike_rows(p, box, r->like);
-    if (n > 1) W(" &nbsp;<B>× %d</B>", n);
-  } else if (p->written[r->v->id] && strncmp(dot_name(p, r->v), p->written[r->v->id], strlen(p->written[r->v->id]))) {
-    W(" &nbsp;→ ");
-    put_colored(w, STATE_COLOR, p->written[r->v->id]);
+}
+
+static void put_row(Writer *w, int box, const DotRow *r) {
+  DotPicture *p = w->p;
+  const char *written = p->written[r->v->id];
+  W("<TR><TD ALIGN=\"LEFT\" BALIGN=\"LEFT\">");
+  if (!p->box.at[box]->control) {
+    bool more = r->v->op && r->v->op->nout > 1;
+    put_name(w, leaf_name(w, box, r, -1), written, more ? ", " : " = ");
+    for (int k = 1; more && k < r->v->op->nout; k++) put_name(w, dot_name(p, r->v->op->out[k]), false, k + 1 < r->v->op->nout ? ", " : " = ");
+  }
+  put_formula(w, box, r);
+  int n = r->like < 0 ? 1 : alike_rows(p, box, r->like);
+  if (n > 1) {
+    W("&#160; <B>× %d</B>", n);
+  } else if (written && strncmp(dot_name(p, r->v), written, strlen(written))) {
+    W("&#160; →&#160;");
+    put_name(w, written, true, "");
   }
   W("</TD></TR>");
 }
@@ -155,11 +178,11 @@ static void put_state_shapes(Writer *w, int box) {
   int n = 0;
   for (int i = 0; i < b->row.n; i++)
     for (int j = 0; j < b->row.at[i].nleaf; j++) {
-      const IrValue *v = b->row.at[i].leaf[j];
+      const IrValue *v = b->row.at[i].leaf[j].v;
       bool again = !dot_is_state(p, v) || n == MOST_STATE;
       for (int k = 0; !again && k < n; k++) again = seen[k] == v;
       if (again) continue;
-      W("%s", n ? ", &nbsp;" : "<TR><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"8\" COLOR=\"" STATE_COLOR "\">");
+      W("%s", n ? ", &#160;" : "<TR><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"8\" COLOR=\"" STATE_COLOR "\">");
       put_html(w, local_name(dot_name(p, v), b->scope));
       W(" ");
       put_type(w, &v->type);
@@ -176,7 +199,7 @@ static void put_heading(Writer *w, const DotBox *b, const char *heading) {
   if (*heading) {
     W("<B>");
     put_html(w, heading);
-    W("</B> &nbsp;");
+    W("</B> &#160;");
   }
   if (loop) {
     IrType t = { .rank = n->rank };
@@ -273,9 +296,8 @@ static void put_state_carries(Writer *w, const IrRegion *r, const char *lead) {
       const char *other = dot_init(r->arg[i]) && dot_is_state(p, r->arg[i]) ? dot_name(p, r->arg[i]) : "";
       same += !strncmp(other, name, (size_t)n) && (int)strcspn(other, ".") == n;
     }
-    W("%s", shown.n ? ", " : lead);
+    W("%s<FONT COLOR=\"" STATE_COLOR "\">%s", shown.n ? "" : lead, shown.n ? ",&#160;" : "");
     vec_push(p->arena, &shown, arena_strn(p->arena, name, (size_t)n));
-    W("<FONT COLOR=\"" STATE_COLOR "\">");
     put_html(w, same > 1 ? shown.at[shown.n - 1] : name);
     W(same > 1 ? ".* (%d)</FONT>" : "</FONT>", same);
   }
@@ -323,7 +345,7 @@ static void put_loop(Writer *w, const IrOp *op) {
   if (op->code == IR_SCAN) W(" × %lld</B>%s", (long long)ir_int(op, A_N), ir_int(op, A_REVERSE) ? ", from the last turn to the first" : "");
   else if (op->code == IR_MAP) W(" × %lld</B>", (long long)ir_int(op, A_N));
   else W("</B>");
-  put_state_carries(w, op->sub[op->nregion - 1], " &nbsp;carries ");
+  put_state_carries(w, op->sub[op->nregion - 1], ", carries&#160;");
   W(">;\n");
   for (int k = 0; k < w->p->box.n; k++)
     if (w->p->box.at[k]->control == op && w->p->box.at[k]->region == op->sub[0]) put_box(w, k, 0);
@@ -335,10 +357,11 @@ static void put_loop(Writer *w, const IrOp *op) {
   close_cluster(w);
 }
 
-// How many characters of scope are component `skip` and its dot.
-static size_t component(const char *scope, size_t skip) {
-  size_t n = skip + strcspn(scope + skip, ".");
-  return scope[n] ? n + 1 : n;
+// The end of scope's component that begins at `from`.
+static size_t component_end(const char *scope, size_t from) { return from + strcspn(scope + from, "."); }
+
+static bool is_within(const char *scope, const char *module, size_t n) {
+  return scope && !strncmp(scope, module, n) && (!scope[n] || scope[n] == '.');
 }
 
 static void put_item(Writer *w, const Item *i, size_t skip) {
@@ -346,20 +369,30 @@ static void put_item(Writer *w, const Item *i, size_t skip) {
   else put_box(w, i->box, skip);
 }
 
-// Items by module. All scopes agree in their first `skip` characters; a module with one item needs no cluster.
+// Where the module's name ends that all items have in common, if it ends at `end` or behind.
+static size_t common_end(const Items *items, size_t end) {
+  const char *first = items->at[0].scope;
+  while (first[end] == '.') {
+    size_t longer = component_end(first, end + 1);
+    for (int k = 1; k < items->n; k++)
+      if (!is_within(items->at[k].scope, first, longer)) return end;
+    end = longer;
+  }
+  return end;
+}
+
+// Items by module, a cluster each; a module with one item needs none. All scopes agree in what is before `skip`.
 static void put_modules(Writer *w, const Items *items, size_t skip) {
   Arena *a = w->p->arena;
   bool *done = arena_array(a, bool, items->n + 1);
   for (int i = 0; i < items->n; i++) {
     const Item *x = &items->at[i];
-    if (done[i]) continue;
-    size_t n = x->scope && strlen(x->scope) > skip ? component(x->scope, skip) : 0;
     Items same = { 0 };
-    for (int k = i; n && k < items->n; k++) {
-      const char *s = items->at[k].scope;
-      if (!s || strlen(s) <= skip || component(s, skip) - skip < (x->scope[n - 1] == '.' ? n - 1 : n) - skip) continue;
-      size_t bare = x->scope[n - 1] == '.' ? n - 1 : n;
-      if (strncmp(s, x->scope, bare) || (s[bare] && s[bare] != '.')) continue;
+    bool inside = x->scope && strlen(x->scope) > skip;
+    size_t end = inside ? component_end(x->scope, skip) : 0;
+    if (done[i]) continue;
+    for (int k = i; inside && k < items->n; k++) {
+      if (!is_within(items->at[k].scope, x->scope, end)) continue;
       vec_push(a, &same, items->at[k]);
       done[k] = true;
     }
@@ -367,32 +400,46 @@ static void put_modules(Writer *w, const Items *items, size_t skip) {
       put_item(w, x, skip);
       continue;
     }
-    size_t bare = x->scope[n - 1] == '.' ? n - 1 : n;
-    open_cluster(w, "m", w->s.n, "style=\"rounded,filled\"; color=\"#9db4c8\"; fillcolor=\"#eef3f8\"; penwidth=1;");
+    end = common_end(&same, end);
+    open_cluster(w, "m", (int)w->s.n, "style=\"rounded,filled\"; color=\"#9db4c8\"; fillcolor=\"#eef3f8\"; penwidth=1;");
     W("label=<<B>");
-    put_html(w, arena_strn(a, x->scope + skip, bare - skip));
+    put_html(w, arena_strn(a, x->scope + skip, end - skip));
     W("</B>>;\n");
-    put_modules(w, &same, bare + 1);
+    put_modules(w, &same, end + 1);
     close_cluster(w);
   }
+}
+
+static bool goes_back(const DotPicture *p, const IrOp *op) { return op->nout && p->backward[op->out[0]->id]; }
+
+// The item of r that shows box k: the box, or the control op of r with the box in it. False: none.
+static bool item_of(const DotPicture *p, const IrRegion *r, int k, Item *item) {
+  const DotBox *b = p->box.at[k];
+  if (b->into != k) return false;
+  const IrOp *test = b->control && b->region->owner == b->control ? b->control : NULL;
+  if (b->region == r && !test) {
+    *item = (Item){ .box = k, .scope = b->scope };
+    return true;
+  }
+  const IrOp *op = b->region->owner;
+  while (op && op->parent != r) op = op->parent->owner;
+  if (op) *item = (Item){ .op = op, .scope = op->scope };
+  return op;
 }
 
 static void put_direction(Writer *w, const IrRegion *r, bool backward) {
   DotPicture *p = w->p;
   Items items = { 0 };
   for (int k = 0; k < p->box.n; k++) {
-    const DotBox *b = p->box.at[k];
-    if (b->into == k && b->region == r && b->backward == backward && !(b->control && r->owner == b->control))
-      vec_push(p->arena, &items, ((Item){ .box = k, .scope = b->scope }));
-  }
-  ir_each_op(r, op) {
-    bool back = op->nout && p->backward[op->out[0]->id];
-    if (dot_is_control(op) && !dot_is_closed(p, op) && back == backward)
-      vec_push(p->arena, &items, ((Item){ .op = op, .scope = op->scope }));
+    Item item = { 0 };
+    if (!item_of(p, r, k, &item)) continue;
+    bool again = (item.op ? goes_back(p, item.op) : p->box.at[k]->backward) != backward;
+    for (int i = 0; item.op && i < items.n; i++) again = again || items.at[i].op == item.op;
+    if (!again) vec_push(p->arena, &items, item);
   }
   if (!items.n) return;
   if (backward) {
-    open_cluster(w, "d", w->s.n, "style=\"rounded,filled\"; color=\"#d9a066\"; fillcolor=\"#fdf4ea\"; penwidth=1.2;");
+    open_cluster(w, "d", (int)w->s.n, "style=\"rounded,filled\"; color=\"#d9a066\"; fillcolor=\"#fdf4ea\"; penwidth=1.2;");
     W("label=<<B>derivative</B>>;\n");
   }
   put_modules(w, &items, 0);
@@ -405,7 +452,7 @@ static void put_region(Writer *w, const IrRegion *r) {
 }
 
 // ---- edges ------------------------------------------------------------------------------------------------------
-static void add_edge(Writer *w, DotSource from, int to, const IrValue *v) {
+static void add_edge(Writer *w, DotSource from, int to, const DotLeaf *leaf) {
   Edge *e = NULL;
   if (from.box == to) return;
   for (int k = 0; !e && k < w->edge.n; k++)
@@ -415,8 +462,8 @@ static void add_edge(Writer *w, DotSource from, int to, const IrValue *v) {
     e = &w->edge.at[w->edge.n - 1];
   }
   for (int k = 0; k < e->value.n; k++)
-    if (e->value.at[k] == v) return;
-  vec_push(w->p->arena, &e->value, v);
+    if (e->value.at[k].v == leaf->v) return;
+  vec_push(w->p->arena, &e->value, *leaf);
 }
 
 static void collect_edges(Writer *w) {
@@ -425,8 +472,8 @@ static void collect_edges(Writer *w) {
   for (int k = 0; k < p->box.n; k++)
     for (int i = 0; i < p->box.at[k]->row.n; i++)
       for (int j = 0; j < p->box.at[k]->row.at[i].nleaf; j++) {
-        const IrValue *v = p->box.at[k]->row.at[i].leaf[j];
-        for (int q = dot_sources(p, v, s) - 1; q >= 0; q--) add_edge(w, s[q], p->box.at[k]->into, v);
+        const DotLeaf *leaf = &p->box.at[k]->row.at[i].leaf[j];
+        for (int q = dot_sources(p, leaf->v, s) - 1; q >= 0; q--) add_edge(w, s[q], p->box.at[k]->into, leaf);
       }
 }
 
@@ -440,32 +487,39 @@ static void put_end(Writer *w, int box, const IrValue *port) {
   else put_port(w, port);
 }
 
-static bool same_types(const IrValue *const *v, int n) {
+static bool same_types(const DotLeaf *v, int n) {
   for (int k = 1; k < n; k++)
-    if (!ir_type_eq(&v[0]->type, &v[k]->type)) return false;
+    if (!ir_type_eq(&v[0].type, &v[k].type)) return false;
   return true;
 }
 
 // With the value's name where the box it comes from has others.
-static void put_edge_label(Writer *w, int from, const IrValue *const *v, int n) {
+static void put_edge_label(Writer *w, int from, const DotLeaf *v, int n) {
   DotPicture *p = w->p;
   W("label=<");
-  bool many = n > MOST_ON_EDGE || (from >= 0 && alike_rows(p, from, 0) > 1);
+  bool many = n > MOST_ON_EDGE;
   if (many && same_types(v, n)) {
     W("%d × ", n);
-    put_type(w, &v[0]->type);
+    put_type(w, &v[0].type);
   } else if (many) {
-    W("%d values", n);
+    W("%d arrays", n);
   }
   for (int k = 0; !many && k < n; k++) {
     if (k) W("<BR/>");
     if (from >= 0 && p->box.at[from]->row.n > 1) {
-      put_html(w, local_name(dot_name(p, v[k]), p->box.at[from]->scope));
-      W(" ");
+      put_html(w, local_name(dot_name(p, v[k].v), p->box.at[from]->scope));
+      W("&#160;");
     }
-    put_type(w, &v[k]->type);
+    put_type(w, &v[k].type);
   }
   W(">");
+}
+
+// Boxes of one region, and of one direction in it, stand close together; edges from afar are long instead.
+static int weight(const DotPicture *p, const Edge *e) {
+  if (e->from < 0) return 1;
+  const DotBox *x = p->box.at[e->from], *y = p->box.at[e->to];
+  return x->region != y->region ? 1 : x->backward != y->backward ? 2 : 6;
 }
 
 static void put_edges(Writer *w) {
@@ -475,7 +529,23 @@ static void put_edges(Writer *w) {
     put_end(w, e->from, e->port);
     W(" -> b%d [", e->to);
     put_edge_label(w, e->from, e->value.at, e->value.n);
-    W("];\n");
+    W(", weight=%d];\n", weight(w->p, e));
+  }
+}
+
+// An `if` stands at the head of what it guards, not where its condition is computed.
+static void put_head_edges(Writer *w) {
+  DotPicture *p = w->p;
+  for (int k = 0; k < p->box.n; k++) {
+    const DotBox *b = p->box.at[k];
+    if (!b->control || b->control->code != IR_COND || dot_is_closed(p, b->control)) continue;
+    for (int i = 0, n = 0; i < p->box.n && n < 2; i++) {
+      const IrOp *op = p->box.at[i]->region->owner;
+      if (i == k || p->box.at[i]->into != i || op != b->control) continue;
+      indent(w);
+      W("b%d -> b%d [style=invis, weight=6];\n", k, i);
+      n++;
+    }
   }
 }
 
@@ -497,7 +567,7 @@ static void put_carry_edges(Writer *w, const IrRegion *r) {
         if (back) W(" [style=dashed, constraint=false, color=\"#999999\", tooltip=\"next turn\"];\n");
         else {
           W(" [");
-          put_edge_label(w, s[q].box, &from, 1);
+          put_edge_label(w, s[q].box, &(DotLeaf){ from, v->type }, 1);
           W("];\n");
         }
       }
@@ -547,10 +617,10 @@ static void put_outputs(Writer *w) {
     W("o%d [shape=box, style=\"rounded,filled,bold\", fillcolor=\"#e2f0ee\", color=\"#2f7d73\", label=<", k);
     put_html(w, name);
     if (v->op && v->op->code == IR_CONST) {
-      W(" = ");
+      W("&#160;=&#160;");
       put_html(w, dot_constant(p->arena, v->op));
     } else if (dot_is_state(p, v)) {
-      W(" = ");
+      W("&#160;=&#160;");
       put_html(w, dot_name(p, v));
     }
     W(">];\n");
@@ -558,7 +628,7 @@ static void put_outputs(Writer *w) {
       indent(w);
       put_end(w, s[q].box, s[q].port);
       W(" -> o%d [", k);
-      put_edge_label(w, s[q].box, &v, 1);
+      put_edge_label(w, s[q].box, &(DotLeaf){ v, g->top->yield[k]->type }, 1);
       W("];\n");
     }
   }
@@ -570,7 +640,7 @@ static void put_legend(Writer *w) {
   for (int k = 0; k < p->box.n; k++) used[p->box.at[k]->kind] = true;
   W("  label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"4\"><TR><TD><B>");
   put_html(w, p->graph->name ? p->graph->name : "graph");
-  W("</B> &nbsp;%d ops</TD>", ir_count_ops(p->graph->top));
+  W("&#160; </B>%d ops</TD>", ir_count_ops(p->graph->top));
   for (int k = 0; k < DOT_NKIND; k++)
     if (used[k]) W("<TD BGCOLOR=\"%s\"><FONT COLOR=\"%s\">%s</FONT></TD>", kinds[k].fill, kinds[k].line, kinds[k].name);
   if (p->quiet) W("<TD><FONT COLOR=\"" STATE_COLOR "\">inputs and state are named in the formulas; name' is what is written back</FONT></TD>");
@@ -581,15 +651,16 @@ char *dot_write(DotPicture *p) {
   Writer writer = { .p = p, .s = { .arena = p->arena }, .depth = 1 }, *w = &writer;
   W("digraph \"");
   put_quoted(w, p->graph->name ? p->graph->name : "graph");
-  W("\" {\n  graph [rankdir=TB, newrank=true, nodesep=0.25, ranksep=0.3, labelloc=t, labeljust=l, fontname=\"Helvetica\", fontsize=11, bgcolor=white];\n"
-    "  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=11, margin=\"0.06,0.03\", height=0.2];\n"
-    "  edge [fontname=\"Helvetica\", fontsize=8, fontcolor=\"#555555\", color=\"#666666\", arrowsize=0.6];\n");
+  W("\" {\n  graph [rankdir=TB, newrank=true, nodesep=0.25, ranksep=0.3, labelloc=t, labeljust=l, fontname=\"Arial\", fontsize=11, bgcolor=white];\n"
+    "  node [shape=box, style=\"rounded,filled\", fontname=\"Arial\", fontsize=11, margin=\"0.06,0.03\", height=0.2];\n"
+    "  edge [fontname=\"Arial\", fontsize=8, fontcolor=\"#555555\", color=\"#666666\", arrowsize=0.6];\n");
   collect_edges(w);
   if (w->edge.n > MOST_EDGES) W("  nslimit=0.5; mclimit=0.1; splines=line;\n");
   put_legend(w);
   put_inputs(w);
   put_region(w, p->graph->top);
   put_edges(w);
+  put_head_edges(w);
   put_all_carry_edges(w, p->graph->top);
   put_outputs(w);
   W("}\n");
