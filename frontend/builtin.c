@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static Loc here(Elab *e, const Args *a) { return a->ast ? a->ast->loc : e->c.b.loc; }
@@ -682,45 +683,101 @@ static void pair(Elab *e, Value *v, int64_t otherwise, Loc loc, const char *what
   else fail(e, loc, "one number serves both axes: stride = 2, or stride = [2, 1]", "%s must be a number or a list of two", what);
 }
 
-static Value *fn_conv2d(Elab *e, const Args *a) {
-  most(e, a, "conv2d", 6);
-  Loc loc = here(e, a);
-  Value *xv = need(e, a, "conv2d", "x", 0), *wv = need(e, a, "conv2d", "w", 1);
-  IrDtype dt = common_dtype(e, loc, "the operands of `conv2d`", 2, (Value *[]){xv, wv});
-  IrValue *x = to_dtype(e, xv, dt, loc), *w = to_dtype(e, wv, dt, loc);
-  if (x->type.rank != 4 || w->type.rank != 4) fail(e, loc, "x is [batch, height, width, channels], w is [kh, kw, channels, outputs]", "`conv2d` of %s by %s", ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &w->type));
-  int64_t stride[2], dilate[2], lo[2], hi[2], groups = 1;
-  pair(e, arg(a, "stride", 2), 1, loc, "`stride`", stride);
+typedef struct Window { int64_t stride[2], dilate[2], lo[2], hi[2], groups; bool same; } Window;
+
+// One axis is two, the first of size 1.
+static void one_or_two(Elab *e, Value *v, int nd, int64_t otherwise, int64_t idle, Loc loc, const char *what, int64_t *out) {
+  pair(e, v, otherwise, loc, what, out);
+  if (nd == 1) out[0] = idle;
+}
+
+static Window read_window(Elab *e, const Args *a, int nd, Loc loc) {
+  Window w = {.groups = 1};
+  one_or_two(e, arg(a, "stride", 2), nd, 1, 1, loc, "`stride`", w.stride);
+  one_or_two(e, arg(a, "dilation", 4), nd, 1, 1, loc, "`dilation`", w.dilate);
+  if (arg(a, "groups", 5)) w.groups = to_int(e, arg(a, "groups", 5), loc, "`groups`");
   Value *pad = arg(a, "pad", 3);
-  pair(e, arg(a, "dilation", 4), 1, loc, "`dilation`", dilate);
-  if (arg(a, "groups", 5)) groups = to_int(e, arg(a, "groups", 5), loc, "`groups`");
-  if (pad && pad->kind == V_STR) {
-    if (strcmp(pad->s, "same") != 0) fail(e, loc, "pad = \"same\", or a number", "unknown padding \"%s\"", pad->s);
-    for (int k = 0; k < 2; k++) {
-      int64_t size = x->type.dim[1 + k], reach = dilate[k] * (w->type.dim[k] - 1) + 1;
-      int64_t out = (size + stride[k] - 1) / stride[k], total = (out - 1) * stride[k] + reach - size;
-      if (total < 0) total = 0;
-      lo[k] = total / 2;
-      hi[k] = total - lo[k];
-    }
-  } else {
-    pair(e, pad, 0, loc, "`pad`", lo);
-    memcpy(hi, lo, sizeof hi);
+  w.same = pad && pad->kind == V_STR;
+  if (w.same && strcmp(pad->s, "same") != 0) fail(e, loc, "pad = \"same\", or a number", "unknown padding \"%s\"", pad->s);
+  for (int k = 0; k < 2; k++)
+    if (w.stride[k] < 1) fail(e, loc, "strides are 1 or more", "a stride of %lld", (long long)w.stride[k]);
+  if (!w.same) one_or_two(e, pad, nd, 0, 0, loc, "`pad`", w.lo);
+  memcpy(w.hi, w.lo, sizeof w.hi);
+  return w;
+}
+
+// What makes ceil(size / stride) windows fit.
+static void same_padding(Window *w, const int64_t *size, const int64_t *kernel) {
+  for (int k = 0; k < 2 && w->same; k++) {
+    int64_t reach = w->dilate[k] * (kernel[k] - 1) + 1;
+    int64_t out = (size[k] + w->stride[k] - 1) / w->stride[k], total = (out - 1) * w->stride[k] + reach - size[k];
+    if (total < 0) total = 0;
+    w->lo[k] = total / 2;
+    w->hi[k] = total - w->lo[k];
   }
-  IrAttr at[5] = {ir_attr_ints(e->arena, A_STRIDE, 2, stride), ir_attr_ints(e->arena, A_LO, 2, lo), ir_attr_ints(e->arena, A_HI, 2, hi),
-                  ir_attr_ints(e->arena, A_DILATE, 2, dilate), ir_attr_int(e->arena, A_GROUPS, groups)};
+}
+
+// The image that the convolution's adjoint gives: x [n, h, w, o] -> [n, H, W, c].
+static IrType unconvolved(const IrValue *x, const IrValue *w, Window *win) {
+  IrType t = x->type;
+  t.dim[3] = w->type.dim[2] * win->groups;
+  for (int k = 0; k < 2; k++) {
+    int64_t reach = win->dilate[k] * (w->type.dim[k] - 1) + 1;
+    if (win->same) t.dim[1 + k] = x->type.dim[1 + k] * win->stride[k];
+    else t.dim[1 + k] = (x->type.dim[1 + k] - 1) * win->stride[k] + reach - win->lo[k] - win->hi[k];
+    if (t.dim[1 + k] < 0) t.dim[1 + k] = 0;
+  }
+  same_padding(win, t.dim + 1, w->type.dim);
+  return t;
+}
+
+static const char *const conv_shapes[2][2] = {
+  {"x is [batch, length, channels], w is [k, channels / groups, outputs]; strides are 1 or more",
+   "x is [batch, length, outputs], w is [k, channels / groups, outputs]: the shapes of conv1d's result and kernel"},
+  {"x is [batch, height, width, channels], w is [kh, kw, channels / groups, outputs]; strides are 1 or more",
+   "x is [batch, height, width, outputs], w is [kh, kw, channels / groups, outputs]: the shapes of conv2d's result and kernel"}};
+
+static Value *convolve(Elab *e, const Args *a, const char *name, int nd, bool adjoint) {
+  most(e, a, name, 6);
+  Loc loc = here(e, a);
+  const char *help = conv_shapes[nd - 1][adjoint];
+  Value *xv = need(e, a, name, "x", 0), *wv = need(e, a, name, "w", 1);
+  char what[64];
+  snprintf(what, sizeof what, "the operands of `%s`", name);
+  IrDtype dt = common_dtype(e, loc, what, 2, (Value *[]){xv, wv});
+  IrValue *x = to_dtype(e, xv, dt, loc), *w = to_dtype(e, wv, dt, loc);
+  const char *xt = ir_type_text(e->arena, &x->type), *wt = ir_type_text(e->arena, &w->type);
+  if (x->type.rank != nd + 2 || w->type.rank != nd + 2) fail(e, loc, help, "`%s` of %s by %s", name, xt, wt);
+  if (nd == 1) {
+    x = ir_reshape(&e->c.b, x, 4, (int64_t[]){x->type.dim[0], 1, x->type.dim[1], x->type.dim[2]});
+    w = ir_reshape(&e->c.b, w, 4, (int64_t[]){1, w->type.dim[0], w->type.dim[1], w->type.dim[2]});
+  }
+  Window win = read_window(e, a, nd, loc);
+  IrType image = x->type;
+  if (adjoint) image = unconvolved(x, w, &win);
+  else same_padding(&win, image.dim + 1, w->type.dim);
+  IrAttr at[5] = {ir_attr_ints(e->arena, A_STRIDE, 2, win.stride), ir_attr_ints(e->arena, A_LO, 2, win.lo), ir_attr_ints(e->arena, A_HI, 2, win.hi),
+                  ir_attr_ints(e->arena, A_DILATE, 2, win.dilate), ir_attr_int(e->arena, A_GROUPS, win.groups)};
   IrValue *in[2] = {x, w};
   IrType out[1];
   int nout;
-  const char *why = ir_infer(e->arena, IR_CONV, 2, in, NULL, 5, at, 0, NULL, out, &nout);
-  if (why) fail(e, loc, "x is [batch, height, width, channels], w is [kh, kw, channels / groups, outputs]; strides are 1 or more", "`conv2d` of %s by %s: %s", ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &w->type), why);
-  return value_array(e, ir_build(&e->c.b, IR_CONV, 2, in, NULL, 5, at, 0, NULL)->out[0]);
+  IrCode c = adjoint ? IR_CONV_DX : IR_CONV;
+  const IrType *want = adjoint ? &image : NULL;
+  const char *why = ir_infer(e->arena, c, 2, in, want, 5, at, 0, NULL, out, &nout);
+  if (why) fail(e, loc, help, "`%s` of %s by %s: %s", name, xt, wt, why);
+  IrValue *y = ir_build(&e->c.b, c, 2, in, want, 5, at, 0, NULL)->out[0];
+  if (nd == 1) y = ir_reshape(&e->c.b, y, 3, (int64_t[]){y->type.dim[0], y->type.dim[2], y->type.dim[3]});
+  return value_array(e, y);
 }
+static Value *fn_conv1d(Elab *e, const Args *a) { return convolve(e, a, "conv1d", 1, false); }
+static Value *fn_conv2d(Elab *e, const Args *a) { return convolve(e, a, "conv2d", 2, false); }
+static Value *fn_conv1d_transpose(Elab *e, const Args *a) { return convolve(e, a, "conv1d_transpose", 1, true); }
+static Value *fn_conv2d_transpose(Elab *e, const Args *a) { return convolve(e, a, "conv2d_transpose", 2, true); }
 
 // ---- linear algebra -------------------------------------------------------------------------------------
 
 static IrOp *linear(Elab *e, IrCode c, int n, IrValue **in, int nattr, const IrAttr *at, Loc loc) {
-  IrType out[2];
+  IrType out[3];
   int nout;
   const char *why = ir_infer(e->arena, c, n, in, NULL, nattr, at, 0, NULL, out, &nout);
   if (why) fail(e, loc, signature_of(ir_info[c].name), "`%s` of %s: %s", ir_info[c].name, ir_type_text(e->arena, &in[0]->type), why);
@@ -746,6 +803,50 @@ static Value *fn_triangular_solve(Elab *e, const Args *a) {
   Value *t = arg(a, "transpose", 2);
   IrAttr at = ir_attr_int(e->arena, A_TA, t ? to_bool(e, t, here(e, a), "`transpose`") : 0);
   return value_array(e, linear(e, IR_TRISOLVE, 2, in, 1, &at, here(e, a))->out[0]);
+}
+
+static Value *decompose(Elab *e, const Args *a, IrCode c, int nout, const char *const *name) {
+  const char *fn = ir_info[c].name;
+  most(e, a, fn, 1);
+  IrValue *x = to_array(e, need(e, a, fn, "x", 0), here(e, a));
+  IrOp *op = linear(e, c, 1, &x, 0, NULL, here(e, a));
+  Value *item[3];
+  for (int k = 0; k < nout; k++) item[k] = value_array(e, op->out[k]);
+  return value_rec(e, nout, item, (const char **)name);
+}
+static Value *fn_lu(Elab *e, const Args *a) { return decompose(e, a, IR_LU, 2, (const char *[]){"lu", "perm"}); }
+static Value *fn_eigh(Elab *e, const Args *a) { return decompose(e, a, IR_EIGH, 2, (const char *[]){"w", "v"}); }
+
+// A wide matrix by its transpose: x^T = v diag(s) u^T.
+static Value *fn_svd(Elab *e, const Args *a) {
+  most(e, a, "svd", 1);
+  IrValue *x = to_array(e, need(e, a, "svd", "x", 0), here(e, a));
+  int r = x->type.rank;
+  bool wide = r >= 2 && x->type.dim[r - 2] < x->type.dim[r - 1];
+  if (wide) {
+    int64_t perm[IR_MAX_RANK];
+    for (int k = 0; k < r; k++) perm[k] = k;
+    perm[r - 2] = r - 1, perm[r - 1] = r - 2;
+    x = ir_transpose(&e->c.b, x, perm);
+  }
+  IrOp *op = linear(e, IR_SVD, 1, &x, 0, NULL, here(e, a));
+  Value *item[3] = {value_array(e, op->out[wide ? 2 : 0]), value_array(e, op->out[1]), value_array(e, op->out[wide ? 0 : 2])};
+  return value_rec(e, 3, item, (const char *[]){"u", "s", "v"});
+}
+
+static Value *fn_eigvals(Elab *e, const Args *a) {
+  most(e, a, "eigvals", 1);
+  IrValue *x = to_array(e, need(e, a, "eigvals", "x", 0), here(e, a));
+  return value_array(e, linear(e, IR_EIG, 1, &x, 0, NULL, here(e, a))->out[0]);
+}
+
+static Value *fn_fft(Elab *e, const Args *a) {
+  most(e, a, "fft", 2);
+  IrValue *x = to_array(e, need(e, a, "fft", "x", 0), here(e, a));
+  Value *back = arg(a, "reversed", 1);
+  if (x->type.dtype == IR_F32 || x->type.dtype == IR_F64) x = ir_cast(&e->c.b, x, x->type.dtype == IR_F32 ? IR_C64 : IR_C128);
+  IrAttr at = ir_attr_int(e->arena, A_REVERSE, back ? to_bool(e, back, here(e, a), "`reversed`") : 0);
+  return value_array(e, linear(e, IR_FFT, 1, &x, 1, &at, here(e, a))->out[0]);
 }
 
 // ---- random numbers ---------------------------------------------------------------------------------------
@@ -1073,6 +1174,13 @@ static const Builtin builtins[] = {
   {"segment_sum", fn_segment_sum, "segment_sum(x, segment, n)", "sum of the rows of each segment", 0}, {"segment_max", fn_segment_max, "segment_max(x, segment, n)", "greatest of the rows of each segment", 0},
   {"einsum", fn_einsum, "einsum(\"b t h, b s h -> b t s\", x, y)", "sum of products over the letters that the result lacks", 0},
   {"conv2d", fn_conv2d, "conv2d(x, w, stride = 1, pad = 0, dilation = 1, groups = 1)", "x [n, h, w, c] with w [kh, kw, c / groups, o]; pad may be \"same\"", 0},
+  {"conv1d", fn_conv1d, "conv1d(x, w, stride = 1, pad = 0, dilation = 1, groups = 1)", "x [n, t, c] with w [k, c / groups, o]; pad may be \"same\"", 0},
+  {"conv2d_transpose", fn_conv2d_transpose, "conv2d_transpose(x, w, stride = 1, pad = 0, dilation = 1, groups = 1)", "the adjoint of conv2d: x [n, h, w, o] with w [kh, kw, c / groups, o] -> [n, H, W, c]; \"same\": H = stride h", 0},
+  {"conv1d_transpose", fn_conv1d_transpose, "conv1d_transpose(x, w, stride = 1, pad = 0, dilation = 1, groups = 1)", "the adjoint of conv1d: x [n, t, o] with w [k, c / groups, o] -> [n, T, c]", 0},
+  {"lu", fn_lu, "lu(x)", "(lu, perm): l below the diagonal and u in one; row perm[i] of x is row i of l u", 0},
+  {"eigh", fn_eigh, "eigh(x)", "(w, v) of the lower half, symmetric or Hermitian: values ascending, vectors in columns", 0},
+  {"svd", fn_svd, "svd(x)", "(u, s, v) with x = u diag(s) v^T, s descending", 0}, {"eigvals", fn_eigvals, "eigvals(x)", "complex eigenvalues, by real, then imaginary part", 0},
+  {"fft", fn_fft, "fft(x, reversed = false)", "Fourier transform of the last axis, complex; reversed: e^(+..), not divided by n", 0},
   {"qr", fn_qr, "qr(x)", "(q, r) with q^T q = 1, r upper triangular", 0}, {"cholesky", fn_cholesky, "cholesky(x)", "lower l with l l^T = x", 0},
   {"triangular_solve", fn_triangular_solve, "triangular_solve(l, x, transpose = false)", "l^-1 x, or l^-T x", 0},
   {"uniform", fn_uniform, "uniform(key, shape = [], low = 0, high = 1)", "f32 in [low, high)", 0}, {"normal", fn_normal, "normal(key, shape or tree = [])", "standard normal f32", 0},

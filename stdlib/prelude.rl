@@ -70,3 +70,9 @@ fn bit(x, i) = bit_and(shift_right(x, i), 1)
 fn sort(x) = take_rows(x, argsort(x))
 
 fn take_rows(x, order) = if len(x.shape) == 1 { x[order] } else { each (r, o) in (x, order) { take_rows(r, o) } }
+
+// The k greatest of the last axis, descending, and where they stand; of equal ones the first: [..., A] -> [..., k]
+fn topk(x, k: dim) {
+  let index = argsort(-x)[..., :k]
+  (values = take_rows(x, index), index)
+}
