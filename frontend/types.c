@@ -102,7 +102,9 @@ Type *eval_type(Elab *e, const Ast *t) {
         for (int k = 0; k < ns; k++) {
           const Ast *ix = t->kid[from + k];
           if (ix->kind != AST_IX) fail(e, ix->loc, "brackets hold sizes, types, functions and other things known while compiling", "expected a value for `%s` of `%s`", v->decl->ast->kid[k]->name, v->decl->name);
-          w->statics[k] = eval(e, ix->kid[0]);
+          Value *given = eval(e, ix->kid[0]);
+          bool record = given->kind == V_DECL && given->decl->ast->kind == AST_RECORD && !given->decl->ast->nstatic;
+          w->statics[k] = record ? value_type(e, record_type(e, given, ix->loc)) : given;
         }
         Type *r = record_type(e, w, t->loc);
         int64_t dim[IR_MAX_RANK];
