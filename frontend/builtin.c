@@ -552,6 +552,25 @@ static Value *fn_take(Elab *e, const Args *a) {
   return value_array(e, ir_gather(&e->c.b, x, ir_cast(&e->c.b, i, IR_I32), nb));
 }
 
+static Value *scattered(Elab *e, const Args *a, IrScatter mode, const char *name) {
+  most(e, a, name, 3);
+  Loc loc = here(e, a);
+  IrValue *x = to_array(e, need(e, a, name, "x", 0), loc);
+  IrValue *i = to_array(e, need(e, a, name, "index", 1), loc);
+  IrValue *u = to_dtype(e, need(e, a, name, "rows", 2), x->type.dtype, loc);
+  if (!ir_is_int(i->type.dtype)) fail(e, loc, "convert it: i32(…)", "`%s` by %s: an index is an integer", name, ir_type_text(e->arena, &i->type));
+  if (!x->type.rank) fail(e, loc, "it changes rows along the first axis: the array needs at least one", "`%s` into a scalar", name);
+  IrType want = {.dtype = x->type.dtype, .rank = i->type.rank + x->type.rank - 1}, both;
+  if (want.rank > IR_MAX_RANK) fail(e, loc, "join some of the axes first: flatten(x, n)", "`%s` of more than %d axes", name, IR_MAX_RANK);
+  memcpy(want.dim, i->type.dim, sizeof *want.dim * (size_t)i->type.rank);
+  memcpy(want.dim + i->type.rank, x->type.dim + 1, sizeof *want.dim * (size_t)(x->type.rank - 1));
+  broadcast_shapes(e, loc, "the rows and their place", u->type, want, &both);
+  if (!ir_type_eq(&both, &want)) fail(e, loc, "one row of the array for each index; rows may be smaller, and are repeated", "`%s`: %s does not fit into a place of %s", name, ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
+  return value_array(e, ir_scatter(&e->c.b, x, ir_cast(&e->c.b, i, IR_I32), ir_spread(&e->c.b, u, want.rank, want.dim), 0, mode));
+}
+static Value *fn_scatter_add(Elab *e, const Args *a) { return scattered(e, a, SCATTER_ADD, "scatter_add"); }
+static Value *fn_scatter_max(Elab *e, const Args *a) { return scattered(e, a, SCATTER_MAX, "scatter_max"); }
+
 static Value *segment(Elab *e, const Args *a, IrScatter mode, const char *name) {
   most(e, a, name, 3);
   IrValue *x = to_array(e, need(e, a, name, "x", 0), here(e, a));
@@ -1142,6 +1161,45 @@ static Value *fn_jvp(Elab *e, const Args *a) { return make_transform(e, "jvp", a
 static Value *fn_vjp(Elab *e, const Args *a) { return make_transform(e, "vjp", a); }
 static Value *fn_vmap(Elab *e, const Args *a) { return make_transform(e, "vmap", a); }
 
+static Value *fn_capture(Elab *e, const Args *a) { return make_transform(e, "capture", a); }
+static Value *fn_patch(Elab *e, const Args *a) { return make_transform(e, "patch", a); }
+
+static bool is_function(const Value *f) {
+  return f->kind == V_DECL || f->kind == V_LAMBDA || f->kind == V_BUILTIN || f->kind == V_TRANSFORM || f->kind == V_METHOD;
+}
+
+// What to keep for the way back is the compiler's choice: the mark changes no value.
+static Value *fn_remat(Elab *e, const Args *a) {
+  most(e, a, "remat", 1);
+  Value *f = need(e, a, "remat", "f", 0);
+  if (!is_function(f)) fail(e, here(e, a), "write remat(f)(x): first the function, then its arguments", "`remat` takes a function, found %s", value_text(e, f));
+  return f;
+}
+
+static Value *fn_associative_scan(Elab *e, const Args *a) {
+  most(e, a, "associative_scan", 3);
+  Loc loc = here(e, a);
+  Value *f = need(e, a, "associative_scan", "f", 0), *x = need(e, a, "associative_scan", "x", 1), *back = arg(a, "reversed", 2);
+  if (!is_function(f)) fail(e, loc, signature_of("associative_scan"), "`associative_scan` takes a function of two elements first, found %s", value_text(e, f));
+  x = to_runtime(e, x, loc);
+  Leaves l = {0};
+  value_leaves(e, x, NULL, &l);
+  int64_t n = -1;
+  for (int k = 0; k < l.v.n; k++) {
+    IrType t = l.v.at[k]->type;
+    if (!t.rank || (n >= 0 && t.dim[0] != n)) fail(e, loc, "all arrays have the axis that is scanned first, equally long", "`associative_scan` over %s", value_text(e, x));
+    n = t.dim[0];
+  }
+  if (n < 0) fail(e, loc, signature_of("associative_scan"), "`associative_scan` over nothing");
+  bool reversed = back && to_bool(e, back, loc, "`reversed`");
+  Args flip = args_new(e, a->ast, 1);
+  flip.value[0] = x;
+  if (reversed) x = fn_flip(e, &flip);
+  Value *r = associative_scan(e, f, x, n, loc);
+  flip.value[0] = r;
+  return reversed ? fn_flip(e, &flip) : r;
+}
+
 // ---- the table --------------------------------------------------------------------------------------------------
 
 #define U(name, doc) {#name, fn_##name, #name "(x)", doc, 0}
@@ -1172,6 +1230,8 @@ static const Builtin builtins[] = {
   {"repeat", fn_repeat, "repeat(x, n)", "elements of the last axis n times, or n[k] times", 0}, {"parts", fn_parts, "parts(x, n)", "n equal parts of the last axis, or parts of sizes n[k]", 0},
   {"pad", fn_pad, "pad(x, lo, hi = lo)", "zeros around", 0}, {"take", fn_take, "take(x, index)", "x[…, n] at index[…]: one element of the last axis each", 0},
   {"segment_sum", fn_segment_sum, "segment_sum(x, segment, n)", "sum of the rows of each segment", 0}, {"segment_max", fn_segment_max, "segment_max(x, segment, n)", "greatest of the rows of each segment", 0},
+  {"scatter_add", fn_scatter_add, "scatter_add(x, index, rows)", "x with rows[k] added to row index[k], all of them where indices repeat", 0},
+  {"scatter_max", fn_scatter_max, "scatter_max(x, index, rows)", "x, each row the greatest of itself and the rows of its index", 0},
   {"einsum", fn_einsum, "einsum(\"b t h, b s h -> b t s\", x, y)", "sum of products over the letters that the result lacks", 0},
   {"conv2d", fn_conv2d, "conv2d(x, w, stride = 1, pad = 0, dilation = 1, groups = 1)", "x [n, h, w, c] with w [kh, kw, c / groups, o]; pad may be \"same\"", 0},
   {"conv1d", fn_conv1d, "conv1d(x, w, stride = 1, pad = 0, dilation = 1, groups = 1)", "x [n, t, c] with w [k, c / groups, o]; pad may be \"same\"", 0},
@@ -1196,6 +1256,10 @@ static const Builtin builtins[] = {
   {"layers", fn_layers, "layers(n)", "for l in layers(n) { … }: parameters of its own for each turn", 0},
   {"grad", fn_grad, "grad(f, wrt = first)(…)", "the gradient of f's value", 0}, {"value_and_grad", fn_value_and_grad, "value_and_grad(f, wrt = first)(…)", "(value, gradient)", 0},
   {"jvp", fn_jvp, "jvp(f, tangent)(x, …)", "(value, derivative along the tangent of x)", 0}, {"vjp", fn_vjp, "vjp(f, cotangent)(x, …)", "(value, cotangent of x)", 0},
+  {"associative_scan", fn_associative_scan, "associative_scan(f, x, reversed = false)", "x[0], f(x[0], x[1]), f(f(x[0], x[1]), x[2]), … for an associative f, in logarithmic depth", 0},
+  {"remat", fn_remat, "remat(f)", "f, whose inner values are computed again on the way back", 0},
+  {"capture", fn_capture, "capture(f, path)(…)", "the value of the `let` at that path, inside of the model that f is or calls", 0},
+  {"patch", fn_patch, "patch(f, path, g)(…)", "f, with g(value) in place of the value of the `let` at that path", 0},
   {"vmap", fn_vmap, "vmap(f, axes = 0 of each)(…)", "f over an axis of its arguments", 0},
 };
 

@@ -156,12 +156,126 @@ static Value *default_of(Elab *e, const Ast *p, const char *what) {
   return p->kid[0] ? match_type(e, p->kid[0], d, p->kid[1]->loc, what) : d;
 }
 
+static Value *run_body(Elab *e, const AstFn *fn, const char *what) {
+  Value *r = eval_block(e, fn->body);
+  if (r->kind == V_POISON) give_up(e);
+  if (!fn->result) return r;
+  if (r->kind == V_NONE) fail(e, fn->result->loc, "let the body's last line be an expression", "%s declares a result but has none", what);
+  const Ast *last = fn->body->kind == AST_BLOCK && fn->body->nkid ? fn->body->kid[fn->body->nkid - 1] : fn->body;
+  return match_type(e, fn->result, r, last->loc, arena_printf(e->arena, "the result of %s", what));
+}
+
+// ---- a derivative of one's own: fn f(…) { body } backward(dy) { (x = …) }
+//
+// One op with two regions over the leaves of the parameters that carry derivatives: the body, and
+// the rule, which sees the parameters and the cotangents of the result.
+
+typedef struct Custom {
+  const AstFn *fn;
+  Binding **bound;
+  const char *what;
+  Value **given;                   // of each parameter
+  bool *tree;                      // whether it is one: the rest is known while compiling
+  VEC(IrValue *) x;                // leaves that carry derivatives
+} Custom;
+
+static bool carries(const IrValue *v) { return ir_is_diff(v->type.dtype); }
+
+// Binds the parameters to arguments of the region just opened.
+static void bind_leaves(Elab *e, Custom *c, IrRegion *r) {
+  for (int k = 0; k < c->x.n; k++) ir_arg(r, c->x.at[k]->type);
+  int arg = 0;
+  for (int k = 0; k < c->fn->nparam; k++) {
+    if (!c->tree[k]) continue;
+    Leaves l = {0};
+    value_leaves(e, c->given[k], NULL, &l);
+    for (int j = 0; j < l.v.n; j++)
+      if (carries(l.v.at[j])) l.v.at[j] = r->arg[arg++];
+    int at = 0;
+    c->bound[k]->value = value_rebuild(e, c->given[k], l.v.at, &at);
+  }
+}
+
+// The cotangent of a parameter as the rule gives it: 0 or left out is zero.
+static void yield_cotangent(Elab *e, Custom *c, IrRegion *r, Value *given, int k, Loc loc) {
+  Type *t = type_of(e, c->given[k]);
+  bool zero = !given || (given->kind == V_NUM && num_f(given) == 0);
+  Leaves l = {0};
+  value_leaves(e, zero ? type_zeros(e, t) : coerce(e, given, t, loc, arena_printf(e->arena, "the derivative by `%s`", c->fn->params[k]->name)), NULL, &l);
+  for (int j = 0; j < l.v.n; j++)
+    if (carries(l.v.at[j])) ir_yield(r, l.v.at[j]);
+}
+
+static void bind_cotangents(Elab *e, Custom *c, Value *dy, Loc loc) {
+  const AstFn *fn = c->fn;
+  if (fn->nback == 1) { scope_bind(e, fn->back[0], dy, false, loc); return; }
+  if (dy->kind != V_REC || dy->n != fn->nback)
+    fail(e, fn->backward->loc, "one name takes the cotangent of the whole result; several those of a tuple's items", "`backward` of %s names %d cotangents, but its result is %s", c->what, fn->nback, value_text(e, dy));
+  for (int k = 0; k < fn->nback; k++) scope_bind(e, fn->back[k], dy->item[k], false, loc);
+}
+
+static Value *custom_body(Elab *e, const AstFn *fn, Binding **bound, const char *what) {
+  Custom c = {.fn = fn, .bound = bound, .what = what};
+  c.given = arena_array(e->arena, Value *, fn->nparam + 1);
+  c.tree = arena_array(e->arena, bool, fn->nparam + 1);
+  for (int k = 0; k < fn->nparam; k++) {
+    if (fn->params[k]->inout) fail(e, fn->params[k]->loc, "let it give the new value as a result", "a function with a derivative of its own cannot update `%s`", fn->params[k]->name);
+    c.given[k] = bound[k]->value;
+    c.tree[k] = value_is_tree(c.given[k]) && !value_is_static(c.given[k]);
+    if (!c.tree[k]) continue;
+    c.given[k] = to_runtime(e, c.given[k], fn->params[k]->loc);
+    Leaves l = {0};
+    value_leaves(e, c.given[k], NULL, &l);
+    for (int j = 0; j < l.v.n; j++)
+      if (carries(l.v.at[j])) vec_push(e->arena, &c.x, l.v.at[j]);
+  }
+  if (!c.x.n) return run_body(e, fn, what);
+  Loc loc = fn->backward->loc;
+  Scope *outer = e->c.scope;
+  Region body = region_open(e);
+  bind_leaves(e, &c, body.r);
+  Value *y = run_body(e, fn, what);
+  if (y->kind == V_NONE || !value_is_tree(y)) fail(e, loc, no_value_help(e, fn->body), "a function with a derivative of its own gives arrays, not %s", value_text(e, y));
+  y = to_runtime(e, y, loc);
+  Leaves ys = {0};
+  value_leaves(e, y, NULL, &ys);
+  for (int k = 0; k < ys.v.n; k++) {
+    if (!carries(ys.v.at[k])) fail(e, loc, "let another function give the rest", "a function with a derivative of its own gives floats only, not %s", value_text(e, y));
+    ir_yield(body.r, ys.v.at[k]);
+  }
+  if (region_close(e, &body)) fail(e, loc, "log outside of it", "`log` inside a function with a derivative of its own");
+  Region rule = region_open(e);
+  bind_leaves(e, &c, rule.r);
+  for (int k = 0; k < ys.v.n; k++) ir_arg(rule.r, ys.v.at[k]->type);
+  int at = c.x.n;
+  scope_push(e, false);
+  bind_cotangents(e, &c, value_rebuild(e, y, rule.r->arg, &at), loc);
+  Value *d = eval_block(e, fn->backward);
+  if (d->kind == V_POISON) give_up(e);
+  if (d->kind != V_REC || (d->n && !d->name)) fail(e, loc, "end it with (x = …): a derivative for each parameter that has one", "`backward` of %s must give a record by the parameters' names, not %s", what, value_text(e, d));
+  for (int k = 0; k < d->n; k++) {
+    bool known = false;
+    for (int j = 0; j < fn->nparam && !known; j++) known = strcmp(fn->params[j]->name, d->name[k]) == 0;
+    if (!known) fail(e, loc, arena_printf(e->arena, "it takes (%s)", names_of(e, fn->nparam, fn->params)), "`backward` of %s names `%s`, which is no parameter", what, d->name[k]);
+  }
+  for (int k = 0; k < fn->nparam; k++)
+    if (c.tree[k]) yield_cotangent(e, &c, rule.r, value_field(d, fn->params[k]->name), k, loc);
+  if (region_close(e, &rule)) fail(e, loc, "log outside of it", "`log` inside a derivative");
+  e->c.scope = outer;
+  for (int k = 0; k < fn->nparam; k++) bound[k]->value = c.given[k];
+  IrAttr attr[2] = {ir_attr_int(e->arena, A_NX, c.x.n), ir_attr_int(e->arena, A_NY, ys.v.n)};
+  IrOp *op = ir_build(&e->c.b, IR_CUSTOM, c.x.n, c.x.at, NULL, 2, attr, 2, (IrRegion *[]){body.r, rule.r});
+  at = 0;
+  return value_rebuild(e, y, op->out, &at);
+}
+
 Value *call_body(Elab *e, Value *f, const Ast *ast, const Args *a, const char *what) {
   const AstFn *fn = ast->fn;
   Context saved = e->c;
   Loc site = a->ast ? a->ast->loc : e->c.b.loc;
   enter(e, ast->name, ast, site);
   e->c.module = f->decl->module;
+  e->c.fn = fn;
   e->c.scope = f->scope ? f->scope : f->decl->module->scope;
   Scope *own = scope_push(e, true);
   check_names(e, what, fn->nparam, fn->params, a);
@@ -196,13 +310,7 @@ Value *call_body(Elab *e, Value *f, const Ast *ast, const Args *a, const char *w
   }
   match_late(e);
   if (!fn->body) fail(e, ast->loc, "write it in the language, without `from`", "`%s` comes from outside: such functions cannot be called yet in this program", ast->name);
-  Value *r = eval_block(e, fn->body);
-  if (r->kind == V_POISON) give_up(e);
-  if (fn->result) {
-    if (r->kind == V_NONE) fail(e, fn->result->loc, "let the body's last line be an expression", "%s declares a result but has none", what);
-    const Ast *last = fn->body->kind == AST_BLOCK && fn->body->nkid ? fn->body->kid[fn->body->nkid - 1] : fn->body;
-    r = match_type(e, fn->result, r, last->loc, arena_printf(e->arena, "the result of %s", what));
-  }
+  Value *r = fn->backward ? custom_body(e, fn, bound, what) : run_body(e, fn, what);
   // what `&` parameters hold now goes back to the caller's places
   IrBuilder b = e->c.b;
   LogEntry *logs = e->c.logs;

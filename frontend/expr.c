@@ -192,6 +192,8 @@ static Value *matmul(Elab *e, Value *a, Value *b, Loc loc) {
 
 Value *binary(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
   if (a->kind == V_POISON || b->kind == V_POISON) give_up(e);
+  bool none_a = a->kind == V_REC && a->n == 0, none_b = b->kind == V_REC && b->n == 0;
+  if ((none_a || none_b) && (op == AST_EQ || op == AST_NE)) return value_bool(e, (none_a && none_b) == (op == AST_EQ));
   if (a->kind == V_REC || b->kind == V_REC) return map_tree2(e, op, a, b, loc);
   if (a->kind == V_NUM && b->kind == V_NUM) return number(e, op, a, b, loc);
   bool equality = op == AST_EQ || op == AST_NE;
@@ -670,13 +672,32 @@ void assign(Elab *e, const Ast *place, Value *v) {
 
 // ---- statements and expressions ------------------------------------------------------------
 
+static Value *probed(Elab *e, const char *path, Value *v, Loc loc) {
+  for (Probe *p = e->c.probe; p; p = p->up) {
+    vec_push(e->arena, &p->paths, path);
+    if (strcmp(p->path, path) != 0) continue;
+    p->hits++;
+    if (p->patch) {
+      Value *r = apply_values(e, p->patch, 1, &v, loc);
+      v = value_is_tree(v) ? coerce(e, r, type_of(e, v), loc, arena_printf(e->arena, "what replaces `%s`", path)) : r;
+      continue;
+    }
+    if (e->c.b.at != p->at) fail(e, loc, "stack it there and capture the stack: let all = scan … { …; h }", "`%s` is computed inside of a loop or branch: there is no single value to capture", path);
+    if (p->hits > 1) fail(e, loc, "capture inside of a single call of the model", "`%s` is computed more than once", path);
+    p->seen = v;
+  }
+  return v;
+}
+
 static void eval_let(Elab *e, const Ast *s) {
   const Ast *pat = s->kid[0];
   const char *outer = e->c.path;
   if (e->c.owner && pat->kind == AST_PAT)
     e->c.path = *outer ? arena_printf(e->arena, "%s.%s", outer, pat->name) : pat->name;
+  const char *path = e->c.path;
   Value *v = eval(e, s->kid[2]);
   e->c.path = outer;
+  if (e->c.probe && e->c.owner && pat->kind == AST_PAT && v->kind != V_NONE && v->kind != V_POISON) v = probed(e, path, v, pat->loc);
   if (v->kind == V_NONE) fail(e, s->kid[2]->loc, "let its last line be an expression", "this has no value");
   if (s->kid[1]) v = match_type(e, s->kid[1], v, s->kid[2]->loc, pat->name ? arena_printf(e->arena, "`%s`", pat->name) : "this");
   if (s->flag && v->kind == V_KEY) v = value_key(e, v->ir);
@@ -694,7 +715,9 @@ static Value *eval_stmt(Elab *e, const Ast *s) {
     return value_none(e);
   }
   case AST_PARAM: scope_bind(e, s->name, eval_param(e, s), false, s->loc); return value_none(e);
-  case AST_STATE: return value_none(e);       // bound by whoever runs a rule
+  case AST_STATE:                             // a rule's is bound by whoever runs it
+    if (e->c.fn && (e->c.fn->flavour == FLAVOUR_LAYER || e->c.fn->flavour == FLAVOUR_MODEL)) eval_buffer(e, s);
+    return value_none(e);
   case AST_EVERY: eval_every(e, s); return value_none(e);
   case AST_LOG: eval_log(e, s); return value_none(e);
   default: return eval(e, s);

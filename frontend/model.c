@@ -51,26 +51,72 @@ Value *owner_value(const Owner *o, const char *path) {
   return walk(o->tree, path);
 }
 
-Value *eval_param(Elab *e, const Ast *p) {
+static Value *held(Elab *e, const char *name, const Ast *type, const Ast *init, Loc loc) {
   Owner *o = e->c.owner;
-  if (!o) fail(e, p->loc, "parameters belong in a `layer` or a `model`", "`param` outside of a model");
-  Type *t = eval_type(e, p->kid[0]);
-  const char *path = join(e, e->c.path, p->name);
+  Type *t = eval_type(e, type);
+  const char *path = join(e, e->c.path, name);
   if (o->discover) {
     for (int k = 0; k < o->discover->list.n; k++)
       if (strcmp(o->discover->list.at[k].path, path) == 0) return type_zeros(e, t);
-    Param q = {.path = path, .type = t, .nlead = o->nlead, .loc = p->loc};
+    Param q = {.path = path, .type = t, .nlead = o->nlead, .loc = loc};
     memcpy(q.lead, o->lead, sizeof q.lead);
-    q.init = p->kid[1] ? eval(e, p->kid[1]) : NULL;
-    if (!q.init) fail(e, p->loc, "write `= zeros` or another initialiser", "the parameter `%s` has no initial value", p->name);
+    q.init = init ? eval(e, init) : NULL;
+    if (!q.init) fail(e, loc, "write `= zeros` or another initialiser", "`%s` has no initial value", name);
     vec_push(e->arena, &o->discover->list, q);
     return type_zeros(e, t);
   }
   Value *v = owner_value(o, path);
-  if (!v) fail(e, p->loc, "make the parameters by .init of the same model, with the same brackets", "the parameters given hold no `%s`", path);
+  if (!v) fail(e, loc, "make the parameters by .init of the same model, with the same brackets", "the parameters given hold no `%s`", path);
   if (!type_same(type_of(e, v), t))
-    fail(e, p->loc, "parameter shapes may depend on constants and bracket values only, not on the size of a batch", "the parameter `%s` is %s here, but was made as %s", path, type_text(e, t), value_text(e, v));
+    fail(e, loc, "parameter shapes may depend on constants and bracket values only, not on the size of a batch", "the parameter `%s` is %s here, but was made as %s", path, type_text(e, t), value_text(e, v));
   return v;
+}
+
+Value *eval_param(Elab *e, const Ast *p) {
+  if (!e->c.owner) fail(e, p->loc, "parameters belong in a `layer` or a `model`", "`param` outside of a model");
+  return held(e, p->name, p->kid[0], p->kid[1], p->loc);
+}
+
+// ---- state of layers: running statistics ------------------------------------------------------
+//
+// It lives among the parameters. A layer reads and assigns it; no derivative goes through it. A model
+// called with &p gives the new values back in p, called with p it drops them.
+
+void eval_buffer(Elab *e, const Ast *s) {
+  const Ast *type = s->kid[s->nkid - 2], *init = s->kid[s->nkid - 1];
+  if (!type) fail(e, s->loc, "write `state mean: f32[C] = zeros`", "the state of a layer needs a type");
+  Owner *o = e->c.owner;
+  for (int k = 0; k < s->nkid - 2; k++) {
+    const Ast *p = s->kid[k];
+    Value *v = held(e, p->name, type, init, p->loc);
+    if (v->kind != V_ARRAY || !ir_is_diff(v->ir->type.dtype)) fail(e, p->loc, "optimizers compute with the whole of a model's parameters: let it be f32", "the state of a layer must be floats, not %s", value_text(e, v));
+    v = element1(e, IR_STOP_GRAD, v, p->loc);
+    Binding *b = scope_bind(e, p->name, v, true, p->loc);
+    b->type = type_of(e, v);
+    vec_push(e->arena, &o->buffer, b);
+    vec_push(e->arena, &o->buffer_path, join(e, e->c.path, p->name));
+    vec_push(e->arena, &o->buffer_old, v);
+  }
+}
+
+static Value *tree_put(Elab *e, Value *tree, const char *path, Value *v) {
+  if (!*path) return v;
+  size_t n = strcspn(path, ".");
+  const char *name = arena_strn(e->arena, path, n);
+  return value_with(e, tree, name, tree_put(e, value_field(tree, name), path + n + (path[n] == '.'), v));
+}
+
+// A layer's body has ended: what it assigned goes to the owner.
+static void keep_buffers(Elab *e, int from) {
+  Owner *o = e->c.owner;
+  for (int k = from; k < o->buffer.n; k++) {
+    const Binding *b = o->buffer.at[k];
+    if (!o->keeps || b->value == o->buffer_old.at[k]) continue;
+    if (e->c.b.at != o->at)
+      fail(e, b->loc, "call the layer outside of loops and branches, or the model without `&`", "the state `%s` of a layer is assigned inside of a loop or branch", b->name);
+    o->tree = tree_put(e, o->tree, o->buffer_path.at[k], b->value);
+  }
+  o->buffer.n = o->buffer_path.n = o->buffer_old.n = from;
 }
 
 Value *call_layer(Elab *e, Value *f, const Args *a, const Ast *site) {
@@ -79,7 +125,9 @@ Value *call_layer(Elab *e, Value *f, const Args *a, const Ast *site) {
   const char *outer = e->c.path, *scope = e->c.b.scope;
   e->c.path = owner_component(e, f->decl->name, site ? (const void *)site : (const void *)f->decl);
   e->c.b.scope = e->c.path;
+  int from = e->c.owner->buffer.n;
   Value *v = call_body(e, f, f->decl->ast, a, arena_printf(e->arena, "`%s`", f->decl->name));
+  keep_buffers(e, from);
   e->c.path = outer;
   e->c.b.scope = scope;
   return v;
@@ -207,6 +255,7 @@ Params *model_params(Elab *e, Value *f, Loc loc) {
   e->c.b = (IrBuilder){.graph = scratch, .at = scratch->top, .loc = loc};
   e->c.owner = &owner;
   e->c.path = "";
+  e->c.probe = NULL;
   e->c.nloop = 0;
   e->c.logs = NULL;
   Args a = dummy_args(e, f);
@@ -295,16 +344,18 @@ Value *call_model(Elab *e, Value *f, const Args *a) {
   rest.name++;
   rest.place++;
   if (rest.expr) rest.expr++;
-  Owner owner = {.tree = p};
+  Owner owner = {.tree = p, .at = e->c.b.at, .keeps = a->place[0] != NULL};
   Owner *outer = e->c.owner;
   const char *path = e->c.path, *scope = e->c.b.scope;
   e->c.owner = &owner;
   e->c.path = "";
   e->c.b.scope = f->decl->name;
   Value *v = call_body(e, g, f->decl->ast, &rest, arena_printf(e->arena, "`%s`", f->decl->name));
+  keep_buffers(e, 0);
   e->c.owner = outer;
   e->c.path = path;
   e->c.b.scope = scope;
+  if (owner.tree != p) assign(e, a->place[0], owner.tree);
   return v;
 }
 
@@ -577,7 +628,9 @@ Type *record_type(Elab *e, Value *f, Loc loc) {
   VEC(const char *) name = {0};
   for (int k = d->nstatic; k < d->nkid; k++) {
     if (d->kid[k]->kind != AST_MEMBER) continue;
-    Type *ft = try_type(e, d->kid[k]->kid[0]);
+    const Ast *init = d->kid[k]->kid[1];
+    bool optional = init && init->kind == AST_TUPLE && init->nkid == 0;
+    Type *ft = optional ? type_of(e, value_rec(e, 0, NULL, NULL)) : try_type(e, d->kid[k]->kid[0]);
     if (!ft) fail(e, loc, arena_printf(e->arena, "write %s[…] with its sizes", d->name), "the sizes of `%s` are not known here: field `%s`", d->name, d->kid[k]->name);
     vec_push(e->arena, &item, ft);
     vec_push(e->arena, &name, d->kid[k]->name);
@@ -615,6 +668,12 @@ static Value *match_field(Elab *e, const Ast *type, Value *v, Loc loc, const cha
   return r;
 }
 
+// A field whose default is `()` may be absent: `r.f == ()` tells, while compiling.
+static bool is_absent(const Ast *member, const Value *v) {
+  bool optional = member->kid[1] && member->kid[1]->kind == AST_TUPLE && member->kid[1]->nkid == 0;
+  return optional && v->kind == V_REC && v->n == 0;
+}
+
 Value *record_make(Elab *e, Value *f, const Args *a) {
   const Ast *d = f->decl->ast;
   Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
@@ -631,7 +690,7 @@ Value *record_make(Elab *e, Value *f, const Args *a) {
     if (at < 0 && !m->kid[1]) fail(e, loc, record_help(e, d), "`%s` needs the field `%s`", d->name, m->name);
     Value *v = at >= 0 ? a->value[at] : eval(e, m->kid[1]);
     Loc vloc = at >= 0 && a->expr && a->expr[at] ? a->expr[at]->loc : loc;
-    v = match_field(e, m->kid[0], v, vloc, arena_printf(e->arena, "the field `%s` of `%s`", m->name, d->name));
+    if (!is_absent(m, v)) v = match_field(e, m->kid[0], v, vloc, arena_printf(e->arena, "the field `%s` of `%s`", m->name, d->name));
     if (v->kind == V_NUM || v->kind == V_BOOL || v->kind == V_LIST) v = to_runtime(e, v, vloc);
     vec_push(e->arena, &item, v);
     vec_push(e->arena, &name, m->name);

@@ -475,7 +475,7 @@ static void walk_tuple(Names *n, const Ast *x) {
 
 static void misplaced(Names *n, const Ast *s) {
   if (s->kind == AST_PARAM && n->place != IN_LAYER) tell(n->e, s->loc, "parameters belong in a `layer` or a `model`", "`param` outside of a layer");
-  if (s->kind == AST_STATE && n->place != IN_RULE) tell(n->e, s->loc, "state belongs at the top of a `rule`, an `env` or a `train`; inside, `var` makes a variable", "`state` outside of a rule");
+  if (s->kind == AST_STATE && n->place != IN_RULE && n->place != IN_LAYER) tell(n->e, s->loc, "state belongs at the top of a `rule`, `env` or `train`, or in a `layer`; elsewhere `var` makes a variable", "`state` outside of a rule");
   if (s->kind == AST_EVERY && n->place != IN_STEP) tell(n->e, s->loc, "in a function, test a count that it is given: if i % n == 0 { … }", "`every` outside of a trainer's `step`");
 }
 

@@ -10,8 +10,15 @@ Value *make_transform(Elab *e, const char *what, const Args *a) {
     fail(e, loc, "write grad(f)(x): first the function, then its arguments", "`%s` takes a function, found %s", what, value_text(e, f));
   Value *t = value_new(e, V_TRANSFORM);
   t->s = what;
-  t->item = arena_array(e->arena, Value *, 2);
+  t->item = arena_array(e->arena, Value *, 3);
   t->item[t->n++] = f;
+  bool looks = strcmp(what, "capture") == 0 || strcmp(what, "patch") == 0;
+  if (looks) {
+    int n = strcmp(what, "patch") == 0 ? 3 : 2;
+    if (a->n != n || a->value[1]->kind != V_STR) fail(e, loc, builtin_find(what)->signature, "`%s` takes a function and the path of a `let`%s", what, n == 3 ? ", and what replaces it" : "");
+    for (int k = 1; k < n; k++) t->item[t->n++] = a->value[k];
+    return t;
+  }
   bool wants_wrt = strcmp(what, "grad") == 0 || strcmp(what, "value_and_grad") == 0;
   bool wants_dir = strcmp(what, "jvp") == 0 || strcmp(what, "vjp") == 0;
   for (int k = 1; k < a->n; k++) {
@@ -214,7 +221,85 @@ static Value *vmap(Elab *e, Value *t, const Args *a) {
   return emit_map(e, n, nx, x, vmap_lane, &v, loc);
 }
 
+// ---- looking into a model ---------------------------------------------------------------------
+
+static const char *paths_of(Elab *e, const Probe *p) {
+  Str s = {.arena = e->arena};
+  for (int k = 0; k < p->paths.n && k < 16; k++) str_printf(&s, "%s%s", k ? ", " : "it has ", p->paths.at[k]);
+  return p->paths.n ? s.s : "every `let` of a model that is called has a path: its layers' names, then its own";
+}
+
+static Value *probe(Elab *e, Value *t, const Args *a) {
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  Probe p = {.path = t->item[1]->s, .patch = t->n > 2 ? t->item[2] : NULL, .at = e->c.b.at, .up = e->c.probe};
+  e->c.probe = &p;
+  Value *r = apply(e, t->item[0], a);
+  e->c.probe = p.up;
+  if (!p.hits) fail(e, loc, paths_of(e, &p), "no `let` here has the path \"%s\"", p.path);
+  return p.patch ? r : p.seen;
+}
+
+// ---- prefixes of an associative operation ----------------------------------------------------------
+//
+// As a tree: neighbours are combined, the half as long array of pairs is scanned, and what lies
+// between is filled in; twice the work of a loop in logarithmic depth.
+
+static Value *rows(Elab *e, Value *v, int64_t from, int64_t to, int64_t step) {
+  Leaves l = {0};
+  value_leaves(e, v, NULL, &l);
+  for (int k = 0; k < l.v.n; k++) {
+    IrType t = l.v.at[k]->type;
+    int64_t start[IR_MAX_RANK] = {from}, limit[IR_MAX_RANK], stride[IR_MAX_RANK];
+    for (int j = 0; j < t.rank; j++) { limit[j] = j ? t.dim[j] : to; stride[j] = j ? 1 : step; }
+    l.v.at[k] = ir_slice(&e->c.b, l.v.at[k], start, limit, stride);
+  }
+  int at = 0;
+  return value_rebuild(e, v, l.v.at, &at);
+}
+
+static Value *joined(Elab *e, Value *x, Value *y, int axis) {
+  Leaves l = {0}, m = {0};
+  value_leaves(e, x, NULL, &l);
+  value_leaves(e, y, NULL, &m);
+  for (int k = 0; k < l.v.n; k++) l.v.at[k] = ir_concat(&e->c.b, 2, (IrValue *[]){l.v.at[k], m.v.at[k]}, axis);
+  int at = 0;
+  return value_rebuild(e, x, l.v.at, &at);
+}
+
+// x[0], y[0], x[1], y[1], …: n rows in all.
+static Value *interleaved(Elab *e, Value *x, Value *y, int64_t n) {
+  if (n % 2) y = joined(e, y, rows(e, x, 0, 1, 1), 0);       // one row too many is cut off again
+  Leaves l = {0}, m = {0};
+  value_leaves(e, x, NULL, &l);
+  value_leaves(e, y, NULL, &m);
+  for (int k = 0; k < l.v.n; k++) {
+    IrType t = l.v.at[k]->type;
+    int64_t pair[IR_MAX_RANK + 1] = {t.dim[0], 1}, flat[IR_MAX_RANK] = {2 * t.dim[0]};
+    for (int j = 1; j < t.rank; j++) pair[j + 1] = flat[j] = t.dim[j];
+    if (t.rank == IR_MAX_RANK) fail(e, e->c.b.loc, "join some of the axes first: flatten(x, n)", "`associative_scan` of an array of %d axes", IR_MAX_RANK);
+    IrValue *both[2] = {ir_reshape(&e->c.b, l.v.at[k], t.rank + 1, pair), ir_reshape(&e->c.b, m.v.at[k], t.rank + 1, pair)};
+    l.v.at[k] = ir_reshape(&e->c.b, ir_concat(&e->c.b, 2, both, 1), t.rank, flat);
+  }
+  int at = 0;
+  return rows(e, value_rebuild(e, x, l.v.at, &at), 0, n, 1);
+}
+
+static Value *combine_lane(Elab *e, Value **lane, void *env) { return coerce(e, apply_values(e, env, 2, lane + 1, e->c.b.loc), type_of(e, lane[1]), e->c.b.loc, "what `associative_scan` combines"); }
+
+static Value *combined(Elab *e, Value *f, Value *x, Value *y, int64_t n, Loc loc) { return emit_map(e, n, 2, (Value *[]){x, y}, combine_lane, f, loc); }
+
+Value *associative_scan(Elab *e, Value *f, Value *x, int64_t n, Loc loc) {
+  if (n < 2) return x;
+  int64_t half = n / 2;
+  Value *odd = associative_scan(e, f, combined(e, f, rows(e, x, 0, 2 * half, 2), rows(e, x, 1, n, 2), half, loc), half, loc);
+  Value *first = rows(e, x, 0, 1, 1);
+  int64_t more = (n - 1) / 2;
+  Value *even = more ? joined(e, first, combined(e, f, rows(e, odd, 0, more, 1), rows(e, x, 2, n, 2), more, loc), 0) : first;
+  return interleaved(e, even, odd, n);
+}
+
 Value *call_transform(Elab *e, Value *t, const Args *a) {
   if (strcmp(t->s, "vmap") == 0) return vmap(e, t, a);
+  if (strcmp(t->s, "capture") == 0 || strcmp(t->s, "patch") == 0) return probe(e, t, a);
   return derivative(e, t, a);
 }

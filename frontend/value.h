@@ -149,7 +149,23 @@ typedef struct Owner {
   VEC(const char *) stack_path;    // layers(n): path whose subtree is …
   VEC(Value *) stack_value;        //   this slice of it
   int nlead; int64_t lead[4];      // discovery: layers(n) around
+  IrRegion *at;                    // where the model is called
+  bool keeps;                      // called with &p: what layers assign to their `state` stays
+  VEC(Binding *) buffer;           // `state` of the layers being called
+  VEC(const char *) buffer_path;
+  VEC(Value *) buffer_old;
 } Owner;
+
+// capture(f, path), patch(f, path, fn): a `let` of a model that is read or replaced from outside.
+typedef struct Probe {
+  const char *path;
+  Value *patch;                    // the function that replaces it, or NULL: it is captured
+  Value *seen;                     // what was captured
+  IrRegion *at;                    // where the call stands: what is captured must be visible there
+  NameVec paths;                   // met on the way, for the message if none fits
+  int hits;
+  struct Probe *up;
+} Probe;
 
 typedef struct Context {           // everything that an error must restore
   IrBuilder b;
@@ -160,6 +176,8 @@ typedef struct Context {           // everything that an error must restore
   Owner *owner;
   const char *path;                // prefix of parameter paths; "" at a model's root
   int depth;                       // calls
+  Probe *probe;                    // innermost first
+  const AstFn *fn;                 // the function whose body this is
   bool in_each;
 } Context;
 
@@ -300,6 +318,7 @@ Value *call_model(Elab *e, Value *f, const Args *a);
 Value *model_init(Elab *e, Value *f, const Args *a);
 Params *model_params(Elab *e, Value *f, Loc loc);
 Value *eval_param(Elab *e, const Ast *p);
+void eval_buffer(Elab *e, const Ast *s);                     // `state` in a layer: running statistics
 Value *owner_value(const Owner *o, const char *path);        // what it holds there, or NULL
 const char *owner_component(Elab *e, const char *name, const void *site);
 Value *call_rule(Elab *e, Value *f, const Args *a);
@@ -333,6 +352,7 @@ Value *emit_map(Elab *e, int64_t n, int nx, Value **x, Value *(*fn)(Elab *, Valu
 // ---- transform.c
 Value *make_transform(Elab *e, const char *what, const Args *a);
 Value *call_transform(Elab *e, Value *t, const Args *a);
+Value *associative_scan(Elab *e, Value *f, Value *x, int64_t n, Loc loc); // prefixes of x's n rows
 
 // ---- builtin.c
 const Builtin *builtin_find(const char *name);
