@@ -1,6 +1,7 @@
 // The examples still learn. Fixed seeds and budgets of steps; nothing here looks at a clock. The bits of a run
 // depend on the vector unit (where products are fused), so each budget leaves room for other luck.
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +16,21 @@ static const char *binary(void) {
   return rlc;
 }
 
-// The summary that a run of examples/FILE ends with; "" where it failed.
-static const char *train(const char *file, const char *options) {
-  static char said[8192], command[4096];
-  snprintf(command, sizeof command, "'%s' run '%s/examples/%s' --quiet --summary json --seed 1 %s", binary(), test_root(), file, options);
+// What a command says, where it exits with 0; else "".
+static const char *said(const char *command) {
+  static char text[8192];
   FILE *f = popen(command, "r");
   if (!f) return "";
-  size_t n = fread(said, 1, sizeof said - 1, f);
-  said[n] = 0;
-  return pclose(f) == 0 ? said : "";
+  size_t n = fread(text, 1, sizeof text - 1, f);
+  text[n] = 0;
+  return pclose(f) == 0 ? text : "";
+}
+
+// The summary that a run of examples/FILE ends with; "" where it failed.
+static const char *train(const char *file, const char *options) {
+  static char command[4096];
+  snprintf(command, sizeof command, "'%s' run '%s/examples/%s' --quiet --summary json --seed 1 %s", binary(), test_root(), file, options);
+  return said(command);
 }
 
 static double number(const char *json, const char *name) {
@@ -49,6 +56,22 @@ static void pendulum_ppo(void) { CU_ASSERT(number(train("pendulum_ppo.rl", ""), 
 
 static void digits(void) { CU_ASSERT(number(train("digits_cnn.rl", "--set epochs=8"), "eval_return") >= 0.96); }
 
+// Each function of library.rl is a claim about the library.
+static void library(void) {
+  static const char *const claim[] = {
+    "attention_cached(key)", "attention_causal(key)", "rotary(key)", "gru_forgets(key)", "lstm_gates(key)", "batch_norm_runs(key)",
+    "rms(key)", "embedded(key)", "dropout_scales(key)", "huber_joins()", "ring_wraps()", "draw_keeps_rows(key)",
+    "returns_stop_at_ends()", "gae_by_hand()", "moments_track(key)", "shuffled_covers(key)",
+  };
+  for (size_t i = 0; i < sizeof claim / sizeof *claim; i++) {
+    char command[4096];
+    snprintf(command, sizeof command, "'%s' eval '%s' '%s/tests/learn/library.rl'", binary(), claim[i], test_root());
+    bool holds = strcmp(said(command), "bool = true\n") == 0;
+    if (!holds) fprintf(stderr, "library.rl: %s\n", claim[i]);
+    CU_ASSERT(holds);
+  }
+}
+
 void suite_learn(void) {
   CU_pSuite s = test_suite("learn");
   test_add(s, "CartPole with PPO", cartpole_ppo);
@@ -57,4 +80,5 @@ void suite_learn(void) {
   test_add(s, "CartPole with REINFORCE", cartpole_reinforce);
   test_add(s, "Pendulum with PPO", pendulum_ppo);
   test_add(s, "digits", digits);
+  test_add(s, "the library", library);
 }

@@ -1,0 +1,133 @@
+// What the library promises, each as a function that is true. Run by the suite `learn`.
+use nn, rl, optim, dist, batches, classic
+
+fn near(a, b, by = 1e-5) = max(abs(a - b)) < by
+
+// ---- layers
+
+model heads[S = T](x: f32[B, T, 16], &mem: nn.kv[B, S, 4, 4] = zeros) -> f32[B, T, 16] = x |> nn.attention(4, &mem)
+model recur(xs: f32[T, B, 3], first: bool[T, B], &h: f32[B, 5]) -> f32[T, B, 5] = xs |> nn.gru_over(first, &h)
+model cells(x: f32[B, 3], s: nn.lstm_state[B, 5]) -> nn.lstm_state[B, 5] = x |> nn.lstm(s)
+model batch(x: f32[B, 3], &run: nn.running[3], training = true) -> f32[B, 3] = x |> nn.batch_norm(&run, training)
+model root(x: f32[B, 8]) -> f32[B, 8] = x |> nn.rms_norm
+model rows(i: i32[B]) -> f32[B, 4] = i |> nn.embedding(7, 4, scale = 1.0)
+
+// Decoding in three pieces with a cache is attention over the whole.
+fn attention_cached(key) {
+  let p = heads.init(key)
+  let x = normal(key, [2, 8, 16])
+  var mem = zeros(nn.kv[2, 8, 4, 4])
+  let a = heads(p, x[:, 0:3], &mem)
+  let b = heads(p, x[:, 3:4], &mem)
+  let c = heads(p, x[:, 4:8], &mem)
+  near(heads(p, x), concat([a, b, c], axis = 1)) and mem.len == 8
+}
+
+// What comes later changes nothing before it.
+fn attention_causal(key) {
+  let p = heads.init(key)
+  let x = normal(key, [1, 8, 16])
+  var y = x
+  y[:, 5] = 9
+  near(heads(p, x)[:, :5], heads(p, y)[:, :5], 1e-6)
+}
+
+// Rotated products depend on the distance alone, and lengths stay.
+fn rotary(key) {
+  let (q, k) = (normal(key, [1, 1, 1, 8]), normal(key, [1, 1, 1, 8]))
+  let a = sum(nn.rope(q, full([1], 3)) * nn.rope(k, full([1], 1)))
+  let b = sum(nn.rope(q, full([1], 12)) * nn.rope(k, full([1], 10)))
+  near(a, b, 1e-4) and near(sum(nn.rope(q, full([1], 7))^2), sum(q^2), 1e-4)
+}
+
+fn gru_forgets(key) {
+  let p = recur.init(key)
+  let xs = normal(key, [4, 2, 3])
+  let never = full([4, 2], false)
+  var h = zeros([2, 5])
+  let whole = recur(p, xs, iota(4)[:, _] == 2 and iota(2) >= 0, &h)
+  var g = zeros([2, 5])
+  let tail = recur(p, xs[2:], never[2:], &g)
+  near(whole[2:], tail, 1e-6) and near(h, g, 1e-6)
+}
+
+// By the four gates written out.
+fn lstm_gates(key) {
+  let p = cells.init(key)
+  let (x, h, c) = (normal(key, [2, 3]), normal(key, [2, 5]), normal(key, [2, 5]))
+  let s = cells(p, x, nn.lstm_state(h, c))
+  let z = x @ p.lstm.wx + h @ p.lstm.wh + p.lstm.b
+  let cell = sigmoid(z[:, 5:10]) * c + sigmoid(z[:, 0:5]) * tanh(z[:, 10:15])
+  near(s.c, cell) and near(s.h, sigmoid(z[:, 15:20]) * tanh(cell)) and near(p.lstm.b[5:10], 1)
+}
+
+fn batch_norm_runs(key) {
+  let p = batch.init(key)
+  var run = nn.running[3]()
+  let x = 5 + 2 * normal(key, [4_000, 3])
+  let y = batch(p, x, &run)
+  for _ in 0..200 { batch(p, x, &run) }
+  let moved = run
+  let z = batch(p, x, &run, training = false)
+  near(mean(y, axis = 0), 0) and near(mean(y^2, axis = 0), 1, 1e-4) and near(y, z, 1e-3) and near(run.mean, moved.mean)
+}
+
+fn rms(key) = near(mean(root(root.init(key), normal(key, [6, 8]))^2, axis = -1), 1, 1e-4)
+
+fn embedded(key) {
+  let p = rows.init(key)
+  let g = grad(|p| sum(rows(p, [2, 2, 5])))(p)
+  near(rows(p, [3])[0], p.embedding.table[3]) and near(sum(g.embedding.table, axis = 1), [0, 0, 8, 0, 0, 4, 0])
+}
+
+fn dropout_scales(key) {
+  let y = nn.dropout(ones([20_000]), 0.3, key)
+  near(mean(y), 1, 0.02) and near(mean(f32(y == 0)), 0.3, 0.02)
+}
+
+fn huber_joins() = near(nn.huber([-3.0, -0.5, 0.5, 1.0, 3.0]), [2.5, 0.125, 0.125, 0.5, 2.5])
+
+// ---- replay, returns, advantages
+
+fn ring_wraps() {
+  var r = zeros(rl.ring[5, f32])
+  rl.push(&r, [1.0, 2.0, 3.0])
+  rl.push(&r, [4.0, 5.0, 6.0])
+  near(r.items, [6, 2, 3, 4, 5]) and r.next == 1 and r.count == 5
+}
+
+record pair { a, b: f32 }
+
+// Fields of a drawn row belong together.
+fn draw_keeps_rows(key) {
+  var r = zeros(rl.ring[64, pair])
+  rl.push(&r, (a = f32(iota(40)), b = 2 * f32(iota(40))))
+  let d = rl.draw(r, 1_000, key)
+  near(d.b, 2 * d.a) and max(d.a) == 39 and min(d.a) == 0
+}
+
+fn steps(end) = (reward = [[1.0], [1.0], [1.0], [1.0]], terminated = end, truncated = full([4, 1], false))
+
+fn returns_stop_at_ends() {
+  let r = steps(iota(4)[:, _] == 1)
+  near(rl.returns_to_go(r, 0.5), [[1.5], [1.0], [1.5], [1.0]]) and all(rl.first_episode(r) == (iota(4)[:, _] <= 1))
+}
+
+// By hand: values 1, gamma 0.5, lambda 0.5, so each delta is 0.5, and 0 at the termination.
+fn gae_by_hand() {
+  let r = (...steps(iota(4)[:, _] == 1), obs = ones([4, 1]), next_obs = ones([4, 1]))
+  near(rl.gae(r, |s| s, gamma = 0.5, lambda = 0.5).advantage, [[0.5], [0.0], [0.625], [0.5]])
+}
+
+fn moments_track(key) {
+  let x = 3 + 2 * normal(key, [10, 100, 2])
+  var m = zeros(rl.moments[2])
+  for part in x { rl.track(&m, part) }
+  let flat = reshape(x, [1_000, 2])
+  near(m.mean, mean(flat, axis = 0), 1e-4) and near(mean(rl.whiten(m, flat)^2, axis = 0), 1, 1e-3)
+}
+
+fn shuffled_covers(key) {
+  let b = batches.shuffled((x = iota(10), y = 2 * iota(10)), 3, key)
+  all(b.y == 2 * b.x) and len(b) == 3 and sum(i32(flatten(b.x)[:, _] == flatten(b.x))) == 9
+}
