@@ -205,7 +205,7 @@ static void casts(void) {
         arguments(from == IR_F64 ? IR_F64 : IR_F32, x, y);
         for (int i = 0; i < LOT; i++) {
           double big = i % 2 ? x[i] : ldexp(x[i], i % 70);
-          ir_store(from, xs + i * ir_dtype_bytes(from), (IrNumber){ .re = big, .i = ir_saturate(IR_I64, big) + i });
+          ir_store(from, xs + i * ir_dtype_bytes(from), (IrNumber){ .re = big, .i = (int64_t)((uint64_t)ir_saturate(IR_I64, big) + (uint64_t)i) });
         }
         Code c;
         compile(&c, t, IR_CAST, from, to, (a + b) % 2 ? 4 << t : 1, LOT)(xs, xs, zs);
