@@ -8,7 +8,7 @@
 // The library is loaded when a picture is asked for: linked, it and what it needs would cost each start of rlc
 // 3 ms. These are the functions taken from it, under their own names and types.
 #define FUNCTIONS(F) \
-  F(gvContext) F(gvFreeContext) F(gvLayout) F(gvFreeLayout) F(gvRenderData) F(gvFreeRenderData) \
+  F(gvContext) F(gvLayout) F(gvFreeLayout) F(gvRenderData) F(gvFreeRenderData) \
   F(agmemread) F(agclose) F(agseterrf) F(agseterr)
 typedef struct Library {
 #define F(name) __typeof__(&name) name;
@@ -34,6 +34,10 @@ static bool load(Library *lib, Arena *a, char **why) {
   return true;
 }
 
+// One context for the life of the process: Graphviz 2.42 remembers the last font by a string of its context, and reads
+// it at the next picture even if that context is gone.
+static GVC_t *the_context;
+
 // Graphviz hands its messages to a function without context.
 static char message[512];
 
@@ -56,26 +60,33 @@ char *dot_render(Arena *a, const char *dot, const char *format, size_t *n, char 
   message[0] = 0;
   lib.agseterr(AGERR);
   agusererrf before = lib.agseterrf(keep_message);
-  GVC_t *context = lib.gvContext();
+  if (!the_context) the_context = lib.gvContext();
   graph_t *graph = lib.agmemread(dot);
   char *data = NULL, *copy = NULL;
   unsigned size = 0;
   if (!graph) {
     fail(a, "the text is no Graphviz graph", why);
-  } else if (lib.gvLayout(context, graph, "dot")) {
+  } else if (lib.gvLayout(the_context, graph, "dot")) {
     fail(a, "Graphviz could not lay out the graph", why);
   } else {
-    if (lib.gvRenderData(context, graph, format, &data, &size) || !data) {
+    if (lib.gvRenderData(the_context, graph, format, &data, &size) || !data) {
       fail(a, arena_printf(a, "Graphviz could not draw the graph as %s", format), why);
     } else {
       copy = arena_strn(a, data, size);
       *n = size;
       lib.gvFreeRenderData(data);
     }
-    lib.gvFreeLayout(context, graph);
+    lib.gvFreeLayout(the_context, graph);
   }
   if (graph) lib.agclose(graph);
-  lib.gvFreeContext(context);
   lib.agseterrf(before);
   return copy;
 }
+
+#ifdef RLC_SANITIZE
+// Leaks of the libraries that draw, not ours.
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) {
+  return "leak:libgvc\nleak:libgvplugin\nleak:libcgraph\nleak:libfontconfig\nleak:libpango\nleak:libcairo\nleak:libglib\n";
+}
+#endif

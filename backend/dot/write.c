@@ -88,7 +88,7 @@ static const char *shared_name(Arena *a, const char *x, const char *y) {
     if (x[n] == '.') head = n + 1;
   for (size_t n = 1; n <= nx - head && n <= ny - head && x[nx - n] == y[ny - n]; n++)
     if (x[nx - n] == '.' || x[nx - n] == '\'') tail = n;
-  return arena_printf(a, head || tail > 1 ? "%.*s*%s" : "", (int)head, x, x + nx - tail);
+  return head || tail > 1 ? arena_printf(a, "%.*s*%s", (int)head, x, x + nx - tail) : "";
 }
 
 static int like_of(const DotPicture *p, int box, const IrValue *v) {

@@ -278,6 +278,33 @@ static void test_derivative(void) {
   arena_free(&arena);
 }
 
+// A loop with more in it than can be looked at is one box.
+static void test_closed(void) {
+  begin();
+  IrGraph *g = ir_graph(&arena, "long");
+  IrBuilder b = { .graph = g, .at = g->top };
+  IrValue *x = ir_input(g, ir_scalar(IR_F32), "x"), *y = ir_un(&b, IR_EXP, x);
+  IrRegion *r = ir_region(g);
+  ir_arg(r, ir_scalar(IR_I32));
+  IrValue *v = ir_arg(r, ir_scalar(IR_F32));
+  IrBuilder body = { .graph = g, .at = r };
+  for (int k = 0; k < 300; k++) {
+    v = ir_bin(&body, IR_ADD, ir_un(&body, IR_SIN, v), y);
+    v->hint = "v";
+  }
+  ir_yield(r, v);
+  IrAttr attr[] = { ir_attr_int(&arena, A_N, 3), ir_attr_int(&arena, A_REVERSE, 0), ir_attr_int(&arena, A_NCARRY, 1) };
+  IrOp *scan = ir_build(&b, IR_SCAN, 1, &x, NULL, 3, attr, 1, &r);
+  ir_output(g, scan->out[0], "z");
+  char *dot = dot_emit(&arena, g, NULL);
+  Seen s;
+  CU_ASSERT_TRUE(see(dot, &s));
+  CU_ASSERT_EQUAL(s.node, 4);                   // x, exp, the loop, z
+  CU_ASSERT_EQUAL(s.edge, 4);                   // the loop captures what exp gives
+  CU_ASSERT_TRUE(has(dot, "scan × 3 of 600 ops"));
+  arena_free(&arena);
+}
+
 static void test_random(void) {
   for (uint64_t seed = 0; seed < 60; seed++) {
     begin();
@@ -322,6 +349,7 @@ void suite_picture(void) {
   test_add(s, "names", test_names);
   test_add(s, "alike", test_alike);
   test_add(s, "derivative", test_derivative);
+  test_add(s, "closed loops", test_closed);
   test_add(s, "random graphs", test_random);
   test_add(s, "large", test_large);
   test_add(s, "render", test_render);
