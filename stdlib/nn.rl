@@ -57,8 +57,69 @@ layer conv(x: float[B, H, W, C], O: dim, k: dim, stride = 1, pad = "same", init 
   conv2d(x, w, stride = stride, pad = pad) + b
 }
 
-// The greatest of each n x n square: [B, H, W, C] -> [B, H / n, W / n, C]; n divides H and W.
-fn max_pool(x: float[B, H, W, C], n = 2) = max(reshape(x, [B, H / n, n, W / n, n, C]), axis = [2, 4])
+// f over every window of n rows, `stride` apart, of x [B, L, R] with `pad` rows of `fill` before and behind: [B, L', R].
+fn slide(x: float[B, L, R], n, stride, pad_by, fill, f) {
+  let rest = L + 2 * pad_by - n
+  if rest < 0 { error("nn: a pooling window is larger than its image") }
+  let count = (rest - rest % stride) / stride + 1
+  let y = pad(x, [0, pad_by, 0], [0, n - 1 + count * stride - L - pad_by, 0])
+  let at = iota(y.shape[1])[:, _]
+  let z = if fill == 0 { y } else { where(at >= pad_by and at < pad_by + L, y, fill) }
+  let row = |u| reshape(z[:, u:u + count * stride], [B, count, stride, R])[:, :, 0]
+  var all = row(0)
+  unroll u in 1..n { all = f(all, row(u)) }
+  all
+}
+
+// Along both axes of an image one after the other: [B, H, W, C] -> [B, H', W', C], H' = (H + 2 pad - n) / stride + 1.
+fn pool(x: float[B, H, W, C], n, stride, pad_by, fill, f) {
+  let y = slide(reshape(x, [B, H, W * C]), n, stride, pad_by, fill, f)
+  let rows = y.shape[1]
+  let z = slide(reshape(y, [B * rows, W, C]), n, stride, pad_by, fill, f)
+  reshape(z, [B, rows, z.shape[1], C])
+}
+
+// The greatest of each n x n window: [B, H, W, C] -> [B, H', W', C], H' = (H + 2 pad - n) / stride + 1, rounded down;
+// windows are `stride` apart, and what they hold of the padding does not count.
+fn max_pool(x: float[B, H, W, C], n = 2, stride = n, pad = 0) =
+  if stride == n and pad == 0 and H % n == 0 and W % n == 0 { max(reshape(x, [B, H / n, n, W / n, n, C]), axis = [2, 4]) }
+  else { pool(x, n, stride, pad, -inf, |a, b| max(a, b)) }
+
+// The sum of each window, sizes as of max_pool; the padding counts as 0.
+fn sum_pool(x: float[B, H, W, C], n = 2, stride = n, pad = 0) = pool(x, n, stride, pad, 0, |a, b| a + b)
+
+// The mean of each window, sizes as of max_pool; the padding counts as zeros.
+fn mean_pool(x: float[B, H, W, C], n = 2, stride = n, pad = 0) = sum_pool(x, n, stride, pad) / n^2
+
+// Where the n samples of a new axis lie on one of `size`: pixels are areas, their centres count.
+fn sample_points(n, size) = (f32(iota(n)) + 0.5) * (size / n) - 0.5
+
+// Nearest neighbour: [B, H, W, C] -> [B, h, w, C]
+fn resize_nearest(x: float[B, H, W, C], h, w) {
+  let rows = i32(floor(sample_points(h, H) + 0.5))
+  let cols = i32(floor(sample_points(w, W) + 0.5))
+  transpose(transpose(x, [1, 2, 0, 3])[rows][:, cols], [2, 0, 1, 3])
+}
+
+// Each row of [n, size]: what share of the old pixels makes a new one. At the edge the nearest is repeated.
+fn hat(n, size) {
+  let at = clamp(sample_points(n, size), 0, size - 1)
+  max(1 - abs(at[:, _] - f32(iota(size))), 0)
+}
+
+// Bilinear, without a filter for smaller sizes: [B, H, W, C] -> [B, h, w, C]
+fn resize_bilinear(x: f32[B, H, W, C], h, w) {
+  let rows = einsum("i h, b h w c -> b i w c", hat(h, H), x)
+  einsum("j w, b i w c -> b i j c", hat(w, W), rows)
+}
+
+// 2-D convolution that makes images larger, the adjoint of conv: [B, H, W, C] -> [B, H', W', O]; with pad "same"
+// H' = stride H, else stride (H - 1) + k - 2 pad.
+layer conv_transpose(x: float[B, H, W, C], O: dim, k: dim, stride = 2, pad = "same", init = he) -> float[B, _, _, O] {
+  param w: float[k, k, O, C] = init
+  param b: float[O] = zeros
+  conv2d_transpose(x, w, stride = stride, pad = pad) + b
+}
 
 // (x - mean) / sqrt(variance + eps) * scale + shift over the last axis. Ba, Kiros, Hinton 2016.
 layer layer_norm(x: float[..., D], eps = 1e-5) -> float[..., D] {

@@ -110,9 +110,31 @@ static void test_order(void) {
     {"grad(|x| sum(sort(x) * [1.0, 2, 3]))([3.0, 1, 4])", NUMBERS(2, 1, 3)});
 }
 
+static const char *const images =
+  "use nn\n"
+  "const x = [[[[1.0], [2], [3], [4]], [[5], [6], [7], [8]], [[9], [8], [7], [6]], [[5], [4], [3], [2]]]]\n";
+
+static void test_images(void) {
+  CHECK(images,
+    {"nn.max_pool(x)", NUMBERS(6, 8, 9, 7)},
+    {"nn.max_pool(-x, 3, stride = 2, pad = 1)", NUMBERS(-1, -2, -4, -2)},
+    {"nn.sum_pool(x, 3, stride = 1)", NUMBERS(48, 51, 54, 51)},
+    {"nn.mean_pool(x)", NUMBERS(3.5, 5.5, 6.5, 4.5)},
+    {"grad(|x| sum(nn.max_pool(x)^2))(x)[0, :, :, 0]", NUMBERS(0, 0, 0, 0, 0, 12, 0, 16, 18, 0, 14, 0, 0, 0, 0, 0)},
+    {"nn.resize_nearest(x, 2, 8)[0, :, :, 0]", NUMBERS(5, 5, 6, 6, 7, 7, 8, 8, 5, 5, 4, 4, 3, 3, 2, 2)},
+    {"nn.resize_bilinear(x, 2, 8)[0, :, :, 0]", NUMBERS(3, 3.25, 3.75, 4.25, 4.75, 5.25, 5.75, 6, 7, 6.75, 6.25, 5.75, 5.25, 4.75, 4.25, 4)},
+    {"conv1d([[[1.0], [2], [3], [4]]], [[[1.0]], [[10]], [[100]]], pad = \"same\")", NUMBERS(210, 321, 432, 43)},
+    {"conv1d([[[1.0], [2], [3], [4]]], [[[1.0]], [[10]]], dilation = 2)", NUMBERS(31, 42)},
+    {"conv1d([[[1.0, 2], [3, 4]]], [[[1.0, 10]]], groups = 2)", NUMBERS(1, 20, 3, 40)},
+    {"conv1d_transpose([[[1.0], [2]]], [[[1.0]], [[10]], [[100]]], stride = 2)", NUMBERS(1, 10, 102, 20, 200)},
+    {"conv2d_transpose(x[:, :2, :1], [[[[1.0]], [[2]]]], stride = [1, 2], pad = \"same\")", NUMBERS(1, 2, 5, 10)},
+    {"grad(|w| sum(conv1d_transpose([[[1.0], [2]]], w, stride = 2) * [1.0, 2, 3, 4, 5][_, :, _]))([[[1.0]], [[10]], [[100]]])", NUMBERS(7, 10, 13)});
+}
+
 void suite_library(void) {
   CU_pSuite s = test_suite("library");
   test_add(s, "linear algebra", test_linear_algebra);
   test_add(s, "Fourier transforms", test_fourier);
   test_add(s, "order", test_order);
+  test_add(s, "images", test_images);
 }
