@@ -20,15 +20,15 @@ fn rollout(&w: worlds[E, N], T: dim, policy, key) {
   w.steps += T * N
   scan _ in 0..T {
     let obs = each s in w.s { E.obs(s) }
-    let act = policy(obs, key)
-    let out = each (&s, a) in (w.s, act.action) { E.step(&s, a, key) }
+    let chosen = policy(obs, key)
+    let out = each (&s, a) in (w.s, chosen.action) { E.step(&s, a, key) }
     let next_obs = each s in w.s { E.obs(s) }
     let ended = out.terminated or out.truncated
     w.ret += out.reward
     log_episodes(w.ret, ended)
     w.ret = where(ended, 0, w.ret)
     each (&s, end) in (w.s, ended) { if end { E.reset(&s, key) } }
-    (obs, next_obs, ...act, ...out)
+    (obs, next_obs, ...chosen, ...out)
   }
 }
 
