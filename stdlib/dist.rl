@@ -21,3 +21,20 @@ record gaussian[A] {
   fn mode() = mean
   fn sample(key) = mean + std * normal(key, mean.shape)
 }
+
+// low + (high - low) * (tanh(u) + 1) / 2 with u of independent normals: actions of a box. Densities are those of the
+// action, not of u. Haarnoja et al. 2018.
+record tanh_normal[A] {
+  mean, std: f32[A]
+  low: f32 = -1.0
+  high: f32 = 1.0
+  fn squash(u) = low + (high - low) * (tanh(u) + 1) / 2
+  fn mode() = squash(mean)
+  fn sample(key) = squash(mean + std * normal(key, mean.shape))
+  fn sample_log_prob(key) {
+    let e = normal(key, mean.shape)
+    let u = mean + std * e
+    let slope = 2 * (log(2) - u - softplus(-2 * u)) + log((high - low) / 2)  // log da/du
+    (squash(u), sum(-0.5 * e^2 - log(std) - 0.5 * log(2 * pi) - slope, axis = -1))
+  }
+}
