@@ -349,9 +349,29 @@ static bool vm_dot(Vm *v, IrOp *op) {
   return true;
 }
 
-// Lanes join the images' axis, where they share the kernel. [conv, conv_dx]
-static bool vm_conv(Vm *v, IrOp *op) {
-  if (differs(v, op->in[1])) return false;
+// [lanes, a, b, c, d] as [a, b, c, lanes * d], and back.
+static IrValue *lanes_last(Vm *v, IrValue *x) { return merge(v, move_axis(v, x, 0, 3), 3); }
+static IrValue *lanes_first(Vm *v, IrValue *x) { return move_axis(v, split(v, x, 3, v->n, x->type.dim[3] / v->n), 3, 0); }
+
+// Lanes as groups of channels: of both operands, or of the outputs alone where all lanes read one image
+// (or sum over one) in one group. `image` is the operand with the image's channels, or -1.
+static bool conv_groups(Vm *v, IrOp *op, int image) {
+  IrValue *in[2];
+  bool shared = image >= 0 && !differs(v, op->in[image]) && ir_int(op, A_GROUPS) == 1;
+  for (int k = 0; k < 2; k++) in[k] = shared && k == image ? same(v, op->in[k]) : lanes_last(v, lanes(v, op->in[k]));
+  IrType t = op->out[0]->type;
+  t.dim[3] *= v->n;
+  IrAttr attr[8];
+  for (int i = 0; i < op->nattr; i++)
+    attr[i] = op->attr[i].key == A_GROUPS && !shared ? ir_attr_int(v->g->arena, A_GROUPS, ir_int(op, A_GROUPS) * v->n) : op->attr[i];
+  const IrType *want = op->code == IR_CONV ? NULL : &t;
+  IrValue *y = ir_build(&v->b, op->code, 2, in, want, op->nattr, attr, 0, NULL)->out[0];
+  set_batched(v, op->out[0], lanes_first(v, y));
+  return true;
+}
+
+// Lanes join the images' axis, where they share the kernel.
+static bool conv_images(Vm *v, IrOp *op) {
   IrType t = op->out[0]->type;
   int64_t images = t.dim[0];
   t.dim[0] *= v->n;
@@ -361,6 +381,10 @@ static bool vm_conv(Vm *v, IrOp *op) {
   set_batched(v, op->out[0], split(v, y, 0, v->n, images));
   return true;
 }
+
+static bool vm_conv(Vm *v, IrOp *op) { return differs(v, op->in[1]) ? conv_groups(v, op, 0) : conv_images(v, op); }
+static bool vm_conv_dx(Vm *v, IrOp *op) { return differs(v, op->in[1]) ? conv_groups(v, op, -1) : conv_images(v, op); }
+static bool vm_conv_dw(Vm *v, IrOp *op) { return conv_groups(v, op, 0); }
 
 // ---- control ------------------------------------------------------------------------------------------
 static void emit_ops(Vm *v, IrRegion *r);
