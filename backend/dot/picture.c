@@ -236,11 +236,14 @@ static DotBox *new_box(DotPicture *p, const IrRegion *r) {
 
 static void own(DotPicture *p, const IrValue *v) { p->owner[v->id] = p->box.n - 1; }
 
-// A box yet without formulas: a value's formula must know which other values have boxes.
+// A box yet without formulas: a value's formula must know which other values have boxes. What a node does to put
+// a loop's turn in memory is not shown.
 static void new_values(DotPicture *p, const IrRegion *r, const PlanNode *node, int n, IrValue *const *v) {
-  DotBox *b = new_box(p, r);
-  b->node = node;
+  DotBox *b = NULL;
   for (int k = 0; k < n; k++) {
+    if (!v[k]->op) continue;
+    if (!b) b = new_box(p, r);
+    b->node = node;
     own(p, v[k]);
     vec_push(p->arena, &b->row, ((DotRow){ .v = v[k], .like = -1 }));
   }
