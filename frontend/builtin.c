@@ -476,7 +476,7 @@ static Value *fn_tile(Elab *e, const Args *a) {
   most(e, a, "tile", 2);
   Value *x = need(e, a, "tile", "x", 0);
   int64_t n = to_int(e, need(e, a, "tile", "n", 1), here(e, a), "`tile`'s count");
-  if (n < 1 || n > 100000) fail(e, here(e, a), "the count is 1 at least", "`tile` %lld times", (long long)n);
+  if (n < 1 || n > 100000) fail(e, here(e, a), "the count is 1 at least, and 100000 at most", "`tile` %lld times", (long long)n);
   Value **v = arena_array(e->arena, Value *, n);
   for (int64_t k = 0; k < n; k++) v[k] = x;
   return concat_arrays(e, (int)n, v, NULL, here(e, a));

@@ -121,6 +121,7 @@ static Value *derivative(Elab *e, Value *t, const Args *a) {
   }
   for (int k = 0; k < rest.v.n; k++) ir_yield(reg.r, rest.v.at[k]);
   LogEntry *logs = region_close(e, &reg);
+  check_differentiable(e, reg.r, ys.v.n, !forward);
   for (LogEntry *l = logs; l; l = l->next) {
     ir_yield(reg.r, l->sum);
     ir_yield(reg.r, l->count);

@@ -303,6 +303,7 @@ static Value *match_record(Elab *e, Value *rec, int nix, Ast *const *ix, Dims *l
   for (int k = ast->nstatic, at = 0; k < ast->nkid; k++) {
     if (ast->kid[k]->kind != AST_MEMBER) continue;
     Value *f = v->name ? value_field(v, ast->kid[k]->name) : at < v->n ? v->item[at] : NULL;
+    if (!f && ast->kid[k]->kid[1]) continue;     // its default
     if (!f) fail(e, loc, record_help(e, decl->ast), "%s must be a `%s`, but %s has no field `%s`", what, decl->name, value_text(e, v), ast->kid[k]->name);
     a.value[a.n] = f;
     a.name[a.n++] = ast->kid[k]->name;

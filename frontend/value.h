@@ -194,6 +194,7 @@ struct Elab {
   const Diag *names_first, *names_last; // what it told
   const char *calls[64];           // names of functions being called, for recursion messages
   const Ast *call_ast[64];
+  Loc call_loc[64];                // where each was called
 };
 
 struct Args {                      // of a call, evaluated
@@ -363,6 +364,10 @@ Value *key_fold(Elab *e, IrValue *key, IrValue *data);
 IrValue *fold_in(Elab *e, IrValue *key, IrValue *data_u64);
 IrValue *u64_const(Elab *e, uint64_t v);
 uint64_t path_hash(const char *path);
+
+// ---- differ.c
+// Fails where the first ny yields of a region have no derivative by its arguments.
+void check_differentiable(Elab *e, const IrRegion *r, int ny, bool reverse);
 
 // ---- names.c
 bool names_check(Elab *e, Module *m);                        // false if it told of anything
