@@ -122,6 +122,7 @@ static void enter(Elab *e, const char *name, const Ast *ast, Loc loc) {
   if (same >= 8 || e->c.depth >= ELAB_CALLS_MOST)
     fail(e, loc, recursion_help, "`%s` calls itself, directly or through others: recursion is not possible", name);
   e->calls[e->c.depth] = name;
+  e->call_loc[e->c.depth] = loc;
   e->call_ast[e->c.depth++] = ast;
 }
 

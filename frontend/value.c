@@ -400,10 +400,26 @@ static bool told(const Elab *e, Loc loc) {
   return false;
 }
 
-static void tell_v(Elab *e, Loc loc, const char *help, const char *fmt, va_list ap) {
+// A mistake that shows inside another file, the library's say, is told where the user's file called into it.
+static Loc users_place(const Elab *e, Loc loc, int *depth) {
+  *depth = -1;
+  if (!e->main || !loc.src || loc.src == e->main->src) return loc;
+  for (int k = e->c.depth - 1; k >= 0; k--)
+    if (e->call_loc[k].src == e->main->src) {
+      *depth = k;
+      return e->call_loc[k];
+    }
+  return loc;
+}
+
+static void tell_v(Elab *e, Loc inner, const char *help, const char *fmt, va_list ap) {
+  int depth;
+  Loc loc = users_place(e, inner, &depth);
   if (told(e, loc)) return;
   char text[2048];
-  vsnprintf(text, sizeof text, fmt, ap);
+  int n = vsnprintf(text, sizeof text, fmt, ap);
+  if (depth >= 0 && n >= 0 && n < (int)sizeof text)
+    snprintf(text + n, sizeof text - (size_t)n, " [in %s, %s:%d:%d]", e->calls[depth], inner.src->path, inner.line, inner.col);
   Diag *d = diag_error(e->diags, loc, "%s", text);
   if (help) diag_help(e->diags, d, "%s", help);
 }
