@@ -43,7 +43,9 @@ static void print_op(const IrInfo *o, bool markdown) {
 
 static int builtins(bool markdown) {
   const char *signature, *doc;
-  if (markdown) puts("| call | meaning |\n|---|---|");
+  if (markdown)
+    puts("# What needs no import\n\nWhat the compiler itself knows, printed by `rlc ops --builtins --markdown`; "
+         "[the prelude](../stdlib/prelude.rl) adds to it.\n\n| call | meaning |\n|---|---|");
   for (int k = 0; elab_builtin(k, &signature, &doc); k++) {
     if (!markdown) {
       printf("%-44s  %s\n", signature, doc);
@@ -69,7 +71,9 @@ int command_ops(Driver *d, int argc, char **argv) {
     else some = true;
   }
   if (language) return builtins(markdown);
-  if (markdown) puts("| op | operands | attributes | meaning |\n|---|---|---|---|");
+  if (markdown)
+    puts("# Operations of the IR\n\nPrinted by `rlc ops --markdown` from [ir/ops.def](../ir/ops.def). Laws (L1 to L10) are "
+         "at the head of [ir/ir.h](../ir/ir.h).\n\n| op | operands | attributes | meaning |\n|---|---|---|---|");
   if (!some)
     for (int c = 0; c < IR_NCODE; c++) print_op(&ir_info[c], markdown);
   for (int i = 1; some && i < argc; i++)

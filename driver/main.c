@@ -115,7 +115,7 @@ const Command commands[] = {
     "Prints the op table: name, attributes, and what it computes; or what the language offers without `use`.\n\n"
     "examples:\n"
     "  rlc ops dot scan\n"
-    "  rlc ops --markdown > docs/ops.md\n",
+    "  rlc ops --markdown > docs/ops.md              (`ninja docs` makes the generated pages)\n",
     command_ops },
   { 0 },
 };
