@@ -80,6 +80,7 @@ struct PlanNode {
   bool blas;                       // DOT: large enough for OpenBLAS
   PlanRef from, to; int64_t bytes; // COPY; the two places do not overlap
   PlanBlock body[2];               // control
+  double share;                    // of a step's time, where it was measured (rlc emit --profile); else 0
   const IrValue *test;             // WHILE: the condition's value
   double flops, traffic;           // of one execution, bodies left out: operations (dear ones weighted), bytes read and written
 };

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "driver/driver.h"
-#include "runtime/threads.h"
 
 typedef struct Bench {
   Job job;
@@ -11,15 +10,6 @@ typedef struct Bench {
   int most, threads;
   uint64_t seed;
 } Bench;
-
-// The counter that LLVM's readcyclecounter reads.
-static uint64_t clock_ticks(void) {
-#if defined(__x86_64__)
-  return __builtin_ia32_rdtsc();
-#else
-  return 0;
-#endif
-}
 
 typedef struct Row { const PlanNode *node; double s; double calls; } Row;
 
@@ -58,16 +48,6 @@ static int read_args(Driver *d, Bench *b, int argc, char **argv) {
   return RT_FINE;
 }
 
-static void fill_settings(const RtProgram *p, const Bench *b, char *at) {
-  for (int k = 0; k < p->nsetting; k++) {
-    const RtSetting *s = &p->setting[k];
-    float f = (float)s->value;
-    int64_t i = (int64_t)s->value;
-    if (s->offset == p->seed) memcpy(at + s->offset, &b->seed, 8);
-    else memcpy(at + s->offset, s->dtype == RT_F32 ? (void *)&f : (void *)&i, s->dtype == RT_F32 ? 4 : 8);
-  }
-}
-
 static void print_rows(Driver *d, const Plan *plan, Row *row, int n, int most, double steps, double total, double clocked, double flops, double copy) {
   printf("%7s %10s %11s %9s %8s %6s  kernel\n", "share", "a step", "us each", "GFLOP/s", "GB/s", "peak");
   double rest = 0;
@@ -86,52 +66,21 @@ static void print_rows(Driver *d, const Plan *plan, Row *row, int n, int most, d
 
 static int time_steps(Driver *d, const Bench *b, Compiled *c) {
   const Plan *plan = c->plan[1];
-  PlanWork leaves = plan_work(d->arena, plan);
-  int64_t *profile = c->program.profile = arena_array(d->arena, int64_t, 2 * leaves.n + 1);
-  char *why = "";
-  double compiling = rt_now();
-  Jit *jit = llvm_jit(d->arena, &c->program, &c->target, &why);
-  ICE_IF(!jit, "%s", why);
-  compiling = rt_now() - compiling;
   double flops = peak_flops(), copy = peak_copy();
-  RtPool *pool = NULL;
-  RtFrame f = { 0 };
-  const RtProgram *p = &c->table;
-  for (int s = 0; s < RT_NSPACE; s++)
-    f.base[s] = s == RT_CONST ? (char *)(uintptr_t)p->consts : arena_alloc(d->arena, (size_t)p->bytes[s] + RT_ALIGN);
-  for (int s = 0; s < RT_NSPACE; s++)
-    if (s != RT_CONST) f.base[s] = (char *)(((uintptr_t)f.base[s] + RT_ALIGN - 1) / RT_ALIGN * RT_ALIGN);
-  int threads = b->threads ? b->threads : rt_cpus();
-  if (threads > 1) pool = rt_pool_new(threads);
-  f.pool = pool;
-  fill_settings(p, b, f.base[RT_SETTING]);
-  p->init(&f);
-  p->step(&f);                       // warm
-  memset(profile, 0, sizeof *profile * (size_t)(2 * leaves.n));
-  double start = rt_now(), total = 0;
-  uint64_t ticks = clock_ticks();
-  int64_t steps = 0;
-  while (b->steps ? steps < b->steps : total < 2 || steps < 3) {
-    p->step(&f);
-    steps++;
-    total = rt_now() - start;
+  Profile p = job_profile(d, c, b->steps, b->threads, b->seed);
+  Row *row = arena_array(d->arena, Row, p.node.n + 1);
+  double clocked = 0, work = 0;
+  for (int k = 0; k < p.node.n; k++) {
+    row[k] = (Row){ p.node.at[k], p.seconds[k], p.calls[k] };
+    clocked += p.seconds[k];
+    work += p.calls[k] * plan_flops(plan, p.node.at[k]);
   }
-  double tick = total / (double)(clock_ticks() - ticks);
-  Row *row = arena_array(d->arena, Row, leaves.n + 1);
-  double clocked = 0;
-  for (int k = 0; k < leaves.n; k++) {
-    row[k] = (Row){ leaves.at[k], (double)profile[2 * k] * tick, (double)profile[2 * k + 1] };
-    clocked += row[k].s;
-  }
-  qsort(row, (size_t)leaves.n, sizeof *row, by_time);
-  double work = 0;
-  for (int k = 0; k < leaves.n; k++) work += row[k].calls * plan_flops(plan, row[k].node);
-  printf("%s: %lld steps of %.3f ms, %.1f GFLOP/s in all, %d thread%s, compiled in %.0f ms\n", p->name, (long long)steps, 1e3 * total / (double)steps,
-         work / total / 1e9, threads, threads == 1 ? "" : "s", 1e3 * compiling);
+  qsort(row, (size_t)p.node.n, sizeof *row, by_time);
+  double steps = (double)p.steps;
+  printf("%s: %lld steps of %.3f ms, %.1f GFLOP/s in all, %d thread%s, compiled in %.0f ms\n", c->table.name, (long long)p.steps, 1e3 * p.total_s / steps,
+         work / p.total_s / 1e9, p.threads, p.threads == 1 ? "" : "s", 1e3 * p.compile_s);
   printf("this machine, one core: %.0f GFLOP/s of multiply-adds, %.1f GB/s of copying\n\n", flops / 1e9, copy / 1e9);
-  print_rows(d, plan, row, leaves.n, b->most, (double)steps, total, clocked, flops * threads, copy);
-  if (pool) rt_pool_free(pool);
-  llvm_jit_free(jit);
+  print_rows(d, plan, row, p.node.n, b->most, steps, p.total_s, clocked, flops * p.threads, copy);
   return RT_FINE;
 }
 

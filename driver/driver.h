@@ -84,6 +84,16 @@ Plan *plan_alone(Driver *d, const IrGraph *g, const Target *t, PlanConsts *const
 typedef struct Diagnosis { Driver *driver; const ElabTrainer *trainer; const RtProgram *table; } Diagnosis;
 bool job_diagnose(void *data, const RtFrame *before, int64_t step);
 
+// Runs `steps` steps (0: two seconds of them) of a compiled trainer with a clock around every kernel.
+typedef struct Profile {
+  PlanWork node;                   // the step's kernels
+  double *seconds, *calls;         // of each, over all steps
+  int64_t steps;
+  double total_s, compile_s;
+  int threads;
+} Profile;
+Profile job_profile(Driver *d, Compiled *c, int64_t steps, int threads, uint64_t seed);
+
 // What one core of this machine can do, measured now: multiply-adds of f32 vectors (flops a second), and bytes
 // a second copied between large arrays, read and written bytes counted.
 double peak_flops(void);

@@ -11,7 +11,7 @@ typedef struct Args {
   Job job;
   Stage stage;
   const char *out, *fn;
-  bool init, raw;
+  bool init, raw, profile;
 } Args;
 
 typedef struct Emitted {           // what the stages need; NULL where the stage comes before
@@ -38,11 +38,17 @@ static bool emit_graphs(Driver *d, const Args *a, Emitted *e) {
   return true;
 }
 
+static void colour_by_time(Driver *d, Compiled *c) {
+  Profile p = job_profile(d, c, 0, 0, 0);
+  for (int k = 0; k < p.node.n; k++) ((PlanNode *)(uintptr_t)p.node.at[k])->share = p.seconds[k] / p.total_s;
+}
+
 // Plans: a trainer's with the layout that a run has, any other graph's alone.
 static bool emit_plans(Driver *d, const Args *a, Emitted *e) {
   if (!a->fn && !has_ending(a->job.path, ".ir")) {
     Compiled *c = job_compile(d, &a->job);
     if (!c) return false;
+    if (a->profile) colour_by_time(d, c);
     e->program = c->program;
     e->target = c->target;
     e->ngraph = 2;
@@ -118,6 +124,7 @@ int command_emit(Driver *d, int argc, char **argv) {
     if (k > 0 || value) continue;
     if (!strcmp(word, "--init")) a.init = true;
     else if (!strcmp(word, "--raw")) a.raw = true;
+    else if (!strcmp(word, "--profile")) a.profile = true;
     else if (is_option(word)) return usage("emit", "there is no option %s", word);
     else if (a.job.path) return usage("emit", "one file at a time: %s, and then %s", a.job.path, word);
     else a.job.path = word;
@@ -126,5 +133,7 @@ int command_emit(Driver *d, int argc, char **argv) {
   if (!a.stage) return usage("emit", "which stage? --ir, --plan, --llvm, --asm, --dot or --svg");
   if (a.raw && (a.stage == STAGE_PLAN || a.stage == STAGE_LLVM || a.stage == STAGE_ASM))
     return usage("emit", "--raw is a graph before the passes: it has no %s", stages[a.stage] + 2);
+  if (a.profile && (a.raw || a.init || a.fn || has_ending(a.job.path, ".ir") || (a.stage != STAGE_DOT && a.stage != STAGE_SVG)))
+    return usage("emit", "--profile colours the picture of a trainer's step: --svg or --dot");
   return emit(d, &a);
 }

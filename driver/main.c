@@ -61,6 +61,7 @@ const Command commands[] = {
     "FILE is a program (.rl) or IR text (.ir).\n\n"
     "examples:\n"
     "  rlc emit --svg cartpole.rl -o step.svg\n"
+    "  rlc emit --svg --profile cartpole.rl -o hot.svg\n"
     "  rlc emit --asm cartpole.rl --target-cpu x86-64-v4 | grep zmm\n"
     "  rlc emit --ir --fn clipped cartpole.rl\n\n"
     "options:\n"
@@ -68,6 +69,7 @@ const Command commands[] = {
     "  --fn NAME                   this function instead of the trainer\n"
     "  --init                      pictures: the trainer's init instead of its step\n"
     "  --raw                       before the passes\n"
+    "  --profile                   pictures: run the step and colour its kernels by the time they take\n"
     "  --set NAME=VALUE            another value for a setting\n" RUN_OPTIONS TARGET_OPTIONS
     "  --target TRIPLE             another machine\n"
     "  --print-after PASS          print the graphs after a pass (all: after each)\n",

@@ -194,8 +194,10 @@ static void put_state_shapes(Writer *w, int box) {
 static void put_heading(Writer *w, const DotBox *b, const char *heading) {
   const PlanNode *n = b->node;
   bool loop = n && (n->kind == PLAN_NEST || n->kind == PLAN_DOT || n->kind == PLAN_CONV) && b->row.n > 1;
-  if (!*heading && !loop) return;
+  bool timed = n && n->share > 0;
+  if (!*heading && !loop && !timed) return;
   W("<TR><TD ALIGN=\"LEFT\">");
+  if (timed) W("<B>%.1f%%</B> &#160;", 100 * n->share);
   if (*heading) {
     W("<B>");
     put_html(w, heading);
@@ -233,12 +235,19 @@ static void put_tooltip(Writer *w, int box) {
   W("\"");
 }
 
+// White for nothing to red for a tenth of the time and more, in HSV.
+static const char *heat(Writer *w, double share) {
+  double hot = share * 10 > 1 ? 1 : share * 10;
+  return arena_printf(w->p->arena, "%.3f %.3f 1.0", 0.16 - 0.16 * hot, 0.1 + 0.65 * hot);
+}
+
 static void put_box(Writer *w, int box, size_t skip) {
   DotPicture *p = w->p;
   const DotBox *b = p->box.at[box];
   const char *heading = b->scope ? b->scope + (strlen(b->scope) < skip ? strlen(b->scope) : skip) : "";
   indent(w);
-  W("b%d [fillcolor=\"%s\", color=\"%s\", ", box, kinds[b->kind].fill, kinds[b->kind].line);
+  if (b->node && b->node->share > 0) W("b%d [fillcolor=\"%s\", color=\"%s\", ", box, heat(w, b->node->share), kinds[b->kind].line);
+  else W("b%d [fillcolor=\"%s\", color=\"%s\", ", box, kinds[b->kind].fill, kinds[b->kind].line);
   put_tooltip(w, box);
   W(", label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">");
   put_heading(w, b, heading);

@@ -314,6 +314,11 @@ static void benches(void) {
   SAYS(s.out, "between kernels");
   s = sh("\"$RLC\" bench");
   CU_ASSERT_EQUAL(s.status, 2);
+  put("slow.rl", "train slow(n = 64) {\n  state x = eye(n)\n  step { x = tanh(x @ x) }\n  stop when iter >= 3\n}\n");
+  s = sh("$RLC emit --dot --profile slow.rl");
+  CU_ASSERT_EQUAL(s.status, 0);
+  SAYS(s.out, "%</B>");
+  CU_ASSERT_EQUAL(sh("$RLC emit --ir --profile slow.rl").status, 2);
   end();
 }
 
