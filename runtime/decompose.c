@@ -1,9 +1,11 @@
 // Decompositions of dense matrices: LU, eigenvalues and vectors, singular values. All work is in
 // double on copies in scratch memory, row-major; what has no unique sign or phase is given one.
+// Large ones go to LAPACK where it is there.
 #include <complex.h>
 #include <math.h>
 
 #include "runtime/abi.h"
+#include "runtime/blas.h"
 
 typedef double complex Z;
 
@@ -116,7 +118,7 @@ static void order(int64_t n, const double *key, int64_t *at) {
 
 // ---- symmetric and Hermitian matrices: cyclic Jacobi ----------------------------------------------------
 // Rows of v are the eigenvectors, conjugated, as they turn with a's rows.
-int64_t rt_eigh_scratch(int64_t n) { return 16 * 2 * n * n + 16 * n; }
+int64_t rt_eigh_scratch(int64_t n) { return 16 * 2 * n * n + 16 * n + rt_lapack_eigh_work(n); }
 
 // Jacobi's rotation that annuls the off-diagonal |g| between diagonal elements p and q.
 static void angle(double p, double q, double g, double *c, double *s) {
@@ -163,6 +165,25 @@ static double norm_of(int64_t n, const Z *a) {
 
 #define SWEEPS 60
 
+static void eigh_jacobi(int64_t n, Z *a, Z *t, double *w) {
+  double tiny = 1e-17 * norm_of(n * n, a);
+  for (int64_t k = 0; k < n * n; k++) t[k] = k % (n + 1) == 0;
+  for (int k = 0; k < SWEEPS && eigh_sweep(n, a, t, tiny); k++) continue;
+  for (int64_t i = 0; i < n; i++) w[i] = creal(a[i * n + i]);
+}
+
+static int eigh_large(int64_t n, int is_hermitian, const Z *a, Z *t, double *w, char *work) {
+  double *real = (double *)t;
+  for (int64_t k = 0; k < n * n; k++) {
+    if (!isfinite(creal(a[k])) || !isfinite(cimag(a[k]))) return 0;
+    if (is_hermitian) t[k] = a[k];
+    else real[k] = creal(a[k]);
+  }
+  int found = rt_lapack_eigh(n, is_hermitian ? 2 : 1, real, w, work);
+  for (int64_t k = n * n - 1; k >= 0 && !is_hermitian; k--) t[k] = real[k];
+  return found;
+}
+
 void rt_eigh(int64_t dtype, int64_t batch, int64_t n, const void *x, void *w, void *v, char *scratch) {
   Z *a = (Z *)(void *)scratch, *t = a + n * n;
   double *key = (double *)(void *)(t + n * n);
@@ -174,10 +195,7 @@ void rt_eigh(int64_t dtype, int64_t batch, int64_t n, const void *x, void *w, vo
         a[j * n + i] = i == j ? creal(g) : conj(g);
         a[i * n + j] = i == j ? creal(g) : g;
       }
-    for (int64_t k = 0; k < n * n; k++) t[k] = k % (n + 1) == 0;
-    double tiny = 1e-17 * norm_of(n * n, a);
-    for (int k = 0; k < SWEEPS && eigh_sweep(n, a, t, tiny); k++) continue;
-    for (int64_t i = 0; i < n; i++) key[i] = creal(a[i * n + i]);
+    if (n < RT_LAPACK_ORDER || !eigh_large(n, is_complex(dtype), a, t, key, (char *)(at + n))) eigh_jacobi(n, a, t, key);
     order(n, key, at);
     for (int64_t j = 0; j < n; j++) {
       Z *row = t + at[j] * n, turn = conj(turn_of(n, 1, row));
@@ -189,7 +207,7 @@ void rt_eigh(int64_t dtype, int64_t batch, int64_t n, const void *x, void *w, vo
 
 // ---- singular values: one-sided Jacobi -------------------------------------------------------------------
 // Rows of a are x's columns, turned until they are orthogonal; rows of t collect the turns: v's columns.
-int64_t rt_svd_scratch(int64_t m, int64_t n) { return 8 * (m * n + n * n + 2 * n); }
+int64_t rt_svd_scratch(int64_t m, int64_t n) { return 8 * (3 * m * n + n * n + 2 * n) + rt_lapack_svd_work(n); }
 
 static double dot(int64_t n, const double *x, const double *y) {
   double s = 0;
@@ -238,31 +256,53 @@ static void complete(int64_t m, double *a, int64_t k, int64_t ndone, const int64
   }
 }
 
+// Rows of a become the left vectors, those of t the right ones.
+static void svd_jacobi(int64_t m, int64_t n, double *a, double *t, double *key, int64_t *at) {
+  for (int64_t k = 0; k < n * n; k++) t[k] = k % (n + 1) == 0;
+  for (int k = 0; k < SWEEPS && svd_sweep(m, n, a, t); k++) continue;
+  for (int64_t j = 0; j < n; j++) key[j] = -sqrt(dot(m, a + j * m, a + j * m));
+  order(n, key, at);
+  double least = n ? 1e-15 * -key[at[0]] : 0;
+  for (int64_t j = 0; j < n; j++) {
+    double *left = a + at[j] * m, size = -key[at[j]];
+    if (size > least || isnan(size)) for (int64_t i = 0; i < m; i++) left[i] /= size;
+    else complete(m, a, at[j], j, at);
+  }
+}
+
+static int svd_large(int64_t m, int64_t n, double *x, double *u, double *a, double *t, double *key, int64_t *at, char *work) {
+  for (int64_t j = 0; j < n; j++)
+    for (int64_t i = 0; i < m; i++) {
+      if (!isfinite(a[j * m + i])) return 0;
+      x[i * n + j] = a[j * m + i];
+    }
+  if (!rt_lapack_svd(m, n, x, u, key, t, work)) return 0;
+  for (int64_t j = 0; j < n; j++) {
+    key[j] = -key[j], at[j] = j;
+    for (int64_t i = 0; i < m; i++) a[j * m + i] = u[i * n + j];
+  }
+  return 1;
+}
+
 void rt_svd(int64_t dtype, int64_t batch, int64_t m, int64_t n, const void *x, void *u, void *s, void *v, char *scratch) {
   double *a = (double *)(void *)scratch, *t = a + m * n, *key = t + n * n;
   int64_t *at = (int64_t *)(void *)(key + n);
+  double *left = (double *)(void *)(at + n);
   for (int64_t b = 0; b < batch; b++) {
     for (int64_t i = 0; i < m; i++)
       for (int64_t j = 0; j < n; j++) a[j * m + i] = load_real(dtype, x, b * m * n + i * n + j);
-    for (int64_t k = 0; k < n * n; k++) t[k] = k % (n + 1) == 0;
-    for (int k = 0; k < SWEEPS && svd_sweep(m, n, a, t); k++) continue;
-    for (int64_t j = 0; j < n; j++) key[j] = -sqrt(dot(m, a + j * m, a + j * m));
-    order(n, key, at);
-    double least = n ? 1e-15 * -key[at[0]] : 0;
+    if (n < RT_LAPACK_ORDER || !svd_large(m, n, left, left + m * n, a, t, key, at, (char *)(left + 2 * m * n))) svd_jacobi(m, n, a, t, key, at);
     for (int64_t j = 0; j < n; j++) {
-      double *left = a + at[j] * m, *right = t + at[j] * n, size = -key[at[j]];
-      if (size > least || isnan(size)) for (int64_t i = 0; i < m; i++) left[i] /= size;
-      else complete(m, a, at[j], j, at);
-      double sign = sign_of(n, right);
-      store_real(dtype, s, b * n + j, size);
-      for (int64_t i = 0; i < m; i++) store_real(dtype, u, b * m * n + i * n + j, sign * left[i]);
+      double *right = t + at[j] * n, sign = sign_of(n, right);
+      store_real(dtype, s, b * n + j, -key[at[j]]);
+      for (int64_t i = 0; i < m; i++) store_real(dtype, u, b * m * n + i * n + j, sign * a[at[j] * m + i]);
       for (int64_t i = 0; i < n; i++) store_real(dtype, v, b * n * n + i * n + j, sign * right[i]);
     }
   }
 }
 
 // ---- general eigenvalues: shifted QR on a Hessenberg matrix -----------------------------------------------
-int64_t rt_eig_scratch(int64_t n) { return 16 * (3 * n * n + 3 * n); }
+int64_t rt_eig_scratch(int64_t n) { return 16 * (3 * n * n + 3 * n) + rt_lapack_eig_work(n); }
 
 // h becomes Q^H h Q, zero below the first subdiagonal; q takes Q.
 static void hessenberg(int64_t n, Z *h, Z *q, Z *v) {
@@ -406,6 +446,30 @@ static void order_values(int64_t n, const Z *h, double scale, int64_t *at) {
   }
 }
 
+// h: its diagonal becomes the eigenvalues; columns of t the vectors.
+static int eig_small(int64_t n, Z *h, Z *q, Z *t, double norm, double *c, Z *s, Z *line) {
+  hessenberg(n, h, q, line);
+  if (!schur(n, h, q, c, s)) return 0;
+  for (int64_t k = 0; k < n; k++) eigenvector(n, h, q, k, 1e-16 * norm + 1e-300, line, t);
+  return 1;
+}
+
+// q is used, and is the identity again where this fails.
+static int eig_large(int64_t n, Z *h, Z *q, Z *t, Z *w, char *work) {
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = 0; j < n; j++) t[j * n + i] = h[i * n + j];
+  if (!rt_lapack_eig(n, (double *)t, (double *)w, (double *)q, work)) {
+    for (int64_t k = 0; k < n * n; k++) q[k] = k % (n + 1) == 0;
+    return 0;
+  }
+  for (int64_t k = 0; k < n; k++) {
+    Z turn = turn_of(n, 1, q + k * n);
+    h[k * n + k] = w[k];
+    for (int64_t i = 0; i < n; i++) t[i * n + k] = mul(q[k * n + i], turn);
+  }
+  return 1;
+}
+
 void rt_eig(int64_t dtype, int64_t batch, int64_t n, const void *x, void *w, void *v, void *u, char *scratch) {
   Z *h = (Z *)(void *)scratch, *q = h + n * n, *t = q + n * n, *s = t + n * n, *line = s + n;
   double *c = (double *)(void *)(line + n);
@@ -414,9 +478,8 @@ void rt_eig(int64_t dtype, int64_t batch, int64_t n, const void *x, void *w, voi
   for (int64_t b = 0; b < batch; b++) {
     for (int64_t k = 0; k < n * n; k++) h[k] = load(dtype, x, b * n * n + k), q[k] = k % (n + 1) == 0;
     double norm = norm_of(n * n, h);
-    hessenberg(n, h, q, line);
-    int found = schur(n, h, q, c, s) && isfinite(norm);
-    for (int64_t k = 0; k < n; k++) eigenvector(n, h, q, k, 1e-16 * norm + 1e-300, line, t);
+    int found = isfinite(norm) && n >= RT_LAPACK_ORDER && eig_large(n, h, q, t, line, (char *)(at + n));
+    if (!found && isfinite(norm)) found = eig_small(n, h, q, t, norm, c, s, line);
     order_values(n, h, 1e-9 * norm + 1e-300, at);
     for (int64_t k = 0; k < n; k++) store(to, w, b * n + k, found ? h[at[k] * n + at[k]] : NAN);
     for (int64_t i = 0; i < n; i++)

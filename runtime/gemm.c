@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "runtime/abi.h"
+#include "runtime/blas.h"
 
 // CBLAS, with its enumerations' values: row major 101, as it is 111, transposed 112.
 typedef void (*Sgemm)(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda,
@@ -12,17 +13,22 @@ typedef void (*Sgemm)(int order, int ta, int tb, int m, int n, int k, float alph
 typedef void (*Dgemm)(int order, int ta, int tb, int m, int n, int k, double alpha, const double *a, int lda,
                       const double *b, int ldb, double beta, double *c, int ldc);
 
-static struct { Sgemm s; Dgemm d; } blas;
+static struct { void *lib; Sgemm s; Dgemm d; } blas;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 // One thread, and said before loading: our pieces are the parallelism, and its own threads would
 // start with the library.
 static void load(void) {
   setenv("OPENBLAS_NUM_THREADS", "1", 1);
-  void *lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
-  if (!lib) return;
-  *(void **)&blas.s = dlsym(lib, "cblas_sgemm");
-  *(void **)&blas.d = dlsym(lib, "cblas_dgemm");
+  blas.lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+  if (!blas.lib) return;
+  *(void **)&blas.s = dlsym(blas.lib, "cblas_sgemm");
+  *(void **)&blas.d = dlsym(blas.lib, "cblas_dgemm");
+}
+
+void *rt_openblas(const char *name) {
+  pthread_once(&once, load);
+  return blas.lib ? dlsym(blas.lib, name) : NULL;
 }
 
 // Without the library: plain loops, the columns of c innermost.
