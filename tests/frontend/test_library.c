@@ -44,15 +44,17 @@ static void check(Arena *a, const char *file, const Known *known) {
   CU_ASSERT_EQUAL(at, known->n);
 }
 
+static void check_one(const char *file, const Known *known) {
+  Arena a = {0};
+  jmp_buf oom;
+  a.oom = &oom;
+  if (setjmp(oom)) CU_FAIL_FATAL("out of memory");
+  check(&a, file, known);
+  arena_free(&a);
+}
+
 static void check_all(const char *file, int n, const Known *known) {
-  for (int k = 0; k < n; k++) {
-    Arena a = {0};
-    jmp_buf oom;
-    a.oom = &oom;
-    if (setjmp(oom)) CU_FAIL_FATAL("out of memory");
-    check(&a, file, &known[k]);
-    arena_free(&a);
-  }
+  for (int k = 0; k < n; k++) check_one(file, &known[k]);
 }
 #define CHECK(file, ...) do { \
   static const Known known_[] = {__VA_ARGS__}; \
