@@ -25,7 +25,7 @@ fn noisy(a: f32[B, A], std, most, key) -> f32[B, A] {
 }
 
 train td3(
-  capacity = 1_000_000, batch = 100, gamma = 0.99, tau = 0.005, lr = 1e-3, delay = 2, warm = 500, explore = 0.1,
+  capacity = 1_000_000, batch = 100, gamma = 0.98, tau = 0.01, lr = 1e-3, delay = 2, warm = 1_000, explore = 0.1,
   max_steps = 10_000
 ) {
   state env = rl.vec(E, 1, key)
@@ -36,8 +36,10 @@ train td3(
   state opt = (p = optim.adam.init(p), q = optim.adam.init(q))
 
   step {
-    let std = if iter < warm { 1.0 } else { explore }
-    rl.push(&seen, rl.transitions(rl.rollout(&env, 1, |s, key| (action = noisy(actor(p, s), std, 1, key)), key)))
+    let policy = |s, key| (
+      action = if iter < warm { uniform(key, [1, A], -HIGH, HIGH) } else { noisy(actor(p, s), explore, 1, key) }
+    )
+    rl.push(&seen, rl.transitions(rl.rollout(&env, 1, policy, key)))
     let b = rl.draw(seen, batch, key)
     let a = noisy(actor(target.0, b.next_obs), 0.2, 0.5, key)
     let y = b.reward + gamma * where(b.terminated, 0, min(twin(target.1, b.next_obs, a), axis = 0))
