@@ -45,3 +45,10 @@ fn linear_decay(t, total) = max(0, 1 - f32(t) / f32(total))
 
 // Up to 1 over `warm` steps, then down a half cosine until `total`.
 fn warmup_cosine(t, warm, total) = min(t / warm, 0.5 + 0.5 * cos(pi * min(t / total, 1)))
+
+// Ranks of x [N] from -0.5 for the least to 0.5 for the greatest; equal values rank by place. Salimans et al. 2017.
+fn centered_rank(x: f32[N]) -> f32[N] {
+  var rank = zeros([N])
+  rank[argsort(x)] = f32(iota(N))
+  rank / (N - 1) - 0.5
+}
