@@ -476,10 +476,17 @@ static Value *fn_tile(Elab *e, const Args *a) {
   most(e, a, "tile", 2);
   Value *x = need(e, a, "tile", "x", 0);
   int64_t n = to_int(e, need(e, a, "tile", "n", 1), here(e, a), "`tile`'s count");
-  if (n < 1 || n > 100000) fail(e, here(e, a), "the count is 1 at least, and 100000 at most", "`tile` %lld times", (long long)n);
-  Value **v = arena_array(e->arena, Value *, n);
-  for (int64_t k = 0; k < n; k++) v[k] = x;
-  return concat_arrays(e, (int)n, v, NULL, here(e, a));
+  if (n < 1) fail(e, here(e, a), "the count is 1 at least", "`tile` %lld times", (long long)n);
+  LEAFWISE(fn_tile);
+  IrValue *v = any_array(e, x, here(e, a));
+  int64_t apart[IR_MAX_RANK], dim[IR_MAX_RANK];
+  int r = v->type.rank;
+  if (!r || r == IR_MAX_RANK) fail(e, here(e, a), "full(shape, x) repeats a number; an array of eight axes has no room for one more", "`tile` of %s", ir_type_text(e->arena, &v->type));
+  memcpy(apart + 1, v->type.dim, sizeof *dim * (size_t)r);
+  memcpy(dim, v->type.dim, sizeof *dim * (size_t)r);
+  apart[0] = n;
+  if (__builtin_mul_overflow(dim[0], n, &dim[0]) || dim[0] > INT32_MAX) fail(e, here(e, a), "an axis is shorter than 2^31", "`tile` %lld times of %s", (long long)n, ir_type_text(e->arena, &v->type));
+  return same_kind(e, x, ir_reshape(&e->c.b, ir_spread(&e->c.b, v, r + 1, apart), r, dim));
 }
 
 // Elements of the last axis, the k-th n[k] times.

@@ -150,6 +150,7 @@ Elab *elab_new(Arena *a, Diags *d, const Source *src, const ElabOptions *o) {
   e->c.b = (IrBuilder){.graph = scratch, .at = scratch->top};
   e->c.path = "";
   attempt(e, start, &s);
+  e->memory = a->total;
   if (d->count == before) return e;
   if (e->main && e->main->scope) names_check(e, e->main);
   return NULL;

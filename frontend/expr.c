@@ -841,7 +841,19 @@ static Value *eval_index(Elab *e, const Ast *x) {
   return index_value(e, base, x->nkid - 1, (const Ast *const *)x->kid + 1, x->loc);
 }
 
+// A loop that is unrolled, or a function that is called with ever larger arguments, may ask for more
+// than any machine has. What was spent stays spent: all that follows gives up at once.
+static void check_budget(Elab *e, Loc loc) {
+  if (!e->exhausted && e->arena->total - e->memory < ELAB_MEMORY_MOST) return;
+  if (!e->exhausted) {
+    e->exhausted = true;
+    tell(e, loc, "`unroll` and calls are written out while compiling: use `for`, `scan` or `each` for many turns", "this program takes more than %d MB to compile", (int)(ELAB_MEMORY_MOST >> 20));
+  }
+  give_up(e);
+}
+
 Value *eval(Elab *e, const Ast *x) {
+  if ((++e->work & 1023) == 0 || e->exhausted) check_budget(e, x->loc);
   e->c.b.loc = x->loc;
   switch (x->kind) {
   case AST_NAME: return eval_name(e, x->name, x->loc);

@@ -189,6 +189,9 @@ struct Elab {
   Context c;
   jmp_buf *recover;
   struct Trainer *trainer;         // being elaborated
+  unsigned work;                   // expressions evaluated
+  size_t memory;                   // of the arena when everything was read; more than ELAB_MEMORY_MOST on top is refused
+  bool exhausted;
   NameVec unknown;                 // names that were told to be unknown
   bool naming, named;              // names_check runs; has run
   const Diag *names_first, *names_last; // what it told
@@ -207,6 +210,7 @@ struct Args {                      // of a call, evaluated
 };
 
 #define ELAB_CALLS_MOST 60
+#define ELAB_MEMORY_MOST ((size_t)384 << 20)
 
 // ---- value.c: making and taking apart
 Value *value_new(Elab *e, VKind k);
