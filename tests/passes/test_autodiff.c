@@ -798,20 +798,39 @@ static void test_map(void) {
   end_arena();
 }
 
-// What has no batched form stays a map, and is run backward as one: a kernel for each lane, over one image.
+// x halved until it is small, in lanes that part; how often, as a float. Locally constant.
+static IrValue *halvings(Fn *f, IrValue *x) {
+  IrValue *in[2] = {ir_un(&f->b, IR_STOP_GRAD, x), ir_fill(&f->b, ir_scalar(IR_I32), 0)};
+  IrRegion *outer, *test = enter(f, &outer);
+  IrValue *a = arg(test, IR_F64, 0, NULL);
+  arg(test, IR_I32, 0, NULL);
+  ir_yield(test, ir_bin(&f->b, IR_GT, a, ir_fill(&f->b, a->type, 0.3)));
+  f->b.at = outer;
+  IrRegion *body = enter(f, &outer), *both[2] = {test, body};
+  a = arg(body, IR_F64, 0, NULL);
+  IrValue *n = arg(body, IR_I32, 0, NULL);
+  ir_yield(body, mul(f, a, ir_fill(&f->b, a->type, 0.5)));
+  ir_yield(body, ir_bin(&f->b, IR_ADD, n, ir_fill(&f->b, n->type, 1)));
+  f->b.at = outer;
+  return ir_cast(&f->b, ir_build(&f->b, IR_WHILE, 2, in, NULL, 0, NULL, 2, both)->out[1], IR_F64);
+}
+
+// A branch with a loop whose turns differ stays in a map, and is run backward in one.
 static void test_map_that_stays(void) {
   begin_arena();
-  Fn f = fn("map of convolutions");
-  IrValue *kernel = IN(-1, 1, 3, 2, 2, 1, 1), *image = IN(-1, 1, 1, 3, 3, 1);
-  IrRegion *outer, *body = enter(&f, &outer);
+  Fn f = fn("map of branches");
+  IrValue *xs = IN(-2, 2, 6), *scale = SCALAR(0.5, 1);
+  IrRegion *outer, *inner, *body = enter(&f, &outer);
   arg(body, IR_I32, 0, NULL);
-  IrValue *in[2] = {ir_un(&f.b, IR_SIN, image), arg(body, IR_F64, 4, LIST(2, 2, 1, 1))};
-  IrAttr at[5] = {ir_attr_ints(&arena, A_STRIDE, 2, LIST(1, 1)), ir_attr_ints(&arena, A_LO, 2, LIST(0, 0)),
-                  ir_attr_ints(&arena, A_HI, 2, LIST(1, 0)), ir_attr_ints(&arena, A_DILATE, 2, LIST(1, 1)),
-                  ir_attr_int(&arena, A_GROUPS, 1)};
-  IrValue *y = ir_build(&f.b, IR_CONV, 2, in, NULL, 5, at, 0, NULL)->out[0];
-  ir_yield(body, mul(&f, ir_un(&f.b, IR_TANH, y), y));
-  OUT(loop(&f, IR_MAP, 3, 0, 0, 1, &kernel, body, outer)->out[0]);
+  IrValue *x = arg(body, IR_F64, 0, NULL), *p = ir_bin(&f.b, IR_GT, x, ir_fill(&f.b, x->type, 0));
+  IrRegion *yes = enter(&f, &inner);
+  ir_yield(yes, mul(&f, halvings(&f, x), mul(&f, x, ir_un(&f.b, IR_SIN, scale))));
+  f.b.at = inner;
+  IrRegion *no = enter(&f, &inner), *sides[2] = {yes, no};
+  ir_yield(no, mul(&f, ir_un(&f.b, IR_TANH, x), scale));
+  f.b.at = inner;
+  ir_yield(body, ir_build(&f.b, IR_COND, 1, &p, NULL, 0, NULL, 2, sides)->out[0]);
+  OUT(loop(&f, IR_MAP, 6, 0, 0, 1, &xs, body, outer)->out[0]);
   check2(&f);
   IrGraph *g = derivative(f.g, IR_VJP);
   CU_ASSERT(expands_cleanly(f.name, g));
