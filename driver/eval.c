@@ -107,10 +107,11 @@ static int evaluate(Driver *d, const Args *a, const IrGraph *g) {
   return RT_FINE;
 }
 
-// The evaluator takes no derivatives: passes do.
-static IrGraph *prepared(Driver *d, IrGraph *g) {
+// The evaluator takes no derivatives: passes do. The others fold constants in their own types, which --exact is not
+// about.
+static IrGraph *prepared(Driver *d, IrGraph *g, bool exact) {
   PassContext c = { d->arena, d->diags };
-  return g && pass_run(&c, g, NULL, NULL, stderr) ? g : NULL;
+  return g && pass_run(&c, g, exact ? "autodiff" : NULL, NULL, stderr) ? g : NULL;
 }
 
 static IrGraph *expression(Driver *d, const Args *a) {
@@ -146,6 +147,6 @@ int command_eval(Driver *d, int argc, char **argv) {
   bool text = has_ending(a.first, ".ir");
   if (text && a.file) return usage("eval", "too much: %s", a.file);
   if (!text && a.nin) return usage("eval", "--in is for IR text");
-  IrGraph *g = prepared(d, text ? graph_read(d, a.first) : expression(d, &a));
+  IrGraph *g = prepared(d, text ? graph_read(d, a.first) : expression(d, &a), a.exact);
   return g && !d->diags->count ? evaluate(d, &a, g) : mistake(d);
 }
