@@ -757,6 +757,14 @@ static IrType unconvolved(const IrValue *x, const IrValue *w, Window *win) {
   return t;
 }
 
+static void fit_channels(Elab *e, const char *name, const IrValue *x, const IrValue *w, int64_t groups, bool adjoint, const char *help, Loc loc) {
+  int64_t have = x->type.dim[3], in = w->type.dim[2], out = w->type.dim[3];
+  if (groups < 1 || out % groups) fail(e, loc, "`groups` divides the channels and the outputs", "`%s` of %lld outputs in %lld groups", name, (long long)out, (long long)groups);
+  if (adjoint && have != out) fail(e, loc, help, "`%s`: x has %lld channels, and w has %lld outputs", name, (long long)have, (long long)out);
+  if (!adjoint && have != in * groups)
+    fail(e, loc, help, "`%s`: x has %lld channels, and w takes %lld in %lld group%s", name, (long long)have, (long long)in, (long long)groups, groups == 1 ? "" : "s");
+}
+
 static const char *const conv_shapes[2][2] = {
   {"x is [batch, length, channels], w is [k, channels / groups, outputs]; strides are 1 or more",
    "x is [batch, length, outputs], w is [k, channels / groups, outputs]: the shapes of conv1d's result and kernel"},
@@ -779,6 +787,7 @@ static Value *convolve(Elab *e, const Args *a, const char *name, int nd, bool ad
     w = ir_reshape(&e->c.b, w, 4, (int64_t[]){1, w->type.dim[0], w->type.dim[1], w->type.dim[2]});
   }
   Window win = read_window(e, a, nd, loc);
+  fit_channels(e, name, x, w, win.groups, adjoint, help, loc);
   IrType image = x->type;
   if (adjoint) image = unconvolved(x, w, &win);
   else same_padding(&win, image.dim + 1, w->type.dim);
@@ -831,10 +840,21 @@ static Value *fn_triangular_solve(Elab *e, const Args *a) {
   return value_array(e, linear(e, IR_TRISOLVE, 2, in, 1, &at, here(e, a))->out[0]);
 }
 
-static Value *decompose(Elab *e, const Args *a, IrCode c, int nout, const char *const *name) {
-  const char *fn = ir_info[c].name;
+// The argument x: matrices of floats, square or not.
+static IrValue *matrix(Elab *e, const Args *a, const char *fn, bool square, bool may_be_complex) {
   most(e, a, fn, 1);
   IrValue *x = to_array(e, need(e, a, fn, "x", 0), here(e, a));
+  IrType t = x->type;
+  const char *text = ir_type_text(e->arena, &t);
+  if (ir_is_int(t.dtype) || t.dtype == IR_BOOL || t.dtype == IR_BF16) fail(e, here(e, a), "convert it: f32(…)", "`%s` takes f32 or f64, not %s", fn, text);
+  if (ir_is_complex(t.dtype) && !may_be_complex) fail(e, here(e, a), "eigh and eigvals take complex matrices", "`%s` takes f32 or f64, not %s", fn, text);
+  if (t.rank < 2) fail(e, here(e, a), "a matrix has two axes: rows and columns", "`%s` of %s", fn, text);
+  if (square && t.dim[t.rank - 2] != t.dim[t.rank - 1]) fail(e, here(e, a), "the last two axes are equally long; svd and qr take others", "`%s` takes square matrices, not %s", fn, text);
+  return x;
+}
+
+static Value *decompose(Elab *e, const Args *a, IrCode c, int nout, const char *const *name) {
+  IrValue *x = matrix(e, a, ir_info[c].name, true, c == IR_EIGH);
   IrOp *op = linear(e, c, 1, &x, 0, NULL, here(e, a));
   Value *item[3];
   for (int k = 0; k < nout; k++) item[k] = value_array(e, op->out[k]);
@@ -845,8 +865,7 @@ static Value *fn_eigh(Elab *e, const Args *a) { return decompose(e, a, IR_EIGH, 
 
 // A wide matrix by its transpose: x^T = v diag(s) u^T.
 static Value *fn_svd(Elab *e, const Args *a) {
-  most(e, a, "svd", 1);
-  IrValue *x = to_array(e, need(e, a, "svd", "x", 0), here(e, a));
+  IrValue *x = matrix(e, a, "svd", false, false);
   int r = x->type.rank;
   bool wide = r >= 2 && x->type.dim[r - 2] < x->type.dim[r - 1];
   if (wide) {
@@ -861,8 +880,7 @@ static Value *fn_svd(Elab *e, const Args *a) {
 }
 
 static Value *fn_eigvals(Elab *e, const Args *a) {
-  most(e, a, "eigvals", 1);
-  IrValue *x = to_array(e, need(e, a, "eigvals", "x", 0), here(e, a));
+  IrValue *x = matrix(e, a, "eigvals", true, true);
   return value_array(e, linear(e, IR_EIG, 1, &x, 0, NULL, here(e, a))->out[0]);
 }
 
@@ -871,6 +889,8 @@ static Value *fn_fft(Elab *e, const Args *a) {
   IrValue *x = to_array(e, need(e, a, "fft", "x", 0), here(e, a));
   Value *back = arg(a, "reversed", 1);
   if (x->type.dtype == IR_F32 || x->type.dtype == IR_F64) x = ir_cast(&e->c.b, x, x->type.dtype == IR_F32 ? IR_C64 : IR_C128);
+  if (!ir_is_complex(x->type.dtype)) fail(e, here(e, a), "convert it: f32(…)", "`fft` takes floats or complex numbers, not %s", ir_type_text(e->arena, &x->type));
+  if (!x->type.rank) fail(e, here(e, a), "it goes along the last axis: the array needs at least one", "`fft` of a scalar");
   IrAttr at = ir_attr_int(e->arena, A_REVERSE, back ? to_bool(e, back, here(e, a), "`reversed`") : 0);
   return value_array(e, linear(e, IR_FFT, 1, &x, 1, &at, here(e, a))->out[0]);
 }

@@ -23,10 +23,12 @@ fn trace(x) = sum(diagonal(x), axis = -1)
 fn solve(a, b) {
   if len(a.shape) > 2 { each (p, q) in (a, b) { solve(p, q) } }
   else if len(b.shape) == 1 { solve(a, b[:, _])[:, 0] }
-  else {
-    let f = lu(a)
-    triangular_solve(f.lu.T, triangular_solve(unit_diagonal(f.lu), b[f.perm]), transpose = true)
-  }
+  else { solve_columns(a, b) }
+}
+
+fn solve_columns(a: float[N, N], b: float[N, M]) {
+  let f = lu(a)
+  triangular_solve(f.lu.T, triangular_solve(unit_diagonal(f.lu), b[f.perm]), transpose = true)
 }
 
 // a^-1 for a [..., N, N]. To compute a^-1 b, solve(a, b) is faster and more exact.
