@@ -260,7 +260,7 @@ static void spoil_scratch(Run *r, const PlanNode *n) {
 // Operands from memory; of an update the first is what the result's place holds.
 static void run_whole(Run *r, const PlanNode *n) {
   const IrOp *op = n->op;
-  IrArray in[16], out[2];
+  IrArray in[16], out[4];
   for (int k = 0; k < op->nin; k++) in[k] = array_at(r, op->in[k]);
   if (n->kind == PLAN_UPDATE) in[0] = array_at(r, op->out[0]);
   spoil_scratch(r, n);
