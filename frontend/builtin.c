@@ -635,15 +635,75 @@ static IrValue *arrange(Elab *e, IrValue *x, Term *t, const char *order, int n) 
   return same ? x : ir_transpose(&e->c.b, x, perm);
 }
 
+// Two arrays with the axes a and b -> one with the axes `out`.
+static IrValue *contract(Elab *e, Loc loc, IrValue *x, Term *a, IrValue *y, Term *b, const Term *out, const int64_t *size) {
+  // batch letters in both and the result, contracted ones in both, free ones in one
+  char bat[IR_MAX_RANK], con[IR_MAX_RANK], fx[IR_MAX_RANK], fy[IR_MAX_RANK];
+  int nb = 0, nc = 0, nfx = 0, nfy = 0;
+  for (int k = 0; k < a->n; k++) {
+    char c = a->label[k];
+    bool in_y = label_at(b, c) >= 0, in_out = label_at(out, c) >= 0;
+    if (in_y && in_out) bat[nb++] = c;
+    else if (in_y) con[nc++] = c;
+    else if (in_out) fx[nfx++] = c;
+  }
+  for (int k = 0; k < b->n; k++) {
+    char c = b->label[k];
+    if (label_at(a, c) < 0 && label_at(out, c) >= 0) fy[nfy++] = c;
+  }
+  char ox[2 * IR_MAX_RANK], oy[2 * IR_MAX_RANK];
+  memcpy(ox, bat, (size_t)nb);
+  memcpy(ox + nb, fx, (size_t)nfx);
+  memcpy(ox + nb + nfx, con, (size_t)nc);
+  memcpy(oy, bat, (size_t)nb);
+  memcpy(oy + nb, con, (size_t)nc);
+  memcpy(oy + nb + nc, fy, (size_t)nfy);
+  x = arrange(e, x, a, ox, nb + nfx + nc);
+  y = arrange(e, y, b, oy, nb + nc + nfy);
+  int64_t dx[IR_MAX_RANK], dy[IR_MAX_RANK], dout[IR_MAX_RANK], m = 1, n = 1, kk = 1;
+  for (int k = 0; k < nb; k++) dx[k] = dy[k] = size[(int)bat[k]];
+  for (int k = 0; k < nfx; k++) m *= size[(int)fx[k]];
+  for (int k = 0; k < nfy; k++) n *= size[(int)fy[k]];
+  for (int k = 0; k < nc; k++) kk *= size[(int)con[k]];
+  if (nb + 2 > IR_MAX_RANK) fail(e, loc, "join some of the axes first: flatten(x, n)", "`einsum` with more than %d batch letters", IR_MAX_RANK - 2);
+  dx[nb] = m, dx[nb + 1] = kk, dy[nb] = kk, dy[nb + 1] = n;
+  IrValue *r = ir_dot(&e->c.b, ir_reshape(&e->c.b, x, nb + 2, dx), ir_reshape(&e->c.b, y, nb + 2, dy), nb, false, false);
+  Term got = {.n = 0};
+  for (int k = 0; k < nb; k++) got.label[got.n++] = bat[k];
+  for (int k = 0; k < nfx; k++) got.label[got.n++] = fx[k];
+  for (int k = 0; k < nfy; k++) got.label[got.n++] = fy[k];
+  for (int k = 0; k < got.n; k++) dout[k] = size[(int)got.label[k]];
+  r = ir_reshape(&e->c.b, r, got.n, dout);
+  return arrange(e, r, &got, out->label, out->n);
+}
+
+// The axes of a and of one more term that the result or a later term needs.
+static Term needed(Elab *e, Loc loc, const Term *a, const Term *b, int nlater, const Term *later, const Term *out) {
+  Term t = {.n = 0};
+  for (int k = 0; k < a->n + b->n; k++) {
+    char c = k < a->n ? a->label[k] : b->label[k - a->n];
+    bool used = label_at(out, c) >= 0;
+    for (int j = 0; j < nlater; j++) used |= label_at(&later[j], c) >= 0;
+    if (!used || label_at(&t, c) >= 0) continue;
+    if (t.n == IR_MAX_RANK) fail(e, loc, "write it as several, with fewer letters at a time", "`einsum`: more than %d axes at once", IR_MAX_RANK);
+    t.label[t.n++] = c;
+  }
+  return t;
+}
+
+#define MOST_TERMS 8
+
+// From left to right: each array is contracted with what those before it made.
 static Value *fn_einsum(Elab *e, const Args *a) {
   Loc loc = here(e, a);
-  if (a->n < 2 || a->n > 3 || a->value[0]->kind != V_STR) fail(e, loc, "einsum(\"b t h, b s h -> b t s\", x, y)", "`einsum` takes a formula and one or two arrays");
+  if (a->n < 2 || a->n > 1 + MOST_TERMS || a->value[0]->kind != V_STR) fail(e, loc, "einsum(\"b t h, b s h -> b t s\", x, y)", "`einsum` takes a formula and one to %d arrays", MOST_TERMS);
   const char *s = a->value[0]->s;
   int nx = a->n - 1;
-  Term in[2], out;
-  IrValue *x[2];
+  Term in[MOST_TERMS], out;
+  IrValue *x[MOST_TERMS];
   IrDtype dt = common_dtype(e, loc, "the arrays of `einsum`", nx, a->value + 1);
   int64_t size[128] = {0};
+  char letters[MOST_TERMS * IR_MAX_RANK + 1] = {0};
   for (int k = 0; k < nx; k++) {
     in[k] = read_term(e, &s, loc);
     if (*s == ',') s++;
@@ -653,52 +713,21 @@ static Value *fn_einsum(Elab *e, const Args *a) {
       int64_t *d = &size[(int)in[k].label[j]];
       if (*d && *d != x[k]->type.dim[j]) fail(e, loc, "a letter stands for one size wherever it is written", "`einsum`: `%c` is %lld and %lld", in[k].label[j], (long long)*d, (long long)x[k]->type.dim[j]);
       *d = x[k]->type.dim[j];
+      letters[strlen(letters)] = in[k].label[j];
     }
   }
   if (strncmp(s, "->", 2) != 0) fail(e, loc, "write einsum(\"b t h, b s h -> b t s\", x, y)", "`einsum`: expected `->` and the result's letters");
   s += 2;
   out = read_term(e, &s, loc);
   for (int k = 0; k < out.n; k++)
-    if (label_at(&in[0], out.label[k]) < 0 && (nx < 2 || label_at(&in[1], out.label[k]) < 0)) fail(e, loc, "letters of the result come from the terms; broadcast(x, shape) repeats an array", "`einsum`: the result's `%c` stands in no term", out.label[k]);
+    if (!strchr(letters, out.label[k])) fail(e, loc, "letters of the result come from the terms; broadcast(x, shape) repeats an array", "`einsum`: the result's `%c` stands in no term", out.label[k]);
   if (nx == 1) return value_array(e, arrange(e, x[0], &in[0], out.label, out.n));
-  // batch letters in both and the result, contracted ones in both, free ones in one
-  char bat[IR_MAX_RANK], con[IR_MAX_RANK], fx[IR_MAX_RANK], fy[IR_MAX_RANK];
-  int nb = 0, nc = 0, nfx = 0, nfy = 0;
-  for (int k = 0; k < in[0].n; k++) {
-    char c = in[0].label[k];
-    bool in_y = label_at(&in[1], c) >= 0, in_out = label_at(&out, c) >= 0;
-    if (in_y && in_out) bat[nb++] = c;
-    else if (in_y) con[nc++] = c;
-    else if (in_out) fx[nfx++] = c;
+  for (int k = 1; k < nx; k++) {
+    Term to = k + 1 < nx ? needed(e, loc, &in[0], &in[k], nx - k - 1, in + k + 1, &out) : out;
+    x[0] = contract(e, loc, x[0], &in[0], x[k], &in[k], &to, size);
+    in[0] = to;
   }
-  for (int k = 0; k < in[1].n; k++) {
-    char c = in[1].label[k];
-    if (label_at(&in[0], c) < 0 && label_at(&out, c) >= 0) fy[nfy++] = c;
-  }
-  char ox[2 * IR_MAX_RANK], oy[2 * IR_MAX_RANK];
-  memcpy(ox, bat, (size_t)nb);
-  memcpy(ox + nb, fx, (size_t)nfx);
-  memcpy(ox + nb + nfx, con, (size_t)nc);
-  memcpy(oy, bat, (size_t)nb);
-  memcpy(oy + nb, con, (size_t)nc);
-  memcpy(oy + nb + nc, fy, (size_t)nfy);
-  x[0] = arrange(e, x[0], &in[0], ox, nb + nfx + nc);
-  x[1] = arrange(e, x[1], &in[1], oy, nb + nc + nfy);
-  int64_t dx[IR_MAX_RANK], dy[IR_MAX_RANK], dout[IR_MAX_RANK], m = 1, n = 1, kk = 1;
-  for (int k = 0; k < nb; k++) dx[k] = dy[k] = size[(int)bat[k]];
-  for (int k = 0; k < nfx; k++) m *= size[(int)fx[k]];
-  for (int k = 0; k < nfy; k++) n *= size[(int)fy[k]];
-  for (int k = 0; k < nc; k++) kk *= size[(int)con[k]];
-  if (nb + 2 > IR_MAX_RANK) fail(e, loc, "join some of the axes first: flatten(x, n)", "`einsum` with more than %d batch letters", IR_MAX_RANK - 2);
-  dx[nb] = m, dx[nb + 1] = kk, dy[nb] = kk, dy[nb + 1] = n;
-  IrValue *r = ir_dot(&e->c.b, ir_reshape(&e->c.b, x[0], nb + 2, dx), ir_reshape(&e->c.b, x[1], nb + 2, dy), nb, false, false);
-  Term got = {.n = 0};
-  for (int k = 0; k < nb; k++) got.label[got.n++] = bat[k];
-  for (int k = 0; k < nfx; k++) got.label[got.n++] = fx[k];
-  for (int k = 0; k < nfy; k++) got.label[got.n++] = fy[k];
-  for (int k = 0; k < got.n; k++) dout[k] = size[(int)got.label[k]];
-  r = ir_reshape(&e->c.b, r, got.n, dout);
-  return value_array(e, arrange(e, r, &got, out.label, out.n));
+  return value_array(e, x[0]);
 }
 
 static void pair(Elab *e, Value *v, int64_t otherwise, Loc loc, const char *what, int64_t *out) {
@@ -1259,7 +1288,7 @@ static const Builtin builtins[] = {
   {"segment_sum", fn_segment_sum, "segment_sum(x, segment, n)", "sum of the rows of each segment", 0}, {"segment_max", fn_segment_max, "segment_max(x, segment, n)", "greatest of the rows of each segment", 0},
   {"scatter_add", fn_scatter_add, "scatter_add(x, index, rows)", "x with rows[k] added to row index[k], all of them where indices repeat", 0},
   {"scatter_max", fn_scatter_max, "scatter_max(x, index, rows)", "x, each row the greatest of itself and the rows of its index", 0},
-  {"einsum", fn_einsum, "einsum(\"b t h, b s h -> b t s\", x, y)", "sum of products over the letters that the result lacks", 0},
+  {"einsum", fn_einsum, "einsum(\"b t h, b s h -> b t s\", x, y)", "sum of products over the letters that the result lacks, of up to 8 arrays, from left to right", 0},
   {"conv2d", fn_conv2d, "conv2d(x, w, stride = 1, pad = 0, dilation = 1, groups = 1)", "x [n, h, w, c] with w [kh, kw, c / groups, o]; pad may be \"same\"", 0},
   {"conv1d", fn_conv1d, "conv1d(x, w, stride = 1, pad = 0, dilation = 1, groups = 1)", "x [n, t, c] with w [k, c / groups, o]; pad may be \"same\"", 0},
   {"conv2d_transpose", fn_conv2d_transpose, "conv2d_transpose(x, w, stride = 1, pad = 0, dilation = 1, groups = 1)", "the adjoint of conv2d: x [n, h, w, o] with w [kh, kw, c / groups, o] -> [n, H, W, c]; \"same\": H = stride h", 0},

@@ -104,6 +104,14 @@ static void test_fourier(void) {
     {"grad(|x| sum(abs(fft(x))^2))([1.0, 2, 3])", NUMBERS(6, 12, 18)});
 }
 
+static void test_einsum(void) {
+  CHECK(NULL,
+    {"einsum(\"i j, j k, k l -> i l\", [[1.0, 2]], [[3.0, 1], [4, 0]], [[1.0], [10]])", NUMBERS(21)},
+    {"einsum(\"i, j, k -> k j i\", [1.0, 2], [3.0], [4.0, 5])", NUMBERS(12, 24, 15, 30)},
+    {"einsum(\"a b, b, a -> \", [[1.0, 2], [3, 4]], [1.0, 1], [1.0, 10])", NUMBERS(73)},
+    {"grad(|x| einsum(\"a b, b, a -> \", [[1.0, 2], [3, 4]], x, x))([1.0, 10])", NUMBERS(52, 85)});
+}
+
 static void test_order(void) {
   CHECK(NULL,
     {"topk([3.0, 1, 4, 1, 5], 2)", NUMBERS(5, 4, 4, 2)},
@@ -137,6 +145,7 @@ void suite_library(void) {
   CU_pSuite s = test_suite("library");
   test_add(s, "linear algebra", test_linear_algebra);
   test_add(s, "Fourier transforms", test_fourier);
+  test_add(s, "einsum of several", test_einsum);
   test_add(s, "order", test_order);
   test_add(s, "images", test_images);
 }
