@@ -1,6 +1,7 @@
 // The documentation as it stands: in docs/*.md and README.md every ```rl block is a program that `rlc check` and
 // `rlc fmt --check` accept, and every `$ rlc …` line of a ```console block prints what stands below it. A program
-// whose first line is `// NAME.rl` can be named by the lines behind it. The generated lists are current.
+// whose first line is `// NAME.rl` can be named by the lines behind it. Links lead somewhere, and the generated lists
+// are current.
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -83,23 +84,40 @@ static void blocks(const char *path, char *text) {
   }
 }
 
+// Links to files of the repository lead somewhere.
+static void links(const char *folder, const char *path, const char *text) {
+  for (const char *at = text; (at = strstr(at, "]("));) {
+    at += 2;
+    size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-");
+    if (!n || (at[n] != ')' && at[n] != '#')) continue;    // another site, or an index in a program
+    char file[4200];
+    snprintf(file, sizeof file, "%s/%.*s", folder, (int)n, at);
+    if (access(file, F_OK)) printf("\n%s: nothing is at %.*s\n", path, (int)n, at);
+    CU_ASSERT(access(file, F_OK) == 0);
+  }
+}
+
+static void page(const char *folder, const char *name) {
+  size_t n;
+  char *text = toy_read(folder, name, &n);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+  links(folder, name, text);
+  blocks(name, text);
+  free(text);
+}
+
 static void every_page(void) {
   char folder[4096];
   snprintf(folder, sizeof folder, "%s/docs", test_root());
   begin();
-  size_t n;
-  char *readme = toy_read(test_root(), "README.md", &n);
-  blocks("README.md", readme);
-  free(readme);
+  page(test_root(), "README.md");
   DIR *d = opendir(folder);
   CU_ASSERT_PTR_NOT_NULL_FATAL(d);
   int pages = 0;
   for (struct dirent *e; (e = readdir(d));) {
     size_t m = strlen(e->d_name);
     if (m < 4 || strcmp(e->d_name + m - 3, ".md")) continue;
-    char *text = toy_read(folder, e->d_name, &n);
-    blocks(e->d_name, text);
-    free(text);
+    page(folder, e->d_name);
     pages++;
   }
   closedir(d);
