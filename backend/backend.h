@@ -20,6 +20,7 @@ typedef struct Program {
   int nplan; Plan **plan;          // [0] init, [1] step for a trainer; any functions otherwise
   const char *const_data; int64_t const_bytes;
   const RtProgram *table;          // NULL: no trainer, entry points alone
+  bool export;                     // the one plan is a C function: see llvm_emit_export
   int64_t *profile;                // NULL, or where the last plan adds up, for each of its plan_work, clock
                                    // ticks and executions (two numbers a node). In this process only.
 } Program;
@@ -33,6 +34,12 @@ char *llvm_emit_ir(Arena *a, const Program *p, const Target *t, char **why);
 char *llvm_emit_asm(Arena *a, const Program *p, const Target *t, char **why);
 // Object file bytes with the table as `const RtProgram rlc_program`.
 bool llvm_emit_object(Arena *a, const Program *p, const Target *t, const char **bytes, size_t *n, char **why);
+// Object file with one plain C function, named as the plan, and nothing it needs beside memcpy and memset.
+// Parameters: a pointer for each input, then for each output; inputs are planned in RT_STATE, outputs in RT_OUT,
+// at ascending offsets. Temporaries stand on the stack up to EXPORT_STACK bytes; beyond, a last parameter points to
+// plan->arena_bytes of scratch. Fails, naming it, where the plan needs a routine of the runtime.
+#define EXPORT_STACK 65536
+bool llvm_emit_export(Arena *a, const Program *p, const Target *t, const char **bytes, size_t *n, char **why);
 
 // Pictures. dot_emit: Graphviz text; dot_render: SVG (format "svg") or another format of Graphviz's library.
 char *dot_emit(Arena *a, const IrGraph *g, const Plan *p);   // p may be NULL

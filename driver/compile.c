@@ -7,7 +7,7 @@ const Source *job_source(Driver *d, const Job *j) {
   return source_read(d->arena, d->diags, j->path);
 }
 
-static ElabOptions *overrides(Driver *d, const Job *j) {
+ElabOptions *job_overrides(Driver *d, const Job *j) {
   ElabOptions *o = arena_new(d->arena, ElabOptions);
   o->noverride = j->nset;
   o->override = arena_array(d->arena, ElabOverride, j->nset + 1);
@@ -24,25 +24,25 @@ static Elab *elab_with(Driver *d, const Job *j, const ElabOptions *o) {
 }
 
 Elab *job_elab(Driver *d, const Job *j) {
-  return elab_with(d, j, overrides(d, j));
+  return elab_with(d, j, job_overrides(d, j));
 }
 
 // What --set gave and nothing took.
-static bool all_used(Driver *d, const ElabOptions *o, const ElabTrainer *t) {
+bool job_all_used(Driver *d, const ElabOptions *o, const char *trainer) {
   for (int i = 0; i < o->noverride; i++) {
     const ElabOverride *v = &o->override[i];
     if (v->used) continue;
-    Diag *g = diag_error(d->diags, (Loc){ 0 }, "--set %s: trainer %s has no setting `%s`", v->name, t->name, v->name);
+    Diag *g = diag_error(d->diags, (Loc){ 0 }, "--set %s: trainer %s has no setting `%s`", v->name, trainer, v->name);
     diag_help(d->diags, g, "settings are the parameters in the trainer's parentheses");
   }
   return d->diags->count == 0;
 }
 
 ElabTrainer *job_trainer(Driver *d, const Job *j) {
-  ElabOptions *o = overrides(d, j);
+  ElabOptions *o = job_overrides(d, j);
   Elab *e = elab_with(d, j, o);
   ElabTrainer *t = e ? elab_trainer(e, j->trainer) : NULL;
-  return t && all_used(d, o, t) ? t : NULL;
+  return t && job_all_used(d, o, t->name) ? t : NULL;
 }
 
 bool job_passes(Driver *d, const Job *j, IrGraph *g) {

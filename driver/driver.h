@@ -29,6 +29,7 @@ int command_opt(Driver *d, int argc, char **argv);
 int command_eval(Driver *d, int argc, char **argv);
 int command_passes(Driver *d, int argc, char **argv);
 int command_ops(Driver *d, int argc, char **argv);
+int command_export(Driver *d, int argc, char **argv);
 int command_bench(Driver *d, int argc, char **argv);
 
 // ---- arguments -----------------------------------------------------------------------------------
@@ -71,6 +72,9 @@ typedef struct Compiled {
   Plan *plan[2];
 } Compiled;
 
+// False after diagnostics for every --set that nothing took.
+bool job_all_used(Driver *d, const ElabOptions *o, const char *trainer);
+ElabOptions *job_overrides(Driver *d, const Job *j);
 // All return NULL, with diagnostics in d, on a user's mistake.
 const Source *job_source(Driver *d, const Job *j);
 Elab *job_elab(Driver *d, const Job *j);

@@ -37,6 +37,20 @@ const Command commands[] = {
     "  --set NAME=VALUE            another value for a setting\n" RUN_OPTIONS TARGET_OPTIONS
     "  --target TRIPLE             another machine; gives an object file\n",
     command_build },
+  { "export", "take a trained policy away as an object file and a header",
+    "usage: rlc export FILE --checkpoint CKPT [-o NAME.o] [OPTION]...\n"
+    "Compiles an `export` of the trainer in FILE, with the state in CKPT as constants, to a plain C function:\n"
+    "NAME.o and NAME.h. It needs neither rlc nor its runtime, allocates nothing and may be called by many threads.\n\n"
+    "examples:\n"
+    "  rlc run cartpole.rl --checkpoint run.ckpt && rlc export cartpole.rl --checkpoint run.ckpt -o act.o\n"
+    "  rlc export cartpole.rl --checkpoint run.ckpt --name act -o act.o --target aarch64-linux-gnu\n\n"
+    "options:\n"
+    "  --checkpoint CKPT           what `rlc run --checkpoint` wrote\n"
+    "  --name NAME                 which export, where the trainer has several (default: the last)\n"
+    "  -o NAME.o                   where to put it; the header goes beside (default: the export's name)\n"
+    "  --set NAME=VALUE            another value for a setting\n" RUN_OPTIONS TARGET_OPTIONS
+    "  --target TRIPLE             another machine\n",
+    command_export },
   { "check", "find mistakes; says nothing when there are none",
     "usage: rlc check FILE...\n"
     "Checks names, types and shapes of everything in the files without generating code.\n\n"
@@ -114,7 +128,9 @@ const Command commands[] = {
   { "ops", "list the operations of the IR",
     "usage: rlc ops [--markdown] [NAME]...\n"
     "       rlc ops --builtins [--markdown]\n"
-    "Prints the op table: name, attributes, and what it computes; or what the language offers without `use`.\n\n"
+    "       rlc ops --library\n"
+    "Prints the op table: name, attributes, and what it computes; or what the language offers without `use`;\n"
+    "or a page on the library.\n\n"
     "examples:\n"
     "  rlc ops dot scan\n"
     "  rlc ops --markdown > docs/ops.md              (`ninja docs` makes the generated pages)\n",

@@ -43,4 +43,5 @@ train ppo(
     every eval_every { log score = rl.evaluate(classic.cartpole, |s| agent(p, s).pi.mode(), key, episodes = 100) }
   }
   stop when score >= 475 or env.steps >= max_steps
+  export act(obs: f32[4]) -> i32 = agent(p, obs).pi.mode()
 }

@@ -769,6 +769,103 @@ bool elab_check(Elab *e) {
   return e->diags->count == before;
 }
 
+// ---- entry points ----------------------------------------------------------------------------------------------
+
+typedef struct ExportRun { Trainer *t; const Ast *ast; ElabExport *out; } ExportRun;
+
+static bool value_used(const IrRegion *r, const IrValue *v) {
+  for (int k = 0; k < r->nyield; k++)
+    if (r->yield[k] == v) return true;
+  ir_each_op(r, op) {
+    for (int k = 0; k < op->nin; k++)
+      if (op->in[k] == v) return true;
+    for (int k = 0; k < op->nregion; k++)
+      if (value_used(op->sub[k], v)) return true;
+  }
+  return false;
+}
+
+// Settings are numbers known when compiling here: what is exported is taken away from the run.
+static void bind_fixed(Elab *e, Trainer *t) {
+  for (int k = 0; k < t->nsetting; k++) scope_bind(e, t->setting[k].name, t->setting[k].value, false, t->ast->loc);
+  for (int k = 0; k < t->nother; k++) scope_bind(e, t->other_name[k], t->other[k], false, t->ast->loc);
+}
+
+static void run_export(Elab *e, void *env) {
+  ExportRun *x = env;
+  Trainer *t = x->t;
+  const Ast *fn = x->ast->kid[0];
+  int before = e->diags->count;
+  if (!read_settings(e, t)) give_up(e);
+  build_init(e, t, arena_array(e->arena, IrValue *, t->nsetting + 1));   // for the types of its states
+  if (e->diags->count > before) give_up(e);
+  int nstate = t->bound.n;
+  Binding **state = arena_copy(e->arena, t->bound.at, sizeof *state * (size_t)nstate);
+  open_graph(e, t, x->ast->name);
+  e->trainer = NULL;
+  IrGraph *g = t->graph;
+  bind_fixed(e, t);
+  IrValue *seed = u64_const(e, 0);
+  scope_bind(e, "seed", value_array(e, ir_cast(&e->c.b, seed, IR_I64)), false, t->ast->loc);
+  bind_key(e, seed);
+  for (int k = 0; k < nstate; k++) {
+    TypeVec tv = {0};
+    NameVec paths = {0};
+    type_leaves(e, state[k]->type, state[k]->name, &tv, &paths);
+    IrValue **in = arena_array(e->arena, IrValue *, tv.n + 1);
+    for (int j = 0; j < tv.n; j++) in[j] = ir_input(g, tv.at[j], paths.at[j]);
+    int at = 0;
+    Binding *b = scope_bind(e, state[k]->name, value_rebuild(e, type_zeros(e, state[k]->type), in, &at), false, state[k]->loc);
+    b->type = state[k]->type;
+  }
+  IrValue *iter = ir_input(g, ir_scalar(IR_I64), "iter");
+  scope_bind(e, "iter", value_array(e, iter), false, t->ast->loc);
+  int nleaf = g->top->narg;
+  IrValue **leaf = arena_copy(e->arena, g->top->arg, sizeof *leaf * (size_t)nleaf);
+  for (int k = t->ast->nstatic; k < t->ast->nkid; k++)
+    if (t->ast->kid[k]->kind == AST_LET) run_item(e, &(Item){t, t->ast->kid[k], false, NULL});
+  if (!complete(e, fn))
+    fail(e, x->ast->loc, "give each parameter a type with all its sizes: obs: f32[4]", "the parameters of `%s` have no sizes of their own", x->ast->name);
+  Module *inside = arena_new(e->arena, Module);
+  *inside = *t->decl->module;
+  inside->scope = e->c.scope;
+  Decl *d = arena_new(e->arena, Decl);
+  *d = (Decl){.ast = fn, .module = inside, .name = x->ast->name};
+  emit_function(e, d, g);
+  if (e->diags->count > before) give_up(e);
+  if (!g->top->nyield) fail(e, x->ast->loc, "return arrays, numbers or records of them", "`%s` returns nothing that could be handed out", x->ast->name);
+  x->out->nstate = 0;
+  for (int k = 0; k < nleaf; k++) {
+    if (value_used(g->top, leaf[k])) x->out->nstate++;
+    else drop_input(g, leaf[k]);
+  }
+  x->out->graph = g;
+}
+
+ElabExport *elab_export(Elab *e, const char *trainer, const char *name) {
+  if (!names_check(e, e->main)) return NULL;
+  Decl *d = find_decl(e, AST_TRAIN, trainer);
+  if (!d) return elab_trainer(e, trainer), NULL;                        // says that there is none
+  const Ast *found = NULL;
+  for (int k = d->ast->nstatic; k < d->ast->nkid; k++)
+    if (d->ast->kid[k]->kind == AST_EXPORT && (!name || strcmp(d->ast->kid[k]->name, name) == 0)) found = d->ast->kid[k];
+  if (!found) {
+    Diag *g = name ? diag_error(e->diags, d->ast->loc, "the trainer `%s` exports no `%s`", d->name, name) : diag_error(e->diags, d->ast->loc, "the trainer `%s` exports nothing", d->name);
+    diag_help(e->diags, g, "add an entry point to it: export act(obs: f32[4]) -> i32 = …");
+    return NULL;
+  }
+  Trainer *t = arena_new(e->arena, Trainer);
+  t->ast = d->ast;
+  t->decl = d;
+  ExportRun x = {t, found, arena_new(e->arena, ElabExport)};
+  *x.out = (ElabExport){.name = found->name, .trainer = d->name, .doc = found->kid[0]->doc};
+  fresh(e, ir_graph(e->arena, "scratch"));
+  e->c.scope = d->module->scope;
+  bool ok = attempt(e, run_export, &x);
+  e->trainer = NULL;
+  return ok ? x.out : NULL;
+}
+
 // ---- single expressions and functions ----------------------------------------------------------------------------
 
 typedef struct Expr { const Source *src; IrGraph *g; const char *name; } Expr;

@@ -56,6 +56,16 @@ typedef struct ElabTrainer {
   uint64_t hash;                   // of state names and types, and of settings compiled in
 } ElabTrainer;
 
+// An entry point of a trainer (`export name(args) -> T = body`): a graph
+//   the trainer's states that the body reads, in order of declaration; the arguments' leaves -> the result's leaves
+// Inputs and outputs are named by path; settings are constants.
+typedef struct ElabExport {
+  const char *name, *trainer;
+  const char *doc;                 // the comment above it, or NULL
+  IrGraph *graph;
+  int nstate;                      // the first inputs
+} ElabExport;
+
 typedef struct Elab Elab;          // one program
 
 // Parses and elaborates declarations of src (NULL: a program without any, for lone expressions).
@@ -66,6 +76,8 @@ Elab *elab_new(Arena *a, Diags *d, const Source *src, const ElabOptions *o);
 bool elab_check(Elab *e);
 // The trainer named (NULL: the file's only or last one). NULL on errors.
 ElabTrainer *elab_trainer(Elab *e, const char *name);
+// The trainer's entry point `name` (NULL: the last one). NULL on errors.
+ElabExport *elab_export(Elab *e, const char *trainer, const char *name);
 // An expression evaluated in the file's scope (for `rlc eval`): a graph without inputs whose
 // outputs are the leaves of its value, named by path. A key is at hand as `key` (seed 0). NULL on errors.
 IrGraph *elab_expr(Elab *e, const Source *expr);

@@ -379,3 +379,65 @@ bool rt_checkpoint_read(const RtProgram *p, const RtFrame *f, const char *path) 
   rt_block_free(m.s, m.cap);
   return fine;
 }
+
+// ---- arrays by name -----------------------------------------------------------------------------------
+static bool saved_array(Reader *r, RtArray *a, char **name) {
+  const char *text;
+  uint32_t len;
+  Shape s = { 0 };
+  if (!get_text(r, &text, &len) || !get_shape(r, &s)) return false;
+  memcpy(*name, text, len);
+  (*name)[len] = 0;
+  *a = (RtArray){ .name = *name, .dtype = s.dtype, .rank = s.rank, .bytes = rt_dtype_bytes(s.dtype) };
+  *name += len + 1;
+  for (int i = 0; i < s.rank; i++) {
+    a->dim[i] = s.dim[i];
+    if (__builtin_mul_overflow(a->bytes, s.dim[i], &a->bytes) || a->bytes < 0) return false;
+  }
+  return true;
+}
+
+// An array takes at least 12 bytes of the list, a name with its end 1 more than the text: the image bounds both.
+static bool saved_take(RtSaved *s, const Image *m) {
+  Reader r = { m->s + HEAD, m->s + m->n };
+  uint64_t program, done;
+  const char *name;
+  uint32_t len, n;
+  if (!get(&r, &program, 8) || !get(&r, &done, 8) || !get_text(&r, &name, &len)) return false;
+  s->trainer = strndup(name, len);
+  if (!s->trainer || !take_settings(&r, &(RtProgram){ 0 }, NULL) || !get(&r, &n, 4) || n > m->n / 12) return false;
+  s->array = calloc(n + 1, sizeof *s->array);
+  s->names = malloc(m->n);
+  if (!s->array || !s->names) return false;
+  char *at = s->names;
+  for (uint32_t i = 0; i < n; i++) {
+    if (!saved_array(&r, &s->array[i], &at)) return false;
+    s->array[i].offset = s->bytes;
+    if (__builtin_add_overflow(s->bytes, s->array[i].bytes, &s->bytes)) return false;
+    s->narray++;
+  }
+  if (r.end - r.at != s->bytes) return false;
+  s->data = malloc((size_t)s->bytes + 1);
+  return s->data && get(&r, s->data, (size_t)s->bytes);
+}
+
+bool rt_saved_read(RtSaved *s, const char *path) {
+  Image m;
+  *s = (RtSaved){ 0 };
+  if (!image_read(&m, path)) return false;
+  char room[160];
+  const char *bad = image_bad(&m, room, sizeof room);
+  if (!bad && !saved_take(s, &m)) bad = "is damaged: its contents are not complete";
+  rt_block_free(m.s, m.cap);
+  if (!bad) return true;
+  rt_saved_free(s);
+  return refuse(path, bad);
+}
+
+void rt_saved_free(RtSaved *s) {
+  free(s->trainer);
+  free(s->array);
+  free(s->names);
+  free(s->data);
+  *s = (RtSaved){ 0 };
+}

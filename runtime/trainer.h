@@ -46,6 +46,17 @@ int rt_train(const RtProgram *p, const RtOptions *o);
 int rt_option(RtOptions *o, int argc, char **argv, int *i, const char **why);
 void rt_options_help(FILE *to);  // a line for each
 
+// The arrays of a checkpoint, whoever wrote it.
+typedef struct RtSaved {
+  char *trainer;                // its name
+  int narray; RtArray *array;   // offset: in data
+  char *data; int64_t bytes;
+  char *names;                  // what array[].name points into
+} RtSaved;
+// False after a message; then there is nothing to free.
+bool rt_saved_read(RtSaved *s, const char *path);
+void rt_saved_free(RtSaved *s);
+
 double rt_now(void);             // seconds on a clock that only goes forward
 
 #endif

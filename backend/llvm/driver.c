@@ -13,6 +13,7 @@ typedef struct Driver {
   int nargv;                       // slots that argv needs room for
   VEC(Turn) turn;                  // loops around the place of emission
   int64_t *profile;                // of the next leaf, or NULL
+  LLVMValueRef *port;              // an exported function's parameters: inputs, then outputs; else NULL
 } Driver;
 
 // Nodes of so few ops on one element stand in the entry function itself: a call and its arguments cost as much.
@@ -28,9 +29,21 @@ static LLVMValueRef bytes_at(Gen *g, LLVMValueRef p, LLVMValueRef bytes) {
   return LLVMBuildInBoundsGEP2(g->b, LLVMInt8TypeInContext(g->ctx), p, &bytes, 1, "");
 }
 
+// An exported function's arrays stand where its parameters point: the port that begins last at or before r.
+static LLVMValueRef port_of(const Driver *d, const PlanRef *r, int64_t *offset) {
+  const IrRegion *top = d->plan->graph->top;
+  bool in = r->space == RT_STATE;
+  const PlanPort *port = in ? d->plan->io.in : d->plan->io.out;
+  int n = in ? top->narg : top->nyield, k = 0;
+  while (k + 1 < n && port[k + 1].offset <= r->offset) k++;
+  *offset = r->offset - port[k].offset;
+  return d->port[in ? k : top->narg + k];
+}
+
 static LLVMValueRef place(Driver *d, const PlanRef *r) {
-  LLVMValueRef p = d->base[r->space];
-  if (r->offset) p = bytes_at(d->g, p, gen_i64(d->g, r->offset));
+  int64_t offset = r->offset;
+  LLVMValueRef p = d->port && (r->space == RT_STATE || r->space == RT_OUT) ? port_of(d, r, &offset) : d->base[r->space];
+  if (offset) p = bytes_at(d->g, p, gen_i64(d->g, offset));
   for (int k = 0; k < r->nturn; k++) {
     LLVMValueRef t = turn_of(d, r->turn[k].loop)->at;
     p = bytes_at(d->g, p, LLVMBuildNSWMul(d->g->b, t, gen_i64(d->g, r->turn[k].stride), ""));
@@ -101,6 +114,12 @@ static void kernel_node(Driver *d, const PlanNode *node) {
   LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
   if (pieces == 1) {
     LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ d->argv, gen_i64(g, 0) }, 2, "");
+    return;
+  }
+  if (d->port) {                   // no threads here: pieces in turn
+    GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, pieces), 1, 0, NULL);
+    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ d->argv, l.i }, 2, "");
+    gen_loop_end(g, &l, NULL);
     return;
   }
   LLVMTypeRef run = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, ptr, ptr, i64 }, 4, false);
@@ -268,22 +287,56 @@ static void emit_block(Driver *d, const PlanBlock *b) {
   }
 }
 
+static void open_frame(Driver *d) {
+  Gen *g = d->g;
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  g->fn = gen_function(g, d->plan->name, LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false));
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
+  LLVMValueRef frame = LLVMGetParam(g->fn, 0);
+  for (int k = 0; k <= RT_NSPACE; k++) {
+    LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, frame, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : frame;
+    *(k < RT_NSPACE ? &d->base[k] : &d->pool) = LLVMBuildLoad2(g->b, ptr, at, "");
+  }
+}
+
+static LLVMValueRef constants(Gen *g, const Program *p) {
+  LLVMValueRef v = LLVMConstStringInContext(g->ctx, p->const_data, (unsigned)p->const_bytes, true);
+  LLVMValueRef at = LLVMAddGlobal(g->mod, LLVMTypeOf(v), "weights");
+  LLVMSetInitializer(at, v);
+  LLVMSetGlobalConstant(at, true);
+  LLVMSetLinkage(at, LLVMPrivateLinkage);
+  LLVMSetAlignment(at, RT_ALIGN);
+  return at;
+}
+
+static void open_export(Driver *d) {
+  Gen *g = d->g;
+  const Plan *p = d->plan;
+  int n = p->graph->top->narg + p->graph->top->nyield;
+  bool outside_arena = p->arena_bytes > EXPORT_STACK;
+  LLVMTypeRef *type = arena_array(g->arena, LLVMTypeRef, n + 1);
+  for (int k = 0; k <= n; k++) type[k] = LLVMPointerTypeInContext(g->ctx, 0);
+  g->fn = gen_function(g, p->name, LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), type, (unsigned)(n + outside_arena), false));
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
+  d->port = arena_array(g->arena, LLVMValueRef, n + 1);
+  for (int k = 0; k < n; k++) d->port[k] = LLVMGetParam(g->fn, (unsigned)k);
+  if (d->mod->program->const_bytes) d->base[RT_CONST] = constants(g, d->mod->program);
+  if (outside_arena) d->base[RT_ARENA] = LLVMGetParam(g->fn, (unsigned)n);
+  else if (p->arena_bytes) {
+    LLVMTypeRef room = LLVMArrayType2(LLVMInt8TypeInContext(g->ctx), (uint64_t)p->arena_bytes);
+    d->base[RT_ARENA] = LLVMBuildAlloca(g->b, room, "arena");
+    LLVMSetAlignment(d->base[RT_ARENA], RT_ALIGN);
+  }
+}
+
 void driver_plan(Module *m, const Plan *p) {
   Gen *g = &m->unit[0].gen;
   Driver d = { .mod = m, .g = g, .plan = p };
   if (p == m->program->plan[m->program->nplan - 1]) d.profile = m->program->profile;
-  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
-  LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false);
-  g->fn = gen_function(g, p->name, type);
-  LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "");
-  LLVMPositionBuilderAtEnd(g->b, entry);
-  LLVMValueRef frame = LLVMGetParam(g->fn, 0);
-  for (int k = 0; k <= RT_NSPACE; k++) {
-    LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, frame, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : frame;
-    *(k < RT_NSPACE ? &d.base[k] : &d.pool) = LLVMBuildLoad2(g->b, ptr, at, "");
-  }
+  if (m->program->export) open_export(&d);
+  else open_frame(&d);
   // Room for the widest argument vector, known at the end: a placeholder that the alloca replaces.
-  d.argv = LLVMBuildArrayAlloca(g->b, ptr, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 1, false), "argv");
+  d.argv = LLVMBuildArrayAlloca(g->b, LLVMPointerTypeInContext(g->ctx, 0), LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 1, false), "argv");
   emit_block(&d, &p->body);
   LLVMSetOperand(d.argv, 0, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), (unsigned long long)(d.nargv + 1), false));
   LLVMBuildRetVoid(g->b);

@@ -30,8 +30,16 @@ char *llvm_emit_ir(Arena *a, const Program *p, const Target *t, char **why) {
 static bool emit(Arena *a, const Program *p, const Target *t, LLVMCodeGenFileType kind, const char **bytes, size_t *n, char **why) {
   LLVMTargetMachineRef tm = target_machine(a, t, true, why);
   if (!tm) return false;
-  Module *m = module_build(a, p, t, 1, true);
+  Module *m = module_build(a, p, t, 1, !p->export);
   prepare(m, tm);
+  const char *lacks = p->export ? export_lacks(m) : NULL;
+  if (lacks) {
+    *why = arena_printf(a, "%s needs %s of rlc's runtime, which an exported function does not carry", p->plan[0]->name, lacks);
+    module_free(m);
+    LLVMDisposeTargetMachine(tm);
+    return false;
+  }
+  if (p->export) export_finish(m, tm);
   LLVMMemoryBufferRef out;
   char *message = NULL;
   bool failed = LLVMTargetMachineEmitToMemoryBuffer(tm, m->unit[0].gen.mod, kind, &message, &out);
@@ -55,5 +63,9 @@ char *llvm_emit_asm(Arena *a, const Program *p, const Target *t, char **why) {
 }
 
 bool llvm_emit_object(Arena *a, const Program *p, const Target *t, const char **bytes, size_t *n, char **why) {
+  return emit(a, p, t, LLVMObjectFile, bytes, n, why);
+}
+
+bool llvm_emit_export(Arena *a, const Program *p, const Target *t, const char **bytes, size_t *n, char **why) {
   return emit(a, p, t, LLVMObjectFile, bytes, n, why);
 }

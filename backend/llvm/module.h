@@ -29,6 +29,10 @@ Module *module_build(Arena *a, const Program *p, const Target *t, int nunit, boo
 void module_free(Module *m);
 void module_table(Module *m);                      // table.c
 
+// export.c: makes a module of one exported function small and quick.
+void export_finish(Module *m, LLVMTargetMachineRef tm);
+const char *export_lacks(Module *m);               // a function it calls and has not, or NULL
+
 // driver.c: the entry function of a plan; the function that runs a kernel's node.
 void driver_plan(Module *m, const Plan *p);
 // The kernel of the node in m's first module, emitted where no equal one was.
