@@ -126,7 +126,8 @@ static void every_page(void) {
 }
 
 static void generated_lists(void) {
-  static const char *const page[][2] = { { "docs/ops.md", "rlc ops --markdown" }, { "docs/builtins.md", "rlc ops --builtins --markdown" } };
+  static const char *const page[][2] = { { "docs/ops.md", "rlc ops --markdown" }, { "docs/builtins.md", "rlc ops --builtins --markdown" },
+                                        { "docs/library.md", "rlc ops --library" } };
   begin();
   for (size_t k = 0; k < sizeof page / sizeof *page; k++) {
     size_t n;
