@@ -21,9 +21,13 @@ fn trace(x) = sum(diagonal(x), axis = -1)
 // x with a x = b, by LU: a [..., N, N], b [..., N] or [..., N, M] with the same leading axes. Infinite or NaN
 // where a is singular.
 fn solve(a, b) {
-  if len(a.shape) > 2 { each (p, q) in (a, b) { solve(p, q) } }
-  else if len(b.shape) == 1 { solve(a, b[:, _])[:, 0] }
-  else { solve_columns(a, b) }
+  if len(a.shape) > 2 {
+    each (p, q) in (a, b) { solve(p, q) }
+  } else if len(b.shape) == 1 {
+    solve(a, b[:, _])[:, 0]
+  } else {
+    solve_columns(a, b)
+  }
 }
 
 fn solve_columns(a: float[N, N], b: float[N, M]) {
@@ -42,8 +46,7 @@ fn signed_by(y, p) {
 
 // The determinant of x [..., N, N].
 fn det(x) {
-  if len(x.shape) > 2 { each p in x { det(p) } }
-  else {
+  if len(x.shape) > 2 { each p in x { det(p) } } else {
     let f = lu(x)
     signed_by(prod(diagonal(f.lu)), f.perm)
   }
@@ -51,8 +54,7 @@ fn det(x) {
 
 // (sign, log |det x|) for x [..., N, N], without overflow.
 fn slogdet(x) {
-  if len(x.shape) > 2 { each p in x { slogdet(p) } }
-  else {
+  if len(x.shape) > 2 { each p in x { slogdet(p) } } else {
     let f = lu(x)
     let d = diagonal(f.lu)
     (sign = signed_by(prod(sign(d)), f.perm), log = sum(log(abs(d))))
@@ -61,9 +63,11 @@ fn slogdet(x) {
 
 // x that minimises |a x - b|, by QR; of several, the shortest. a [..., M, N] of full rank, b [..., M] or [..., M, K].
 fn lstsq(a, b) {
-  if len(a.shape) > 2 { each (p, q) in (a, b) { lstsq(p, q) } }
-  else if len(b.shape) == 1 { lstsq(a, b[:, _])[:, 0] }
-  else if a.shape[0] >= a.shape[1] {
+  if len(a.shape) > 2 {
+    each (p, q) in (a, b) { lstsq(p, q) }
+  } else if len(b.shape) == 1 {
+    lstsq(a, b[:, _])[:, 0]
+  } else if a.shape[0] >= a.shape[1] {
     let f = qr(a)
     triangular_solve(f.r.T, f.q.T @ b, transpose = true)
   } else {
@@ -74,8 +78,7 @@ fn lstsq(a, b) {
 
 // The pseudo-inverse of x [..., M, N]; singular values below cut times the greatest count as 0.
 fn pinv(x, cut = 1e-6) {
-  if len(x.shape) > 2 { each p in x { pinv(p, cut) } }
-  else {
+  if len(x.shape) > 2 { each p in x { pinv(p, cut) } } else {
     let f = svd(x)
     let keep = f.s > cut * max(f.s)
     (f.v * where(keep, 1 / where(keep, f.s, 1), 0)) @ f.u.T
@@ -85,8 +88,7 @@ fn pinv(x, cut = 1e-6) {
 // e^x for x [..., N, N]: scaled by a power of 2, Padé's quotient of order 7, squared back; norms to 10^6.
 // Higham 2005.
 fn expm(x) {
-  if len(x.shape) > 2 { each p in x { expm(p) } }
-  else {
+  if len(x.shape) > 2 { each p in x { expm(p) } } else {
     let size = stop_grad(max(sum(abs(x), axis = 0)))
     let halvings = clamp(ceil(log(max(size, 1e-30) / 0.95) / log(2)), 0, 20)
     let a = x * 0.5^halvings

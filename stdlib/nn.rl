@@ -82,8 +82,11 @@ fn pool(x: float[B, H, W, C], n, stride, pad_by, fill, f) {
 // The greatest of each n x n window: [B, H, W, C] -> [B, H', W', C], H' = (H + 2 pad - n) / stride + 1, rounded down;
 // windows are `stride` apart, and what they hold of the padding does not count.
 fn max_pool(x: float[B, H, W, C], n = 2, stride = n, pad = 0) =
-  if stride == n and pad == 0 and H % n == 0 and W % n == 0 { max(reshape(x, [B, H / n, n, W / n, n, C]), axis = [2, 4]) }
-  else { pool(x, n, stride, pad, -inf, |a, b| max(a, b)) }
+  if stride == n and pad == 0 and H % n == 0 and W % n == 0 {
+    max(reshape(x, [B, H / n, n, W / n, n, C]), axis = [2, 4])
+  } else {
+    pool(x, n, stride, pad, -inf, |a, b| max(a, b))
+  }
 
 // The sum of each window, sizes as of max_pool; the padding counts as 0.
 fn sum_pool(x: float[B, H, W, C], n = 2, stride = n, pad = 0) = pool(x, n, stride, pad, 0, |a, b| a + b)

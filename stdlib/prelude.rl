@@ -105,6 +105,15 @@ fn topk(x, k: dim) {
   (values = take_rows(x, index), index)
 }
 
+// Running least along the last axis.
+fn cummin(x) = -cummax(-x)
+
+// The least row of each segment, infinity where it has none: x [M, ...], segment i32[M] -> [n, ...]
+fn segment_min(x, segment, n: dim) = -segment_max(-x, segment, n)
+
+// The mean of the rows of each segment, 0 where it has none: x [M, ...], segment i32[M] -> [n, ...]
+fn segment_mean(x, segment, n: dim) = segment_sum(x, segment, n) / max(segment_sum(ones(x + 0.0), segment, n), 1)
+
 // x moved n places on along an axis; what leaves at the end comes in at the start.
 fn roll(x, n, axis = 0) = if axis % len(x.shape) == 0 {
   let cut = len(x) - n % len(x)

@@ -11,3 +11,12 @@ fn irfft(y, N: dim) {
   let rest = N - (N - N % 2) / 2 - 1
   real(ifft(concat([y, flip(conj(y[..., 1:1 + rest]), axis = -1)], axis = -1)))
 }
+
+// Over the last two axes.
+fn fft2(x) = fft(fft(x).T).T
+
+// The inverse of fft2.
+fn ifft2(y) = ifft(ifft(y).T).T
+
+// Frequencies of rfft's terms, in cycles per sample: [N / 2 + 1]
+fn rfft_frequencies(N: dim) = f32(iota((N - N % 2) / 2 + 1)) / N

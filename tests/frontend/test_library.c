@@ -101,6 +101,9 @@ static void test_fourier(void) {
     {"signal.rfft([1.0, 2, 3])", NUMBERS(6, 0, -1.5, 0.8660254)},
     {"signal.irfft(signal.rfft([1.0, 2, 3, 4, 5]), 5)", NUMBERS(1, 2, 3, 4, 5)},
     {"signal.irfft(signal.rfft([[1.0, 2, 3, 4], [4, 3, 2, 1]]), 4)", NUMBERS(1, 2, 3, 4, 4, 3, 2, 1)},
+    {"signal.fft2([[1.0, 2], [3, 5]])", NUMBERS(11, 0, -3, 0, -5, 0, 1, 0)},
+    {"real(signal.ifft2(signal.fft2([[1.0, 2, 3], [4, 5, 7]])))", NUMBERS(1, 2, 3, 4, 5, 7)},
+    {"signal.rfft_frequencies(5)", NUMBERS(0, 0.2, 0.4)},
     {"grad(|x| sum(abs(fft(x))^2))([1.0, 2, 3])", NUMBERS(6, 12, 18)});
 }
 
@@ -117,6 +120,9 @@ static void test_order(void) {
     {"topk([3.0, 1, 4, 1, 5], 2)", NUMBERS(5, 4, 4, 2)},
     {"topk([[3, 1, 4], [1, 5, 1]], 2)", NUMBERS(4, 3, 5, 1, 2, 0, 1, 0)},
     {"grad(|x| sum(topk(x, 2).values))([3.0, 1, 4])", NUMBERS(1, 0, 1)},
+    {"cummin([3.0, 4, 1, 2])", NUMBERS(3, 3, 1, 1)},
+    {"segment_mean([[1.0, 2], [3, 4], [5, 9]], [0, 2, 0], 3)", NUMBERS(3, 5.5, 0, 0, 3, 4)},
+    {"segment_min([3.0, 1, 2], [1, 0, 1], 2)", NUMBERS(1, 2)},
     {"grad(|x| sum(sort(x) * [1.0, 2, 3]))([3.0, 1, 4])", NUMBERS(2, 1, 3)});
 }
 
