@@ -87,6 +87,16 @@ fn dropout_scales(key) {
 
 fn huber_joins() = near(nn.huber([-3.0, -0.5, 0.5, 1.0, 3.0]), [2.5, 0.125, 0.125, 0.5, 2.5])
 
+fn ranks() = near(optim.centered_rank([3.0, -1.0, 2.0, 7.0, 2.5]), [0.25, -0.5, -0.25, 0.5, 0.0])
+
+// The density of a squashed normal integrates to 1 over the box.
+fn tanh_normal_density(key) {
+  let d = dist.tanh_normal(full([1], 0.3), full([1], 0.7), low = -2.0, high = 2.0)
+  let many = dist.tanh_normal(broadcast(d.mean, [20_000, 1]), broadcast(d.std, [20_000, 1]), low = -2.0, high = 2.0)
+  let (a, log_prob) = many.sample_log_prob(key)
+  max(abs(a)) <= 2 and near(mean(where(abs(a[:, 0]) < 1.5, exp(-log_prob), 0)), 3.0, 0.1)
+}
+
 // ---- replay, returns, advantages
 
 fn ring_wraps() {

@@ -54,6 +54,28 @@ static void cartpole_reinforce(void) { solves("cartpole_reinforce.rl", "--set ma
 // A policy that knows nothing earns about -1,200.
 static void pendulum_ppo(void) { CU_ASSERT(number(train("pendulum_ppo.rl", ""), "eval_return") >= -300); }
 
+// Within 10,000 steps; one update of everything at each.
+static void pendulum_sac(void) { CU_ASSERT(number(train("pendulum_sac.rl", ""), "eval_return") >= -300); }
+static void pendulum_td3(void) { CU_ASSERT(number(train("pendulum_td3.rl", ""), "eval_return") >= -300); }
+
+static void evolve(void) { solves("evolve_cartpole.rl", ""); }
+
+static void karate(void) { CU_ASSERT(number(train("gcn_karate.rl", ""), "eval_return") >= 0.95); }
+
+// Plain training (inner=0) leaves about 3.3 after one step on five points.
+static void maml(void) { CU_ASSERT(number(train("maml_sinusoid.rl", "--set steps=5_000"), "error_after") < 1.6); }
+
+// The derivative of a loss that takes a gradient step, along a random direction, against central differences.
+static void meta_gradient(void) {
+  static char command[4096];
+  snprintf(command, sizeof command, "'%s' eval --exact '{"
+           "let p = net.init(key); let d = normal(key, p); let ts = tasks(4, key); let k = split(key, 1)[0];"
+           "let f = |q| meta(q, ts, 1, 2, k);"
+           "let a = fold(grad(f)(p) * d, 0.0, |s, x| s + sum(x)); let n = (f(p + 1e-6 * d) - f(p - 1e-6 * d)) / 2e-6;"
+           "abs(a - n) < 1e-4 * abs(n) }' '%s/examples/maml_sinusoid.rl'", binary(), test_root());
+  CU_ASSERT_STRING_EQUAL(said(command), "bool = true\n");
+}
+
 static void digits(void) { CU_ASSERT(number(train("digits_cnn.rl", "--set epochs=8"), "eval_return") >= 0.96); }
 
 // Each function of library.rl is a claim about the library.
@@ -61,7 +83,7 @@ static void library(void) {
   static const char *const claim[] = {
     "attention_cached(key)", "attention_causal(key)", "rotary(key)", "gru_forgets(key)", "lstm_gates(key)", "batch_norm_runs(key)",
     "rms(key)", "embedded(key)", "dropout_scales(key)", "huber_joins()", "ring_wraps()", "draw_keeps_rows(key)",
-    "returns_stop_at_ends()", "gae_by_hand()", "moments_track(key)", "shuffled_covers(key)",
+    "ranks()", "tanh_normal_density(key)", "returns_stop_at_ends()", "gae_by_hand()", "moments_track(key)", "shuffled_covers(key)",
   };
   for (size_t i = 0; i < sizeof claim / sizeof *claim; i++) {
     char command[4096];
@@ -79,6 +101,12 @@ void suite_learn(void) {
   test_add(s, "CartPole with a dueling head", cartpole_dueling);
   test_add(s, "CartPole with REINFORCE", cartpole_reinforce);
   test_add(s, "Pendulum with PPO", pendulum_ppo);
+  test_add(s, "Pendulum with SAC", pendulum_sac);
+  test_add(s, "Pendulum with TD3", pendulum_td3);
+  test_add(s, "CartPole by evolution", evolve);
+  test_add(s, "MAML", maml);
+  test_add(s, "MAML's gradient", meta_gradient);
+  test_add(s, "the karate club", karate);
   test_add(s, "digits", digits);
   test_add(s, "the library", library);
 }
