@@ -117,7 +117,13 @@ typedef struct PlanTarget {        // what planning must know of the machine
 
 // Constants of a target, measured once by bench/ and written down here.
 #define PLAN_BLAS_FLOPS   (2.0 * 640 * 640 * 640) // products above this go to OpenBLAS (docs/numerics.md: where it overtakes on AVX2)
-#define PLAN_PIECE_FLOPS  40000    // least work of a piece that a second thread is woken for
+// Handing pieces to a spinning second thread costs 0.3 to 0.7 us, and 10 to 20 ns for each piece (measured on a shared
+// two-core machine, with empty jobs and with jobs of 6 us). So a node of less than PLAN_PIECES_NS on one core, as
+// estimated from its shapes, is not cut, and a piece is about half of that or more. Who runs it is not asked: the bits
+// are the same on any number of threads.
+#define PLAN_PIECES_NS    4000
+#define PLAN_OPS_PER_NS   30       // of elementwise code on one core, and of memory: bytes / 4
+#define PLAN_FMAS_PER_NS  60       // of products and convolutions of a few hundred kflop
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
 #define PLAN_WASTE        (1 << 20) // copies this large are told to the user
 bool plan_small_reduce(const IrOp *op);           // reduces at most PLAN_SMALL_REDUCE elements (over any axes) to each one

@@ -8,7 +8,7 @@
 #define LANES 8               // of a vector, for comparing loops: the choice is the same for 4 and 16
 #define STRIDED 8.0           // cost of a vector load whose lanes lie apart; contiguous: 1
 #define UNIFORM 0.5           // cost of a load that all lanes share
-#define MOST_PIECES 64
+#define MOST_PIECES 32
 #define ROW_MULTIPLE 24       // pieces of a product end at multiples of every row tile (2, 3, 4, 6, 8, 12)
 #define MOST_LOOPS (2 * IR_MAX_RANK)
 
@@ -182,21 +182,33 @@ static void choose_vector(PlanNode *n, const Cost *c) {
 }
 
 // ---- pieces ---------------------------------------------------------------------------------------
-static void cut(PlanNode *n, int axis, int64_t pieces, int64_t multiple) {
-  int64_t len = (n->dim[axis] + pieces - 1) / pieces;
-  len = (len + multiple - 1) / multiple * multiple;
-  n->piece_axis = axis;
-  n->piece_len = len;
-  n->pieces = (n->dim[axis] + len - 1) / len;
+// What two threads must wait for, in steps of the axis, when each takes the next piece of `len`.
+static int64_t longest(int64_t dim, int64_t len) {
+  int64_t full = dim / len, rest = dim % len;
+  return full % 2 ? (full + 1) / 2 * len : full / 2 * len + rest;
 }
 
-static void choose_pieces(PlanNode *n) {
+// At least `pieces`, at most about twice as many: an odd number may leave one of two threads without work.
+static void cut(PlanNode *n, int axis, int64_t pieces, int64_t multiple) {
+  int64_t dim = n->dim[axis], len = (dim + pieces - 1) / pieces;
+  len = (len + multiple - 1) / multiple * multiple;
+  int64_t best = len;
+  for (int64_t l = len; l >= multiple && l >= len / 2 && longest(dim, best) > dim / 2 + dim / 32; l -= multiple)
+    if (longest(dim, l) < longest(dim, best)) best = l;
+  n->piece_axis = axis;
+  n->piece_len = best;
+  n->pieces = (dim + best - 1) / best;
+}
+
+// `fmas`: multiply-adds of a product, which n->flops does not count yet.
+static void choose_pieces(PlanNode *n, double fmas) {
   n->pieces = 1;
   n->piece_axis = 0;
   n->piece_len = n->rank ? n->dim[0] : 1;
-  double most = (n->flops + n->traffic / 4) / PLAN_PIECE_FLOPS;
-  int64_t pieces = most > MOST_PIECES ? MOST_PIECES : (int64_t)most;
-  if (pieces < 2 || !n->rank) return;
+  double ns = (n->flops + n->traffic / 4) / PLAN_OPS_PER_NS + fmas / PLAN_FMAS_PER_NS;
+  if (ns < PLAN_PIECES_NS || !n->rank) return;
+  int64_t pieces = 2;
+  while (pieces < MOST_PIECES && ns / (double)pieces > PLAN_PIECES_NS) pieces *= 2;
   if (n->kind != PLAN_NEST) {
     int axis = n->kind == PLAN_DOT && n->rank == 2 ? 0 : n->kind == PLAN_DOT && n->dim[0] < pieces ? n->rank - 2 : 0;
     if (n->kind == PLAN_DOT && axis == n->rank - 2) cut(n, axis, pieces, ROW_MULTIPLE);
@@ -222,10 +234,11 @@ static void shape_dot(Planner *p, Unit *u) {
   int64_t m = y->dim[y->rank - 2], cols = y->dim[y->rank - 1];
   int64_t k = x->dim[x->rank - (ir_int(op, A_TA) ? 2 : 1)];
   double flops = 2.0 * (double)m * (double)cols * (double)k;
-  if (ir_count(y)) n->flops += flops * (double)(ir_count(y) / (m * cols));
-  n->traffic += (double)(ir_bytes(x) + ir_bytes(&op->in[1]->type));
+  double all = ir_count(y) ? flops * (double)(ir_count(y) / (m * cols)) : 0;
   n->blas = flops > PLAN_BLAS_FLOPS && (x->dtype == IR_F32 || x->dtype == IR_F64);
-  choose_pieces(n);
+  choose_pieces(n, all / 2);
+  n->flops += all;
+  n->traffic += (double)(ir_bytes(x) + ir_bytes(&op->in[1]->type));
   int width = ir_dtype_bytes(x->dtype) < 4 ? 4 : ir_dtype_bytes(x->dtype);
   if (n->blas && !fact_of(p, op->out[0])->stored) n->scratch_bytes = ir_bytes(y);
   else if (!n->blas && ir_int(op, A_TB)) n->scratch_bytes = k * ((cols + 15) / 16 * 16) * width;
@@ -261,9 +274,10 @@ static void shape_conv(PlanNode *n) {
   const IrType *w = op->code == IR_CONV_DW ? &op->out[0]->type : &op->in[1]->type;
   const IrType *y = op->code == IR_CONV ? &op->out[0]->type : op->code == IR_CONV_DX ? &op->in[0]->type : &op->in[1]->type;
   double out = y->dim[3] ? (double)(ir_count(y) / y->dim[3]) : 0;
-  n->flops += 2 * out * (double)ir_count(w);
+  double fmas = out * (double)ir_count(w);
+  choose_pieces(n, fmas);
+  n->flops += 2 * fmas;
   n->traffic += (double)(ir_bytes(&op->in[0]->type) + ir_bytes(&op->in[1]->type));
-  choose_pieces(n);
 }
 
 static void shape_unit(Planner *p, Unit *u) {
@@ -285,7 +299,7 @@ static void shape_unit(Planner *p, Unit *u) {
   else if (n->kind == PLAN_CONV) shape_conv(n);
   else {
     choose_vector(n, &c);
-    choose_pieces(n);
+    choose_pieces(n, 0);
   }
 }
 

@@ -498,6 +498,32 @@ static double seconds(void) {
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static const PlanNode *product_of(Case *c, int64_t m, int64_t k, int64_t n) {
+  start(c);
+  ir_output(c->g, ir_dot(&c->b, input(c, f32(2, m, k), "x"), input(c, f32(2, k, n), "w"), 0, false, false), "y");
+  check(c);
+  return c->plan->body.first;
+}
+
+// Small products are one thread's; larger ones are few pieces, which two threads share evenly.
+static void pieces(void) {
+  Case c;
+  CU_ASSERT(product_of(&c, 8, 64, 64)->pieces == 1);
+  end(&c);
+  CU_ASSERT(product_of(&c, 32, 64, 64)->pieces == 1);
+  end(&c);
+  for (int64_t m = 64; m <= 1024; m += 52) {
+    const PlanNode *n = product_of(&c, m, 128, 64);
+    CU_ASSERT(n->pieces >= 2 && n->pieces <= 64);
+    int64_t part[2] = { 0 };
+    for (int64_t at = 0; at < m; at += n->piece_len) part[part[1] < part[0]] += m - at < n->piece_len ? m - at : n->piece_len;
+    int64_t most = part[0] > part[1] ? part[0] : part[1];
+    CU_ASSERT(most <= m / 2 + 24);
+    CU_ASSERT(n->piece_len * n->pieces >= m && n->piece_len * (n->pieces - 1) < m);
+    end(&c);
+  }
+}
+
 // Planning time follows the graph's size; the bound is loose, for slow machines.
 static void large_graph(void) {
   Case c;
@@ -534,6 +560,7 @@ void suite_plan(void) {
   test_add(s, "a ring buffer is never copied", ring_buffer);
   test_add(s, "a copy that the program asks for is told", kept_ring);
   test_add(s, "copies at once", exchange);
+  test_add(s, "pieces for threads", pieces);
   test_add(s, "20,000 ops", large_graph);
   test_add(s, "random graphs", random_graphs);
 }
