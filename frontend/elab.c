@@ -858,7 +858,7 @@ ElabExport *elab_export(Elab *e, const char *trainer, const char *name) {
   t->ast = d->ast;
   t->decl = d;
   ExportRun x = {t, found, arena_new(e->arena, ElabExport)};
-  *x.out = (ElabExport){.name = found->name, .trainer = d->name, .doc = found->kid[0]->doc};
+  *x.out = (ElabExport){.name = found->name, .trainer = d->name};
   fresh(e, ir_graph(e->arena, "scratch"));
   e->c.scope = d->module->scope;
   bool ok = attempt(e, run_export, &x);

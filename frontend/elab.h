@@ -61,7 +61,6 @@ typedef struct ElabTrainer {
 // Inputs and outputs are named by path; settings are constants.
 typedef struct ElabExport {
   const char *name, *trainer;
-  const char *doc;                 // the comment above it, or NULL
   IrGraph *graph;
   int nstate;                      // the first inputs
 } ElabExport;

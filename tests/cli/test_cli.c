@@ -65,7 +65,7 @@ static void wrong_command_lines(void) {
     "$RLC", "$RLC walk x.rl", "$RLC run", "$RLC run a.rl b.rl", "$RLC run --seed", "$RLC run --seed x a.rl", "$RLC run --nope a.rl",
     "$RLC build a.rl", "$RLC build -o", "$RLC check", "$RLC check --all a.rl", "$RLC fmt", "$RLC emit a.rl", "$RLC emit --ir",
     "$RLC emit --ir --asm a.rl", "$RLC emit --raw --asm a.rl", "$RLC opt", "$RLC opt --passes", "$RLC eval", "$RLC eval x.ir --in y",
-    "$RLC passes x", "$RLC ops --html", "$RLC build a.rl -o a --target aarch64-linux-gnu", "$RLC run --target x a.rl",
+    "$RLC export a.rl", "$RLC export a.rl --checkpoint c -o a", "$RLC export --name", "$RLC passes x", "$RLC ops --html", "$RLC build a.rl -o a --target aarch64-linux-gnu", "$RLC run --target x a.rl",
   };
   begin();
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -259,6 +259,94 @@ static void cartpole(void) {
   end();
 }
 
+// A policy taken away as C: its numbers are the reference evaluator's, and it balances the pole in C's own CartPole.
+static const char tiny_rl[] =
+  "record point { x, y: f32 }\n\n"
+  "train tiny(scale = 2.0, width = 3) {\n"
+  "  let twice = 2 * scale\n"
+  "  state w = f32(iota(width))\n"
+  "  state unused = zeros([1000])\n"
+  "  step { w += 1 }\n"
+  "  stop when iter >= 4\n"
+  "  export f(p: point, on: bool, v: f32[2, 3]) -> (y: f32[2], big: bool[2], p: point) {\n"
+  "    let y = tanh(v @ w / 10) * twice + p.x\n"
+  "    (y = if on { y } else { -y }, big = y > 1, p = point(p.y, f32(iter)))\n"
+  "  }\n"
+  "  export large(v: f32[20_000]) -> f32[20_000] {\n"
+  "    let c = (v - mean(v)) |> reshape([100, 200])\n"
+  "    (c @ (c.T @ c) * 0 + c |> reshape([20_000])) + w[0]\n"
+  "  }\n"
+  "  export sorted(v: f32[3]) -> f32[3] = sort(v * w)\n"
+  "}\n";
+
+static const char tiny_c[] =
+  "#include <stdio.h>\n#include <stdlib.h>\n#include \"f.h\"\n#include \"large.h\"\n"
+  "int main(void) {\n"
+  "  float px = 0.5f, py = 7, v[6] = { 0.1f, 0.2f, -0.3f, -1, 0.5f, 2 }, y[2], qx, qy;\n"
+  "  uint8_t on = 0, big[2];\n"
+  "  f(&px, &py, &on, v, y, big, &qx, &qy);\n"
+  "  printf(\"%.5f %.5f %d %d %g %g\\n\", y[0], y[1], big[0], big[1], qx, qy);\n"
+  "  static float a[20000], b[20000];\n"
+  "  a[7] = 20000;\n"
+  "  void *scratch = aligned_alloc(64, (LARGE_SCRATCH + 63) / 64 * 64);\n"
+  "  large(a, b, scratch);\n"
+  "  printf(\"%g %g\\n\", b[0], b[7]);\n"
+  "}\n";
+
+static const char pole_c[] =
+  "#include <math.h>\n#include \"act.h\"\n"
+  "int main(void) {\n"
+  "  float s[4] = { 0.02f, -0.03f, 0.01f, 0.04f };\n"
+  "  for (int t = 0; t < 400; t++) {\n"
+  "    int32_t a;\n"
+  "    act(s, &a);\n"
+  "    float push = a == 1 ? 10 : -10, lean = (push + 0.05f * s[3] * s[3] * sinf(s[2])) / 1.1f;\n"
+  "    float dd = (9.8f * sinf(s[2]) - cosf(s[2]) * lean) / (0.5f * (4.0f / 3 - 0.1f * cosf(s[2]) * cosf(s[2]) / 1.1f));\n"
+  "    float dx = lean - 0.05f * dd * cosf(s[2]) / 1.1f;\n"
+  "    s[0] += 0.02f * s[1], s[1] += 0.02f * dx, s[2] += 0.02f * s[3], s[3] += 0.02f * dd;\n"
+  "    if (fabsf(s[0]) > 2.4f || fabsf(s[2]) > 0.2095f) return 1;\n"
+  "  }\n"
+  "  return 0;\n"
+  "}\n";
+
+static void exports(void) {
+  begin();
+  put("t.rl", tiny_rl);
+  put("t.c", tiny_c);
+  put("pole.c", pole_c);
+  CU_ASSERT_EQUAL(sh("$RLC run t.rl --quiet --checkpoint t.ckpt").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC export t.rl --checkpoint t.ckpt --name f && $RLC export t.rl --checkpoint t.ckpt --name large").status, 0);
+  CU_ASSERT_EQUAL(sh("cc t.c f.o large.o -o t && ./t > said").status, 0);
+  double want[2], got[2];
+  Said s = sh("$RLC eval '-(tanh([[0.1, 0.2, -0.3], [-1.0, 0.5, 2.0]] @ [4.0, 5.0, 6.0] / 10) * 4 + 0.5)'");
+  CU_ASSERT_EQUAL(sscanf(s.out, "f32[2] = [%lf, %lf]", &want[0], &want[1]), 2);
+  s = sh("cat said");
+  int big[2];
+  double qx, qy, low, high;
+  CU_ASSERT_EQUAL(sscanf(s.out, "%lf %lf %d %d %lf %lf %lf %lf", &got[0], &got[1], &big[0], &big[1], &qx, &qy, &low, &high), 8);
+  CU_ASSERT_DOUBLE_EQUAL(got[0], want[0], 2e-5);
+  CU_ASSERT_DOUBLE_EQUAL(got[1], want[1], 2e-5);
+  CU_ASSERT(big[0] == (-want[0] > 1) && big[1] == (-want[1] > 1) && qx == 7 && qy == 4);
+  CU_ASSERT(low == 3 && high == 20003);
+  s = sh("$RLC export t.rl --checkpoint t.ckpt --name sorted");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "sorted needs rt_argsort of rlc's runtime");
+  s = sh("$RLC export t.rl --checkpoint t.ckpt --name g");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "the trainer `tiny` exports no `g`");
+  s = sh("$RLC export t.rl --checkpoint t.rl --name f");
+  SAYS(s.err, "is not a checkpoint of rlc");
+  // The first example's policy: nothing undefined, small, in another machine's code too.
+  const char *ppo = "\"$ROOT/examples/cartpole_ppo.rl\" --checkpoint p.ckpt";
+  CU_ASSERT_EQUAL(sh("$RLC run %s --quiet", ppo).status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC export %s && test -z \"$(nm -u act.o)\" && test $(stat -c %%s act.o) -lt 32000", ppo).status, 0);
+  CU_ASSERT_EQUAL(sh("cc pole.c act.o -lm -o pole && ./pole").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC export %s --target aarch64-linux-gnu -o arm.o && test -s arm.o && cmp act.h arm.h", ppo).status, 0);
+  s = sh("$RLC export t.rl --checkpoint p.ckpt");
+  SAYS(s.err, "is of another program: trainer ppo, and this is tiny");
+  end();
+}
+
 static void interrupts(void) {
   begin();
   put("fit.rl", fit);
@@ -332,6 +420,7 @@ void suite_cli(void) {
   test_add(s, "check", checks);
   test_add(s, "run and build", runs);
   test_add(s, "CartPole learns, with the same bits everywhere", cartpole);
+  test_add(s, "export", exports);
   test_add(s, "interrupted", interrupts);
   test_add(s, "diverging", diverges);
   test_add(s, "emit", emits);
