@@ -1,5 +1,5 @@
-// Model-agnostic meta-learning: initial parameters from which one gradient step on five points of a new sinusoid fits it.
-// The step inside is itself differentiated: exact second order. Finn, Abbeel, Levine 2017.
+// Model-agnostic meta-learning: initial parameters from which one gradient step on five points of a new sinusoid fits
+// it. The step inside is itself differentiated: exact second order. Finn, Abbeel, Levine 2017. Takes four seconds.
 // --set inner=0 is plain training on all tasks at once, --set order=1 drops the second derivatives.
 use nn, optim
 
