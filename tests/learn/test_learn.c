@@ -94,6 +94,21 @@ static void library(void) {
   }
 }
 
+// What examples claim of themselves: FILE and a function of it that is true.
+static void claims(void) {
+  static const char *const claim[][2] = {
+    {"s5_recall", "forms_agree(key)"}, {"srwm_fewshot", "forms_agree(key)"}, {"quantum_maze", "shift_rule_holds(key)"},
+  };
+  for (size_t i = 0; i < sizeof claim / sizeof *claim; i++) {
+    char command[4096];
+    snprintf(command, sizeof command, "'%s' eval '%s' '%s/examples/%s.rl'", binary(), claim[i][1], test_root(), claim[i][0]);
+    CU_ASSERT_STRING_EQUAL(said(command), "bool = true\n");
+  }
+}
+
+// Masses in kg and lengths in m.
+static void double_pendulum(void) { CU_ASSERT(number(train("double_pendulum.rl", ""), "eval_return") >= -0.01); }
+
 void suite_learn(void) {
   CU_pSuite s = test_suite("learn");
   test_add(s, "CartPole with PPO", cartpole_ppo);
@@ -108,5 +123,7 @@ void suite_learn(void) {
   test_add(s, "MAML's gradient", meta_gradient);
   test_add(s, "the karate club", karate);
   test_add(s, "digits", digits);
+  test_add(s, "what examples claim", claims);
+  test_add(s, "double pendulum", double_pendulum);
   test_add(s, "the library", library);
 }
