@@ -105,14 +105,42 @@ static void bind_rows(Elab *e, const Ast *type, const Module *m, int64_t rows, L
   }
 }
 
+// The bytes of a file: u8[N].
+static void load_text(Elab *e, Decl *d) {
+  const Ast *ast = d->ast, *from = ast->kid[1];
+  if (from->nkid != 2) fail(e, from->loc, "from text(\"file.txt\")", "text takes one file");
+  Value *file = eval(e, from->kid[1]->kid[0]);
+  if (file->kind != V_STR) fail(e, from->loc, "from text(\"file.txt\")", "a file name is a text");
+  const char *path = beside(e, d->module->src, file->s);
+  Diags quiet = {.arena = e->arena};
+  const Source *s = source_read(e->arena, &quiet, path);
+  if (!s) fail(e, from->loc, "the path counts from the folder of this file", "%s: %s", path, quiet.first ? quiet.first->message : "it cannot be read");
+  int64_t n = (int64_t)strlen(s->text);
+  if (!n) fail(e, from->loc, "it should hold text", "%s is empty", path);
+  bind_rows(e, ast->kid[0], d->module, n, from->loc);
+  Type *type = eval_type(e, ast->kid[0]);
+  if (type->kind != T_ARRAY || type->array.rank != 1 || type->array.dtype != IR_U8) fail(e, ast->loc, "data x: u8[N] from text(\"…\")", "a text is an array of bytes");
+  if (type->array.dim[0] != n) fail(e, ast->loc, "a capitalised name takes the number of bytes: u8[N]", "%s has %lld bytes, but the type says %lld", path, (long long)n, (long long)type->array.dim[0]);
+  struct Data *data = arena_new(e->arena, struct Data);
+  data->n = 1;
+  data->field = arena_array(e->arena, Field, 1);
+  data->field[0] = (Field){NULL, type->array, s->text};
+  d->data = data;
+}
+
 static void load(Elab *e, Decl *d) {
   if (d->data) return;
   const Ast *ast = d->ast, *from = ast->kid[1];
   Context saved = e->c;
   e->c.scope = d->module->scope;
   e->c.module = d->module;
+  if (from->kind == AST_CALL && from->kid[0]->kind == AST_NAME && strcmp(from->kid[0]->name, "text") == 0) {
+    load_text(e, d);
+    e->c = saved;
+    return;
+  }
   if (from->kind != AST_CALL || from->kid[0]->kind != AST_NAME || strcmp(from->kid[0]->name, "csv") != 0 || from->nkid < 2)
-    fail(e, from->loc, "from csv(\"file.csv\"), optionally with column = \"name\"", "unknown source of data");
+    fail(e, from->loc, "from csv(\"file.csv\"), optionally with column = \"name\", or from text(\"file.txt\")", "unknown source of data");
   Value *file = eval(e, from->kid[1]->kid[0]);
   if (file->kind != V_STR) fail(e, from->loc, "from csv(\"file.csv\")", "a file name is a text");
   const char *path = beside(e, d->module->src, file->s);
