@@ -98,6 +98,7 @@ static void library(void) {
 static void claims(void) {
   static const char *const claim[][2] = {
     {"s5_recall", "forms_agree(key)"}, {"srwm_fewshot", "forms_agree(key)"}, {"quantum_maze", "shift_rule_holds(key)"},
+    {"char_gpt", "cache_agrees(key)"},
   };
   for (size_t i = 0; i < sizeof claim / sizeof *claim; i++) {
     char command[4096];
