@@ -704,71 +704,6 @@ static void emit_function(Elab *e, Decl *d, IrGraph *g) {
   for (int k = 0; k < l.v.n; k++) ir_output(g, l.v.at[k], l.path.at[k]);
 }
 
-static void check_env(Elab *e, Decl *d) {
-  Value *env = decl_value(e, d);
-  Ast place = {.kind = AST_NAME, .name = "_", .loc = d->ast->loc};
-  Value *state = type_zeros(e, env_state_type(e, env, d->ast->loc));
-  Value *action = env_action(e, env, d->ast->loc);
-  Value *kind = value_field(action, "kind"), *n = value_field(action, "n");
-  if (!kind || !n) fail(e, d->ast->loc, "action = discrete(n) or box(n, low, high)", "the environment `%s` has no such action", d->name);
-  IrType at = ir_scalar(IR_I32);
-  if (strcmp(kind->s, "box") == 0) at = ir_type(IR_F32, 1, &n->i);
-  Value *key = value_key(e, u64_const(e, 0));
-  key->mentions = arena_new(e->arena, int);
-  Args a = args_new(e, d->ast, 2);
-  a.value[0] = state;
-  a.place[0] = &place;
-  a.value[1] = key;
-  env_reset(e, env, &a);
-  Args b = args_new(e, d->ast, 3);
-  b.value[0] = state;
-  b.place[0] = &place;
-  b.value[1] = value_array(e, ir_fill(&e->c.b, at, 0));
-  b.value[2] = key;
-  env_step(e, env, &b);
-  env_obs_type(e, env, d->ast->loc);
-}
-
-static void check_decl(Elab *e, void *env) {
-  Decl *d = ((Check *)env)->d;
-  const Ast *a = d->ast;
-  e->c.b.loc = a->loc;
-  e->c.scope = d->module->scope;
-  if (a->kind == AST_CONST) decl_value(e, d);
-  if (a->kind == AST_ENV && !a->from) {
-    for (int k = 0; k < a->nstatic; k++)
-      if (!a->kid[k]->kid[1]) return;
-    check_env(e, d);
-  }
-  if (a->kind == AST_FN && a->fn->body) {
-    if (a->fn->flavour == FLAVOUR_LAYER || a->fn->flavour == FLAVOUR_RULE) return;
-    if (a->fn->flavour == FLAVOUR_MODEL) {
-      for (int k = 0; k < a->fn->nstatic; k++)
-        if (!a->fn->statics[k]->kid[1]) return;
-      for (int k = 0; k < a->fn->nparam; k++)
-        if (!a->fn->params[k]->kid[0] && !a->fn->params[k]->kid[1]) return;
-      Value *model = decl_value(e, d);
-      model_params(e, model, a->loc);
-      Args init = args_new(e, a, 1);
-      init.value[0] = value_key(e, u64_const(e, 0));
-      model_init(e, model, &init);
-      return;
-    }
-    if (complete(e, a)) emit_function(e, d, e->c.b.graph);
-  }
-}
-
-bool elab_check(Elab *e) {
-  int before = e->diags->count;
-  names_check(e, e->main);
-  for (Decl *d = e->main->decls; d; d = d->next) {
-    fresh(e, ir_graph(e->arena, "scratch"));
-    if (d->ast->kind == AST_TRAIN) make_trainer(e, d);
-    else attempt(e, check_decl, &(Check){d});
-  }
-  return e->diags->count == before;
-}
-
 // ---- entry points ----------------------------------------------------------------------------------------------
 
 typedef struct ExportRun { Trainer *t; const Ast *ast; ElabExport *out; } ExportRun;
@@ -842,6 +777,25 @@ static void run_export(Elab *e, void *env) {
   x->out->graph = g;
 }
 
+static ElabExport *make_export(Elab *e, Decl *d, const Ast *ast) {
+  Trainer *t = arena_new(e->arena, Trainer);
+  t->ast = d->ast;
+  t->decl = d;
+  ExportRun x = {t, ast, arena_new(e->arena, ElabExport)};
+  *x.out = (ElabExport){.name = ast->name, .trainer = d->name};
+  fresh(e, ir_graph(e->arena, "scratch"));
+  e->c.scope = d->module->scope;
+  bool ok = attempt(e, run_export, &x);
+  e->trainer = NULL;
+  return ok ? x.out : NULL;
+}
+
+static void check_trainer(Elab *e, Decl *d) {
+  if (!make_trainer(e, d)) return;
+  for (int k = d->ast->nstatic; k < d->ast->nkid; k++)
+    if (d->ast->kid[k]->kind == AST_EXPORT) make_export(e, d, d->ast->kid[k]);
+}
+
 ElabExport *elab_export(Elab *e, const char *trainer, const char *name) {
   if (!names_check(e, e->main)) return NULL;
   Decl *d = find_decl(e, AST_TRAIN, trainer);
@@ -854,16 +808,72 @@ ElabExport *elab_export(Elab *e, const char *trainer, const char *name) {
     diag_help(e->diags, g, "add an entry point to it: export act(obs: f32[4]) -> i32 = …");
     return NULL;
   }
-  Trainer *t = arena_new(e->arena, Trainer);
-  t->ast = d->ast;
-  t->decl = d;
-  ExportRun x = {t, found, arena_new(e->arena, ElabExport)};
-  *x.out = (ElabExport){.name = found->name, .trainer = d->name};
-  fresh(e, ir_graph(e->arena, "scratch"));
+  return make_export(e, d, found);
+}
+
+static void check_env(Elab *e, Decl *d) {
+  Value *env = decl_value(e, d);
+  Ast place = {.kind = AST_NAME, .name = "_", .loc = d->ast->loc};
+  Value *state = type_zeros(e, env_state_type(e, env, d->ast->loc));
+  Value *action = env_action(e, env, d->ast->loc);
+  Value *kind = value_field(action, "kind"), *n = value_field(action, "n");
+  if (!kind || !n) fail(e, d->ast->loc, "action = discrete(n) or box(n, low, high)", "the environment `%s` has no such action", d->name);
+  IrType at = ir_scalar(IR_I32);
+  if (strcmp(kind->s, "box") == 0) at = ir_type(IR_F32, 1, &n->i);
+  Value *key = value_key(e, u64_const(e, 0));
+  key->mentions = arena_new(e->arena, int);
+  Args a = args_new(e, d->ast, 2);
+  a.value[0] = state;
+  a.place[0] = &place;
+  a.value[1] = key;
+  env_reset(e, env, &a);
+  Args b = args_new(e, d->ast, 3);
+  b.value[0] = state;
+  b.place[0] = &place;
+  b.value[1] = value_array(e, ir_fill(&e->c.b, at, 0));
+  b.value[2] = key;
+  env_step(e, env, &b);
+  env_obs_type(e, env, d->ast->loc);
+}
+
+static void check_decl(Elab *e, void *env) {
+  Decl *d = ((Check *)env)->d;
+  const Ast *a = d->ast;
+  e->c.b.loc = a->loc;
   e->c.scope = d->module->scope;
-  bool ok = attempt(e, run_export, &x);
-  e->trainer = NULL;
-  return ok ? x.out : NULL;
+  if (a->kind == AST_CONST) decl_value(e, d);
+  if (a->kind == AST_ENV && !a->from) {
+    for (int k = 0; k < a->nstatic; k++)
+      if (!a->kid[k]->kid[1]) return;
+    check_env(e, d);
+  }
+  if (a->kind == AST_FN && a->fn->body) {
+    if (a->fn->flavour == FLAVOUR_LAYER || a->fn->flavour == FLAVOUR_RULE) return;
+    if (a->fn->flavour == FLAVOUR_MODEL) {
+      for (int k = 0; k < a->fn->nstatic; k++)
+        if (!a->fn->statics[k]->kid[1]) return;
+      for (int k = 0; k < a->fn->nparam; k++)
+        if (!a->fn->params[k]->kid[0] && !a->fn->params[k]->kid[1]) return;
+      Value *model = decl_value(e, d);
+      model_params(e, model, a->loc);
+      Args init = args_new(e, a, 1);
+      init.value[0] = value_key(e, u64_const(e, 0));
+      model_init(e, model, &init);
+      return;
+    }
+    if (complete(e, a)) emit_function(e, d, e->c.b.graph);
+  }
+}
+
+bool elab_check(Elab *e) {
+  int before = e->diags->count;
+  names_check(e, e->main);
+  for (Decl *d = e->main->decls; d; d = d->next) {
+    fresh(e, ir_graph(e->arena, "scratch"));
+    if (d->ast->kind == AST_TRAIN) check_trainer(e, d);
+    else attempt(e, check_decl, &(Check){d});
+  }
+  return e->diags->count == before;
 }
 
 // ---- single expressions and functions ----------------------------------------------------------------------------

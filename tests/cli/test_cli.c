@@ -334,6 +334,9 @@ static void exports(void) {
   s = sh("$RLC export t.rl --checkpoint t.ckpt --name g");
   CU_ASSERT_EQUAL(s.status, 1);
   SAYS(s.err, "the trainer `tiny` exports no `g`");
+  s = sh("sed 's/v @ w/v @ v/' t.rl > bad.rl; $RLC check bad.rl");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "inner sizes differ");
   s = sh("$RLC export t.rl --checkpoint t.rl --name f");
   SAYS(s.err, "is not a checkpoint of rlc");
   // The first example's policy: nothing undefined, small, in another machine's code too.
