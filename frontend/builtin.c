@@ -57,6 +57,18 @@ static int axis_of(Elab *e, Value *v, int rank, Loc loc) {
   return (int)(k < 0 ? k + rank : k);
 }
 
+// An op whose type rule is asked first: what it says is told as the user's mistake.
+static IrOp *checked(Elab *e, IrCode c, int n, IrValue **in, int nattr, const IrAttr *at, Loc loc) {
+  IrType out[3];
+  int nout;
+  const char *why = ir_infer(e->arena, c, n, in, NULL, nattr, at, 0, NULL, out, &nout);
+  if (why) {
+    const char *wants = strstr(why, "expected ");
+    fail(e, loc, signature_of(ir_info[c].name), "`%s` of %s: %s", ir_info[c].name, ir_type_text(e->arena, &in[0]->type), wants ? wants : why);
+  }
+  return ir_build(&e->c.b, c, n, in, NULL, nattr, at, 0, NULL);
+}
+
 // ---- constants ------------------------------------------------------------------------------
 
 IrValue *u64_const(Elab *e, uint64_t v) { return ir_const(&e->c.b, ir_scalar(IR_U64), &v, sizeof v); }
@@ -128,7 +140,8 @@ static Value *fn_complex(Elab *e, const Args *a) {
   broadcast_shapes(e, here(e, a), "the parts of `complex`", x->type, y->type, &s);
   x = ir_spread(&e->c.b, x, s.rank, s.dim);
   y = ir_spread(&e->c.b, y, s.rank, s.dim);
-  return value_array(e, ir_bin(&e->c.b, IR_COMPLEX, x, y));
+  IrValue *in[2] = {x, y};
+  return value_array(e, checked(e, IR_COMPLEX, 2, in, 0, NULL, here(e, a))->out[0]);
 }
 
 static Value *fn_div(Elab *e, const Args *a) {
@@ -155,7 +168,7 @@ static Value *where_tree(Elab *e, Value *c, Value *x, Value *y, Loc loc) {
   IrValue *p = to_array(e, c, loc);
   if (p->type.dtype != IR_BOOL) fail(e, loc, "compare: where(x > 0, a, b)", "the condition of `where` must be bool, not %s", value_text(e, c));
   IrDtype t = common_dtype(e, loc, "the two sides of `where`", 2, (Value *[]){x, y});
-  IrValue *u = t == IR_BOOL ? to_array(e, x, loc) : to_dtype(e, x, t, loc), *v = t == IR_BOOL ? to_array(e, y, loc) : to_dtype(e, y, t, loc);
+  IrValue *u = to_dtype(e, x, t, loc), *v = to_dtype(e, y, t, loc);
   IrType s;
   broadcast_shapes(e, loc, "the two sides of `where`", u->type, v->type, &s);
   IrType ps = p->type;
@@ -293,7 +306,7 @@ static Value *argreduce(Elab *e, const Args *a, IrCode c, const char *name) {
   int k = axis ? axis_of(e, axis, v->type.rank, here(e, a)) : v->type.rank - 1;
   if (!v->type.dim[k]) fail(e, here(e, a), "an axis of size 0 has no greatest or least element", "`%s` over an empty axis", name);
   IrAttr at = ir_attr_int(e->arena, A_AXIS, k);
-  return value_array(e, ir_build(&e->c.b, c, 1, &v, NULL, 1, &at, 0, NULL)->out[0]);
+  return value_array(e, checked(e, c, 1, &v, 1, &at, here(e, a))->out[0]);
 }
 static Value *fn_argmax(Elab *e, const Args *a) { return argreduce(e, a, IR_ARGMAX, "argmax"); }
 static Value *fn_argmin(Elab *e, const Args *a) { return argreduce(e, a, IR_ARGMIN, "argmin"); }
@@ -306,7 +319,7 @@ static Value *cumulate(Elab *e, const Args *a, IrCode c, const char *name) {
   if (!v->type.rank) fail(e, here(e, a), "it goes along an axis: the array needs at least one", "`%s` of a scalar", name);
   IrAttr at[2] = {ir_attr_int(e->arena, A_AXIS, axis ? axis_of(e, axis, v->type.rank, here(e, a)) : v->type.rank - 1),
                   ir_attr_int(e->arena, A_REVERSE, back ? to_bool(e, back, here(e, a), "`reversed`") : 0)};
-  return value_array(e, ir_build(&e->c.b, c, 1, &v, NULL, 2, at, 0, NULL)->out[0]);
+  return value_array(e, checked(e, c, 1, &v, 2, at, here(e, a))->out[0]);
 }
 static Value *fn_cumsum(Elab *e, const Args *a) { return cumulate(e, a, IR_CUMSUM, "cumsum"); }
 static Value *fn_cumprod(Elab *e, const Args *a) { return cumulate(e, a, IR_CUMPROD, "cumprod"); }
@@ -347,6 +360,10 @@ static Value *fn_full(Elab *e, const Args *a) {
   int64_t dim[IR_MAX_RANK];
   int rank = to_dims(e, need(e, a, "full", "shape", 0), here(e, a), dim);
   IrValue *v = to_array(e, need(e, a, "full", "value", 1), here(e, a));
+  IrType want = {.dtype = v->type.dtype, .rank = rank}, both;
+  memcpy(want.dim, dim, sizeof dim);
+  broadcast_shapes(e, here(e, a), "the shape and the value of `full`", want, v->type, &both);
+  if (!ir_type_eq(&want, &both)) fail(e, here(e, a), "the value may be smaller than the shape, and is repeated", "`full`: %s does not fit into %s", ir_type_text(e->arena, &v->type), ir_type_text(e->arena, &want));
   return value_array(e, ir_spread(&e->c.b, v, rank, dim));
 }
 
@@ -452,7 +469,7 @@ static Value *concat_arrays(Elab *e, int n, Value **v, Value *axis, Loc loc) {
   }
   IrDtype t = common_dtype(e, loc, "the parts of `concat`", n, v);
   IrValue **x = arena_array(e->arena, IrValue *, n);
-  for (int k = 0; k < n; k++) x[k] = t == IR_BOOL ? to_array(e, v[k], loc) : to_dtype(e, v[k], t, loc);
+  for (int k = 0; k < n; k++) x[k] = to_dtype(e, v[k], t, loc);
   int rank = x[0]->type.rank;
   if (!rank) fail(e, loc, "write [a, b] to stack scalars", "`concat` of scalars");
   int k0 = axis ? axis_of(e, axis, rank, loc) : 0;
@@ -559,6 +576,12 @@ static Value *fn_take(Elab *e, const Args *a) {
   return value_array(e, ir_gather(&e->c.b, x, ir_cast(&e->c.b, i, IR_I32), nb));
 }
 
+static IrValue *scatter(Elab *e, IrValue *x, IrValue *i, IrValue *u, IrScatter mode, Loc loc) {
+  IrAttr at[2] = {ir_attr_int(e->arena, A_BATCH, 0), ir_attr_int(e->arena, A_MODE, mode)};
+  IrValue *in[3] = {x, i, u};
+  return checked(e, IR_SCATTER, 3, in, 2, at, loc)->out[0];
+}
+
 static Value *scattered(Elab *e, const Args *a, IrScatter mode, const char *name) {
   most(e, a, name, 3);
   Loc loc = here(e, a);
@@ -573,7 +596,7 @@ static Value *scattered(Elab *e, const Args *a, IrScatter mode, const char *name
   memcpy(want.dim + i->type.rank, x->type.dim + 1, sizeof *want.dim * (size_t)(x->type.rank - 1));
   broadcast_shapes(e, loc, "the rows and their place", u->type, want, &both);
   if (!ir_type_eq(&both, &want)) fail(e, loc, "one row of the array for each index; rows may be smaller, and are repeated", "`%s`: %s does not fit into a place of %s", name, ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
-  return value_array(e, ir_scatter(&e->c.b, x, ir_cast(&e->c.b, i, IR_I32), ir_spread(&e->c.b, u, want.rank, want.dim), 0, mode));
+  return value_array(e, scatter(e, x, ir_cast(&e->c.b, i, IR_I32), ir_spread(&e->c.b, u, want.rank, want.dim), mode, loc));
 }
 static Value *fn_scatter_add(Elab *e, const Args *a) { return scattered(e, a, SCATTER_ADD, "scatter_add"); }
 static Value *fn_scatter_max(Elab *e, const Args *a) { return scattered(e, a, SCATTER_MAX, "scatter_max"); }
@@ -588,7 +611,7 @@ static Value *segment(Elab *e, const Args *a, IrScatter mode, const char *name) 
   IrType t = x->type;
   t.dim[0] = n;
   IrValue *zero = ir_fill(&e->c.b, t, mode == SCATTER_MAX ? -INFINITY : 0);
-  return value_array(e, ir_scatter(&e->c.b, zero, i, x, 0, mode));
+  return value_array(e, scatter(e, zero, i, x, mode, here(e, a)));
 }
 static Value *fn_segment_sum(Elab *e, const Args *a) { return segment(e, a, SCATTER_ADD, "segment_sum"); }
 static Value *fn_segment_max(Elab *e, const Args *a) { return segment(e, a, SCATTER_MAX, "segment_max"); }
@@ -840,25 +863,17 @@ static Value *fn_conv2d_transpose(Elab *e, const Args *a) { return convolve(e, a
 
 // ---- linear algebra -------------------------------------------------------------------------------------
 
-static IrOp *linear(Elab *e, IrCode c, int n, IrValue **in, int nattr, const IrAttr *at, Loc loc) {
-  IrType out[3];
-  int nout;
-  const char *why = ir_infer(e->arena, c, n, in, NULL, nattr, at, 0, NULL, out, &nout);
-  if (why) fail(e, loc, signature_of(ir_info[c].name), "`%s` of %s: %s", ir_info[c].name, ir_type_text(e->arena, &in[0]->type), why);
-  return ir_build(&e->c.b, c, n, in, NULL, nattr, at, 0, NULL);
-}
-
 static Value *fn_qr(Elab *e, const Args *a) {
   most(e, a, "qr", 1);
   IrValue *x = to_array(e, need(e, a, "qr", "x", 0), here(e, a));
-  IrOp *op = linear(e, IR_QR, 1, &x, 0, NULL, here(e, a));
+  IrOp *op = checked(e, IR_QR, 1, &x, 0, NULL, here(e, a));
   return value_rec(e, 2, (Value *[]){value_array(e, op->out[0]), value_array(e, op->out[1])}, (const char *[]){"q", "r"});
 }
 
 static Value *fn_cholesky(Elab *e, const Args *a) {
   most(e, a, "cholesky", 1);
   IrValue *x = to_array(e, need(e, a, "cholesky", "x", 0), here(e, a));
-  return value_array(e, linear(e, IR_CHOLESKY, 1, &x, 0, NULL, here(e, a))->out[0]);
+  return value_array(e, checked(e, IR_CHOLESKY, 1, &x, 0, NULL, here(e, a))->out[0]);
 }
 
 static Value *fn_triangular_solve(Elab *e, const Args *a) {
@@ -866,7 +881,7 @@ static Value *fn_triangular_solve(Elab *e, const Args *a) {
   IrValue *in[2] = {to_array(e, need(e, a, "triangular_solve", "l", 0), here(e, a)), to_array(e, need(e, a, "triangular_solve", "x", 1), here(e, a))};
   Value *t = arg(a, "transpose", 2);
   IrAttr at = ir_attr_int(e->arena, A_TA, t ? to_bool(e, t, here(e, a), "`transpose`") : 0);
-  return value_array(e, linear(e, IR_TRISOLVE, 2, in, 1, &at, here(e, a))->out[0]);
+  return value_array(e, checked(e, IR_TRISOLVE, 2, in, 1, &at, here(e, a))->out[0]);
 }
 
 // The argument x: matrices of floats, square or not.
@@ -884,7 +899,7 @@ static IrValue *matrix(Elab *e, const Args *a, const char *fn, bool square, bool
 
 static Value *decompose(Elab *e, const Args *a, IrCode c, int nout, const char *const *name) {
   IrValue *x = matrix(e, a, ir_info[c].name, true, c == IR_EIGH);
-  IrOp *op = linear(e, c, 1, &x, 0, NULL, here(e, a));
+  IrOp *op = checked(e, c, 1, &x, 0, NULL, here(e, a));
   Value *item[3];
   for (int k = 0; k < nout; k++) item[k] = value_array(e, op->out[k]);
   return value_rec(e, nout, item, (const char **)name);
@@ -903,14 +918,14 @@ static Value *fn_svd(Elab *e, const Args *a) {
     perm[r - 2] = r - 1, perm[r - 1] = r - 2;
     x = ir_transpose(&e->c.b, x, perm);
   }
-  IrOp *op = linear(e, IR_SVD, 1, &x, 0, NULL, here(e, a));
+  IrOp *op = checked(e, IR_SVD, 1, &x, 0, NULL, here(e, a));
   Value *item[3] = {value_array(e, op->out[wide ? 2 : 0]), value_array(e, op->out[1]), value_array(e, op->out[wide ? 0 : 2])};
   return value_rec(e, 3, item, (const char *[]){"u", "s", "v"});
 }
 
 static Value *fn_eigvals(Elab *e, const Args *a) {
   IrValue *x = matrix(e, a, "eigvals", true, true);
-  return value_array(e, linear(e, IR_EIG, 1, &x, 0, NULL, here(e, a))->out[0]);
+  return value_array(e, checked(e, IR_EIG, 1, &x, 0, NULL, here(e, a))->out[0]);
 }
 
 static Value *fn_fft(Elab *e, const Args *a) {
@@ -921,7 +936,7 @@ static Value *fn_fft(Elab *e, const Args *a) {
   if (!ir_is_complex(x->type.dtype)) fail(e, here(e, a), "convert it: f32(…)", "`fft` takes floats or complex numbers, not %s", ir_type_text(e->arena, &x->type));
   if (!x->type.rank) fail(e, here(e, a), "it goes along the last axis: the array needs at least one", "`fft` of a scalar");
   IrAttr at = ir_attr_int(e->arena, A_REVERSE, back ? to_bool(e, back, here(e, a), "`reversed`") : 0);
-  return value_array(e, linear(e, IR_FFT, 1, &x, 1, &at, here(e, a))->out[0]);
+  return value_array(e, checked(e, IR_FFT, 1, &x, 1, &at, here(e, a))->out[0]);
 }
 
 // ---- random numbers ---------------------------------------------------------------------------------------

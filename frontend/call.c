@@ -119,6 +119,8 @@ static Value *as_stream(Elab *e, Value *v) {
 static void enter(Elab *e, const char *name, const Ast *ast, Loc loc) {
   int same = 0;
   for (int k = 0; k < e->c.depth; k++) same += e->call_ast[k] == ast;
+  if (e->c.depth >= ELAB_CALLS_MOST && !same)
+    fail(e, loc, "let one function do what several small ones do", "calls inside of calls, %d deep: more are not possible", ELAB_CALLS_MOST);
   if (same >= 8 || e->c.depth >= ELAB_CALLS_MOST)
     fail(e, loc, recursion_help, "`%s` calls itself, directly or through others: recursion is not possible", name);
   e->calls[e->c.depth] = name;
@@ -265,7 +267,7 @@ static Value *custom_body(Elab *e, const AstFn *fn, Binding **bound, const char 
   e->c.scope = outer;
   for (int k = 0; k < fn->nparam; k++) bound[k]->value = c.given[k];
   IrAttr attr[2] = {ir_attr_int(e->arena, A_NX, c.x.n), ir_attr_int(e->arena, A_NY, ys.v.n)};
-  IrOp *op = ir_build(&e->c.b, IR_CUSTOM, c.x.n, c.x.at, NULL, 2, attr, 2, (IrRegion *[]){body.r, rule.r});
+  IrOp *op = control_op(e, loc, IR_CUSTOM, c.x.n, c.x.at, 2, attr, 2, (IrRegion *[]){body.r, rule.r});
   at = 0;
   return value_rebuild(e, y, op->out, &at);
 }

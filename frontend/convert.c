@@ -78,7 +78,16 @@ static IrValue *stack(Elab *e, Value *v, Loc loc) {
   memcpy(one + 1, shape.dim, sizeof *one * (size_t)shape.rank);
   for (int k = 0; k < v->n; k++)
     x[k] = ir_reshape(&e->c.b, ir_spread(&e->c.b, x[k], shape.rank, shape.dim), shape.rank + 1, one);
-  return v->n == 1 ? x[0] : ir_concat(&e->c.b, v->n, x, 0);
+  int n = v->n;
+  while (n > 1) {                                  // an op has at most IR_MAX_OUT operands
+    int m = 0;
+    for (int k = 0; k < n; k += 1024) {
+      int some = n - k < 1024 ? n - k : 1024;
+      x[m++] = some == 1 ? x[k] : ir_concat(&e->c.b, some, x + k, 0);
+    }
+    n = m;
+  }
+  return x[0];
 }
 
 IrValue *to_array(Elab *e, Value *v, Loc loc) {
@@ -214,7 +223,12 @@ bool to_bool(Elab *e, Value *v, Loc loc, const char *what) {
 }
 
 int to_dims(Elab *e, Value *v, Loc loc, int64_t *dim) {
-  if (v->kind == V_NUM) { dim[0] = to_int(e, v, loc, "a size"); return 1; }
+  if (v->kind == V_NUM) {
+    dim[0] = to_int(e, v, loc, "a size");
+    if (dim[0] < 0) fail(e, loc, "sizes are 0 or more", "a size of %lld: sizes are not negative", (long long)dim[0]);
+    if (dim[0] > INT64_C(1) << 40) fail(e, loc, "sizes are counted in elements: make some of them smaller", "an array of this shape would hold more than 2^40 elements");
+    return 1;
+  }
   if (v->kind != V_LIST) fail(e, loc, "write the sizes as a list: [8, 4]", "expected a shape, found %s", value_text(e, v));
   if (v->n > IR_MAX_RANK) fail(e, loc, "join some of the axes", "a shape of %d axes: at most %d are possible", v->n, IR_MAX_RANK);
   for (int k = 0; k < v->n; k++) {

@@ -7,6 +7,7 @@ bool attempt(Elab *e, void (*fn)(Elab *, void *), void *env) {
   Context saved = e->c;
   jmp_buf *outer = e->recover, here;
   bool ok = true;
+  if (!outer) e->stack = __builtin_frame_address(0);
   e->recover = &here;
   if (setjmp(here) == 0) fn(e, env);
   else { e->c = saved; ok = false; }
@@ -92,11 +93,15 @@ Value *element2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
   e->c.b.loc = loc;
   x = ir_spread(&e->c.b, x, shape.rank, shape.dim);
   y = ir_spread(&e->c.b, y, shape.rank, shape.dim);
-  if (!ir_is_float(t)) {
+  bool plain = c == IR_ADD || c == IR_SUB || c == IR_MUL || c == IR_DIV || c == IR_MAX || c == IR_MIN || compare;
+  if (!plain || !ir_is_float(t)) {
     IrType out[1];
     int nout;
     const char *why = ir_infer(e->arena, c, 2, (IrValue *[]){x, y}, NULL, 0, NULL, 0, NULL, out, &nout);
-    if (why) fail(e, loc, ir_is_complex(t) ? "use abs(…), real(…) or imag(…)" : "convert it: f32(…)", "%s: %s", what, why);
+    if (why) {
+      const char *wants = strstr(why, "expected ");
+      fail(e, loc, ir_is_complex(t) ? "use abs(…), real(…) or imag(…)" : ir_is_float(t) ? "convert it: i32(…)" : "convert it: f32(…)", "%s are %s: %s", what, ir_dtype_name(t), wants ? wants : why);
+    }
   }
   return value_array(e, ir_bin(&e->c.b, c, x, y));
 }
@@ -124,6 +129,7 @@ static Value *power(Elab *e, Value *a, Value *b, Loc loc) {
     if (y == 1) return a;
     if (y == 0.5) return element1(e, IR_SQRT, a, loc);
     if (y == -0.5) return element1(e, IR_RSQRT, a, loc);
+    if (x->type.dtype == IR_BOOL) fail(e, loc, "convert it: f32(…) or i32(…)", "`^` of bools");
     if (b->is_int && y >= 2 && y <= 8) {
       IrValue *r = NULL;
       for (int n = (int)y; n; n >>= 1) {
@@ -330,6 +336,7 @@ static int read_index(Elab *e, const IrType *t, int n, const Ast *const *ix, Ix 
         if (o->lo < 0 || o->lo >= size) fail(e, x->loc, "indices count from 0; negative ones from the back, -1 is the last", "the index %lld is outside of an axis of %lld", (long long)num_f(v), (long long)size);
       } else {
         o->at = index_i32(e, v, x->loc);
+        if (!size) fail(e, x->loc, "test its size while compiling: if len(x) > 0 { … }", "an axis of size 0 has no elements");
         o->kind = o->at->type.rank ? IX_ARRAY : IX_AT;
       }
     }
@@ -854,6 +861,8 @@ static void check_budget(Elab *e, Loc loc) {
 
 Value *eval(Elab *e, const Ast *x) {
   if ((++e->work & 1023) == 0 || e->exhausted) check_budget(e, x->loc);
+  if (e->stack - (const char *)__builtin_frame_address(0) > ELAB_STACK_MOST)
+    fail(e, x->loc, "name parts of it with `let`, and let functions call fewer others", "expressions inside of one another across %d calls: too deep", e->c.depth);
   e->c.b.loc = x->loc;
   switch (x->kind) {
   case AST_NAME: return eval_name(e, x->name, x->loc);

@@ -35,6 +35,14 @@ LogEntry *region_close(Elab *e, Region *r) {
   return inside;
 }
 
+IrOp *control_op(Elab *e, Loc loc, IrCode c, int nin, IrValue *const *in, int nattr, const IrAttr *attr, int nregion, IrRegion *const *sub) {
+  int n = ir_most_out(c, nin, nregion, sub);
+  for (int k = 0; k < nregion; k++) n += sub[k]->narg + sub[k]->nyield;
+  if (n + nin > IR_MAX_OUT) fail(e, loc, "stack what is alike into one array: [a, b, c]", "more than %d arrays go through this loop, branch or derivative", IR_MAX_OUT / 3);
+  e->c.b.loc = loc;
+  return ir_build(&e->c.b, c, nin, in, NULL, nattr, attr, nregion, sub);
+}
+
 void log_add(Elab *e, const char *name, IrValue *sum, IrValue *count) {
   for (LogEntry *l = e->c.logs; l; l = l->next)
     if (strcmp(l->name, name) == 0) {
@@ -232,8 +240,7 @@ static Value *branch(Elab *e, IrValue *pred, Thunk yes, void *yes_env, Thunk no,
     e->c.b.at = at;
     e->c.b.before = before;
   }
-  e->c.b.loc = loc;
-  IrOp *op = ir_build(&e->c.b, IR_COND, 1, &pred, NULL, 0, NULL, 2, (IrRegion *[]){reg[0].r, reg[1].r});
+  IrOp *op = control_op(e, loc, IR_COND, 1, &pred, 0, NULL, 2, (IrRegion *[]){reg[0].r, reg[1].r});
   int at = 0;
   Value *v = value_none(e);
   if (result) v = value_rebuild(e, type_zeros(e, result), op->out, &at);
@@ -479,8 +486,7 @@ static Value *for_or_scan(Elab *e, const Ast *x, Value *over) {
   }
   for (int k = 0; k < xs.v.n; k++) vec_push(e->arena, &init.v, xs.v.at[k]);
   IrAttr attr[3] = {ir_attr_int(e->arena, A_N, n), ir_attr_int(e->arena, A_REVERSE, x->flag), ir_attr_int(e->arena, A_NCARRY, ncarry)};
-  e->c.b.loc = loc;
-  IrOp *op = ir_build(&e->c.b, IR_SCAN, init.v.n, init.v.at, NULL, 3, attr, 1, &reg.r);
+  IrOp *op = control_op(e, loc, IR_SCAN, init.v.n, init.v.at, 3, attr, 1, &reg.r);
   at = 0;
   for (int k = 0; k < vars.n; k++) vars.at[k]->value = value_rebuild(e, before[k], op->out, &at);
   Value *r = value_none(e);
@@ -560,8 +566,7 @@ static Value *each(Elab *e, const Ast *x, Value *over) {
     ir_yield(reg.r, l->count);
   }
   IrAttr attr = ir_attr_int(e->arena, A_N, n);
-  e->c.b.loc = loc;
-  IrOp *op = ir_build(&e->c.b, IR_MAP, xs.v.n, xs.v.at, NULL, 1, &attr, 1, &reg.r);
+  IrOp *op = control_op(e, loc, IR_MAP, xs.v.n, xs.v.at, 1, &attr, 1, &reg.r);
   at = 0;
   Value *r = out->kind == V_NONE ? out : value_rebuild(e, out, op->out, &at);
   for (int k = 0; k < lane.back.n; k++) {
@@ -594,7 +599,7 @@ Value *emit_map(Elab *e, int64_t n, int nx, Value **x, Value *(*fn)(Elab *, Valu
     ir_yield(reg.r, l->count);
   }
   IrAttr attr = ir_attr_int(e->arena, A_N, n);
-  IrOp *op = ir_build(&e->c.b, IR_MAP, xs.v.n, xs.v.at, NULL, 1, &attr, 1, &reg.r);
+  IrOp *op = control_op(e, loc, IR_MAP, xs.v.n, xs.v.at, 1, &attr, 1, &reg.r);
   at = 0;
   Value *r = value_rebuild(e, out, op->out, &at);
   log_totals(e, logs, op->out + at);
@@ -645,8 +650,7 @@ Value *eval_while(Elab *e, const Ast *x) {
     e->c.nloop--;
     if (region_close(e, &reg)) fail(e, loc, "log behind the loop", "`log` inside a `while`");
   }
-  e->c.b.loc = loc;
-  IrOp *op = ir_build(&e->c.b, IR_WHILE, nc, init.v.at, NULL, 0, NULL, 2, sub);
+  IrOp *op = control_op(e, loc, IR_WHILE, nc, init.v.at, 0, NULL, 2, sub);
   int at = 0;
   for (int k = 0; k < vars.n; k++) vars.at[k]->value = value_rebuild(e, before[k], op->out, &at);
   return value_none(e);

@@ -139,8 +139,7 @@ static Value *derivative(Elab *e, Value *t, const Args *a) {
     vec_push(e->arena, &in.v, ir_fill(&e->c.b, ys.v.at[0]->type, 1));
   }
   IrAttr attr[2] = {ir_attr_int(e->arena, A_NX, x.n), ir_attr_int(e->arena, A_NY, ys.v.n)};
-  e->c.b.loc = loc;
-  IrOp *op = ir_build(&e->c.b, forward ? IR_JVP : IR_VJP, in.v.n, in.v.at, NULL, 2, attr, 1, &reg.r);
+  IrOp *op = control_op(e, loc, forward ? IR_JVP : IR_VJP, in.v.n, in.v.at, 2, attr, 1, &reg.r);
   int at = 0;
   Value *value = value_rebuild(e, y, op->out, &at);
   Value **item = arena_array(e->arena, Value *, (out->kind == V_REC && out->n ? out->n : 1) + 1);

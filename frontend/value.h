@@ -192,6 +192,7 @@ struct Elab {
   unsigned work;                   // expressions evaluated
   size_t memory;                   // of the arena when everything was read; more than ELAB_MEMORY_MOST on top is refused
   bool exhausted;
+  const char *stack;               // where the machine's stack stood at the outermost `attempt`
   NameVec unknown;                 // names that were told to be unknown
   bool naming, named;              // names_check runs; has run
   const Diag *names_first, *names_last; // what it told
@@ -210,6 +211,7 @@ struct Args {                      // of a call, evaluated
 };
 
 #define ELAB_CALLS_MOST 60
+#define ELAB_STACK_MOST (4 << 20)       // bytes: expressions in expressions in functions in functions
 #define ELAB_MEMORY_MOST ((size_t)384 << 20)
 
 // ---- value.c: making and taking apart
@@ -349,6 +351,8 @@ void eval_every(Elab *e, const Ast *s);
 void eval_log(Elab *e, const Ast *s);
 void log_add(Elab *e, const char *name, IrValue *sum, IrValue *count);
 typedef struct Region { IrRegion *r; IrRegion *saved_at; IrOp *saved_before; LogEntry *saved_logs; } Region;
+// An op with regions; fails where it would carry more values than an op can.
+IrOp *control_op(Elab *e, Loc loc, IrCode c, int nin, IrValue *const *in, int nattr, const IrAttr *attr, int nregion, IrRegion *const *sub);
 Region region_open(Elab *e);                                 // emits into a new region from here …
 LogEntry *region_close(Elab *e, Region *r);                  // … to here; what was logged inside
 // fn(lane) for each lane: emits a map over trees

@@ -69,6 +69,17 @@ static Span a_word(const uint8_t *s, size_t size) {
   return w;
 }
 
+// Another word like this one, not far from it: names for names, numbers for numbers.
+static Span like(const uint8_t *s, size_t size, Span w) {
+  size_t from = w.at > 600 ? w.at - 600 : 0, to = w.at + 600 < size ? w.at + 600 : size;
+  for (int k = 0; k < 20 && w.n; k++) {
+    Span v = a_word(s + from, to - from);
+    v.at += from;
+    if (v.n && is_word(s[v.at]) == is_word(s[w.at]) && !isdigit(s[v.at]) == !isdigit(s[w.at])) return v;
+  }
+  return w;
+}
+
 static Span a_line(const uint8_t *s, size_t size) {
   size_t at = below(size), end = at;
   while (at > 0 && s[at - 1] != '\n') at--;
@@ -94,10 +105,11 @@ static size_t mutate_once(uint8_t *s, size_t size, size_t most) {
   uint8_t kept[4096];
   Span w = a_word(s, size), v = a_word(s, size), l = a_line(s, size), m = a_line(s, size);
   size_t n = 0;
-  switch (below(9)) {
+  switch (below(12)) {
   case 0: return replace(s, size, most, w, s, 0);
   case 1: return replace(s, size, most, l, s, 0);
-  case 2: case 3:                                          // one word in place of another
+  case 2: case 3: case 8: case 9: case 10:                 // one word in place of another
+    if (below(6)) v = like(s, size, w);
     n = v.n < sizeof kept ? v.n : sizeof kept;
     memcpy(kept, s + v.at, n);
     return replace(s, size, most, w, kept, n);
@@ -111,13 +123,13 @@ static size_t mutate_once(uint8_t *s, size_t size, size_t most) {
     memcpy(kept, s + l.at, n);
     if (below(2)) m.n = 0;
     return replace(s, size, most, m, kept, n);
-  default: return LLVMFuzzerMutate(s, size, most);
+  default: return below(8) ? size : LLVMFuzzerMutate(s, size, most);
   }
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t most, unsigned seed) {
   state = seed;
   if (!size) return LLVMFuzzerMutate(bytes, size, most);
-  for (size_t k = 1 + below(4); k; k--) size = mutate_once(bytes, size, most);
+  for (size_t k = 1 + below(3); k; k--) size = mutate_once(bytes, size, most);
   return size;
 }

@@ -1,6 +1,6 @@
 // expect 10:23: `tanh` of i32[4]: expected floats
 // expect 11:23: `exp` of bool[4]: expected floats or complex numbers
-// expect 12:28: the operands of `max`: operand 1 is c64[4]; expected integers or floats
+// expect 12:28: the operands of `max` are c64: expected integers or floats
 // expect 13:28: complex numbers have no order
 // expect 14:23: this reduction does not take bool[4]
 // expect 15:22: this reduction does not take f32[4]
