@@ -193,7 +193,9 @@ static Value *cast_tree(Elab *e, Value *v, IrDtype t, Loc loc) {
     for (int k = 0; k < v->n; k++) item[k] = cast_tree(e, v->item[k], t, loc);
     return value_like(e, v, v->n, item);
   }
-  if (v->kind == V_NUM && !v->setting && (v->is_int || ir_is_float(t))) return value_array(e, to_dtype(e, v, t, loc));
+  if (v->kind == V_NUM && !v->setting && v->is_int && ir_is_int(t))        // its low bits: a cast wraps (L5)
+    return value_array(e, ir_const(&e->c.b, ir_scalar(t), &v->i, (size_t)ir_dtype_bytes(t)));
+  if (v->kind == V_NUM && !v->setting && ir_is_float(t)) return value_array(e, to_dtype(e, v, t, loc));
   return value_array(e, ir_cast(&e->c.b, to_array(e, v, loc), t));
 }
 #define CAST(name, t) static Value *fn_##name(Elab *e, const Args *a) { most(e, a, #name, 1); return cast_tree(e, need(e, a, #name, "x", 0), t, here(e, a)); }

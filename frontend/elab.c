@@ -76,7 +76,7 @@ Module *module_load(Elab *e, const char *name, Loc loc) {
   const Source *src = e->options.modules(e->arena, e->diags, name, e->main ? e->main->src : NULL);
   if (!src) {
     if (e->diags->count > before) give_up(e);
-    fail(e, loc, "the library has nn, optim, dist, rl, classic, batches; other modules are files NAME.rl beside this one", "there is no module `%s`", name);
+    fail(e, loc, "the library has batches, classic, dist, linalg, nn, ode, optim, rl and signal; other modules are files NAME.rl beside this one", "there is no module `%s`", name);
   }
   if (e->main && e->main->src && strcmp(src->path, e->main->src->path) == 0) fail(e, loc, "put what both need into a third module", "the modules use one another in a circle: `%s`", name);
   Ast *ast = ast_parse(e->arena, e->diags, src);

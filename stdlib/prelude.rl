@@ -80,7 +80,7 @@ fn standardize(x) {
 fn mix(a, b, t) = a + t * (b - a)
 
 // 1 where i equals the position, else 0: i32[...] -> f32[..., n]
-fn one_hot(i, n) = f32(i[..., _] == iota(n))
+fn one_hot(i, n) = f32(i32(i)[..., _] == iota(n))
 
 // Share of rows whose greatest logit is at the label: f32[..., A], i32[...] -> f32
 fn accuracy(logits, label) = mean(f32(argmax(logits) == i32(label)))
