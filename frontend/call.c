@@ -533,6 +533,7 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc) {
       if (strcmp(name, "init") == 0) return method(e, base, name);
       fail(e, loc, members_help(e, d), "the rule `%s` has no member `%s`", base->decl->name, name);
     }
+    if (d->kind == AST_TRAIN) fail(e, loc, "keep what it would give in a checkpoint, and give that to rlc run --resume", "a trainer cannot be run from inside of another program yet: `%s.%s`", base->decl->name, name);
     if (d->kind == AST_ENV) {
       if (strcmp(name, "reset") == 0 || strcmp(name, "step") == 0) return method(e, base, name);
       if (strcmp(name, "state") == 0) return value_type(e, env_state_type(e, base, loc));

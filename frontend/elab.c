@@ -454,13 +454,13 @@ static void build_trainer(Elab *e, void *env) {
   Trainer *t = bd->t;
   ElabTrainer *out = bd->out;
   const Ast *step = trainer_item(t->ast, AST_STEP, e), *stop = trainer_item(t->ast, AST_STOP, e);
-  int before = e->diags->count;
+  int before = e->failed;
   if (!read_settings(e, t)) give_up(e);
   if (!step) fail(e, t->ast->loc, "write `step { … }`", "the trainer `%s` has no step", t->ast->name);
   int ns = t->nsetting + 1;
   IrValue **init_in = arena_array(e->arena, IrValue *, ns), **step_in = arena_array(e->arena, IrValue *, ns);
   build_init(e, t, init_in);
-  if (e->diags->count > before) give_up(e);
+  if (e->failed > before) give_up(e);
   IrGraph *init = t->graph;
   VEC(Type *) types = {0};
   VEC(const char *) names = {0};
@@ -501,7 +501,7 @@ static void build_trainer(Elab *e, void *env) {
     if (it.ast->kind == AST_LET) attempt(e, run_item, &it);
   }
   eval_block(e, step->kid[0]);
-  if (e->diags->count > before) give_up(e);
+  if (e->failed > before) give_up(e);
   // ---- what was logged
   int nlog = 0;
   for (LogEntry *l = e->c.logs; l; l = l->next) nlog++;
@@ -534,7 +534,7 @@ static void build_trainer(Elab *e, void *env) {
   for (int k = 0; k < nlog; k++)
     if (!scope_find(e->c.scope, log[k]->name) || scope_find(e->c.scope, log[k]->name)->file) scope_bind(e, log[k]->name, value_array(e, fresh_log[k]), false, t->ast->loc);
   Stop s = eval_stop(e, stop ? stop->kid[0] : NULL);
-  if (e->diags->count > before) give_up(e);
+  if (e->failed > before) give_up(e);
   // ---- outputs
   leaf = 0;
   out->env_steps = -1;

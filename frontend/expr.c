@@ -5,12 +5,24 @@
 
 bool attempt(Elab *e, void (*fn)(Elab *, void *), void *env) {
   Context saved = e->c;
+  Owner *owner = e->c.owner;
+  int held[4] = {0};
+  if (owner) memcpy(held, (int[]){owner->nlead, owner->stack_path.n, owner->stack_value.n, owner->buffer.n}, sizeof held);
   jmp_buf *outer = e->recover, here;
   bool ok = true;
   if (!outer) e->stack = __builtin_frame_address(0);
   e->recover = &here;
   if (setjmp(here) == 0) fn(e, env);
-  else { e->c = saved; ok = false; }
+  else {
+    e->c = saved;
+    ok = false;
+    if (owner) {
+      owner->nlead = held[0];
+      owner->stack_path.n = held[1];
+      owner->stack_value.n = held[2];
+      owner->buffer.n = owner->buffer_path.n = owner->buffer_old.n = held[3];
+    }
+  }
   e->recover = outer;
   return ok;
 }
@@ -205,6 +217,8 @@ Value *binary(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
   bool equality = op == AST_EQ || op == AST_NE;
   if ((a->kind == V_STR || b->kind == V_STR || (a->kind == V_LIST && b->kind == V_LIST && value_is_static(a) && value_is_static(b)) ||
        (a->kind == V_BOOL && b->kind == V_BOOL)) && equality)
+    return value_bool(e, value_same(a, b) == (op == AST_EQ));
+  if (equality && (!value_is_tree(a) || !value_is_tree(b)) && value_is_static(a) && value_is_static(b))      // functions, types
     return value_bool(e, value_same(a, b) == (op == AST_EQ));
   if (op == AST_ADD && a->kind == V_STR && b->kind == V_STR) return value_str(e, arena_printf(e->arena, "%s%s", a->s, b->s));
   if (a->kind == V_KEY || b->kind == V_KEY) fail(e, loc, "draw from it: uniform(key, [n])", "`%s` of a key", ast_op_text(op));

@@ -222,7 +222,7 @@ static Args dummy_args(Elab *e, Value *f) {
     if (p->kid[1]) continue;
     Value *v;
     if (strcmp(p->name, "key") == 0 && !p->kid[0]) v = value_key(e, u64_const(e, 0));
-    else if (!p->kid[0]) fail(e, p->loc, "write its type", "the parameter `%s` of the model `%s` has no type: its layers' shapes cannot be found", p->name, f->decl->name);
+    else if (!p->kid[0]) v = value_poison(e);    // a function perhaps: parameters must not depend on it
     else if (p->kid[0]->kind == AST_NAME && strcmp(p->kid[0]->name, "dim") == 0) v = value_int(e, 1);
     else v = type_zeros(e, dummy_type(e, p->kid[0]));
     a.value[a.n] = v;
@@ -239,6 +239,13 @@ static Args dummy_args(Elab *e, Value *f) {
   }
   e->c.scope = outer;
   return a;
+}
+
+typedef struct Discovery { Value *f; const Args *a; } Discovery;
+
+static void discover(Elab *e, void *env) {
+  Discovery *d = env;
+  call_body(e, d->f, d->f->decl->ast, d->a, arena_printf(e->arena, "`%s`", d->f->decl->name));
 }
 
 Params *model_params(Elab *e, Value *f, Loc loc) {
@@ -259,8 +266,14 @@ Params *model_params(Elab *e, Value *f, Loc loc) {
   e->c.nloop = 0;
   e->c.logs = NULL;
   Args a = dummy_args(e, f);
-  call_body(e, f, d->ast, &a, arena_printf(e->arena, "`%s`", d->name));
+  Discovery run = {f, &a};
+  int told = e->diags->count, failed = e->failed;
+  bool whole = attempt(e, discover, &run);
+  bool untyped = false;
+  for (int k = 0; k < a.n; k++) untyped |= a.value[k]->kind == V_POISON;
   e->c = saved;
+  if (!whole && (!untyped || e->diags->count > told)) give_up(e);
+  if (untyped && e->diags->count == told) e->failed = failed;      // what depends on it was left out
   p->tree = node_type(e, node_tree(e, p), p);
   p->tree->decl = d;
   p->tree->statics = p->statics;

@@ -387,7 +387,10 @@ const char *scope_nearest(Elab *e, const char *name) {
 
 // ---- errors ---------------------------------------------------------------------------
 
-_Noreturn void give_up(Elab *e) { longjmp(*e->recover, 1); }
+_Noreturn void give_up(Elab *e) {
+  e->failed++;
+  longjmp(*e->recover, 1);
+}
 
 // A function is elaborated once for each use: the same mistake is told once.
 static bool told(const Elab *e, Loc loc) {

@@ -190,6 +190,7 @@ struct Elab {
   jmp_buf *recover;
   struct Trainer *trainer;         // being elaborated
   unsigned work;                   // expressions evaluated
+  int failed;                      // how often something was given up: a mistake told before is not told again
   size_t memory;                   // of the arena when everything was read; more than ELAB_MEMORY_MOST on top is refused
   bool exhausted;
   const char *stack;               // where the machine's stack stood at the outermost `attempt`

@@ -70,11 +70,17 @@ fn variance(x) = mean((x - mean(x))^2)
 
 fn std(x) = sqrt(variance(x))
 
-// (x - mean) / (std + 1e-8) over all of x
-fn standardize(x) {
+// (x - mean) / (std + 1e-8) over all of x, or over one axis
+fn standardize(x, axis = all) = if axis == all {
   let c = x - mean(x)
   c / (sqrt(mean(c^2)) + 1e-8)
+} else {
+  let d = x - mean(x, axis = axis, keep = true)
+  d / (sqrt(mean(d^2, axis = axis, keep = true)) + 1e-8)
 }
+
+// Ranks of the elements, from -0.5 to 0.5: f32[N] -> f32[N]. Wierstra et al. 2014.
+fn centered_rank(x) = f32(argsort(argsort(x))) / (len(x) - 1) - 0.5
 
 // (1 - t) * a + t * b
 fn mix(a, b, t) = a + t * (b - a)

@@ -96,6 +96,7 @@ static void numbers(void) {
     {"[1, 2, 3][1:]", "i32[2] 2 3"},
     {"[1, 2, 3, 4][1 +: 2]", "i32[2] 2 3"},
     {"\"ab\" + \"c\" == \"abc\"", "bool true"},
+    {"sin == sin and sin != cos and f32[3] == f32[3] and not (sin == 3)", "bool true"},
     {"ends_with(\"dense.w\", \"w\") and starts_with(\"dense.w\", \"dense\") and contains(\"dense.w\", \"se.\")", "bool true"},
     {"if 1 < 2 { 3 } else { undefined_but_parsed_only(4) }", "i32 3"},
     {"match 3 { 1 => 10; 3 => 30; _ => 0 }", "i32 30"},
@@ -437,6 +438,8 @@ static void elementwise(void) {
     {"cumlogsumexp([[0.0, 0, 0], [1, -inf, 1000]])", "f32[2, 3] 0 0.69315 1.0986 1 1 1000"},
     {"standardize([1.0, 3])", "f32[2] -1 1"},
     {"variance([1.0, 3])", "f32 1"},
+    {"standardize([[1.0, 3], [2, 6]], axis = 1)", "f32[2, 2] -1 1 -1 1"},
+    {"centered_rank([5.0, 1, 9])", "f32[3] 0 -0.5 0.5"},
   };
   CHECK(NULL, cases);
 }
@@ -620,6 +623,13 @@ static const char *const models_file =
   "  s += sum(w * x)\n"
   "  s\n"
   "}\n"
+  "model picky(x: f32[3], pick) {\n"
+  "  param w: f32[3] = ones\n"
+  "  let h = x * w\n"
+  "  let at = pick(h)\n"
+  "  let y = h[at]\n"
+  "  sum(nn.dense(h[_], 2, init = |key, shape| ones(shape))) + y\n"
+  "}\n"
   "fn shapes(t) = map(t, |x| sum(f32(x.shape)))\n";
 
 static void models(void) {
@@ -646,6 +656,8 @@ static void models(void) {
     {"remember(remember.init(key), [1, 2, 3])", "f32 3"},
     {"{ let p = stateful.init(key); var s = 1.0; stateful(p, [1, 2], &s); stateful(p, [1, 2], &s); s }", "f32 7"},
     {"{ let p = each k in split(key, 2) { plain.init(k) }; (each q in p { plain(q, ones([1, 2])) }).shape }", "i32[3] 2 1 3"},
+    {"shapes(picky.init(key))", "w f32 3 | dense.w f32 5 | dense.b f32 2"},
+    {"picky(picky.init(key), [1, 5, 2], |h| argmax(h))", "f32 21"},
     {"zeros(plain.params[2]).dense.w.shape", "i32[3] 2 2 3"},
     {"optim.norm(plain.init(key) - plain.init(key)) > 0.1", "bool true"},
   };
