@@ -51,6 +51,13 @@ Value *owner_value(const Owner *o, const char *path) {
   return walk(o->tree, path);
 }
 
+static bool has_untyped(const Value *params) {
+  const AstFn *fn = params->decl ? params->decl->ast->fn : NULL;
+  for (int k = 0; fn && k < fn->nparam; k++)
+    if (!fn->params[k]->kid[0] && !fn->params[k]->kid[1]) return true;
+  return false;
+}
+
 static Value *held(Elab *e, const char *name, const Ast *type, const Ast *init, Loc loc) {
   Owner *o = e->c.owner;
   Type *t = eval_type(e, type);
@@ -66,6 +73,8 @@ static Value *held(Elab *e, const char *name, const Ast *type, const Ast *init, 
     return type_zeros(e, t);
   }
   Value *v = owner_value(o, path);
+  if (!v && has_untyped(o->tree))
+    fail(e, loc, "what layers are given must have its shape from arguments with types: give it one", "the parameter `%s` depends on an argument of the model that has no type", path);
   if (!v) fail(e, loc, "make the parameters by .init of the same model, with the same brackets", "the parameters given hold no `%s`", path);
   if (!type_same(type_of(e, v), t))
     fail(e, loc, "parameter shapes may depend on constants and bracket values only, not on the size of a batch", "the parameter `%s` is %s here, but was made as %s", path, type_text(e, t), value_text(e, v));
