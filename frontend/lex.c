@@ -220,12 +220,13 @@ static void take_name(Lexer *lx, Token *t) {
   t->kind = LEX_NAME;
   t->loc.width = (int)n;
   for (size_t i = 0; i < NWORD; i++)
-    if (!strncmp(words[i].text, t->text, n) && !words[i].text[n]) t->kind = words[i].kind;
+    if (words[i].text[0] == t->text[0] && !strncmp(words[i].text, t->text, n) && !words[i].text[n]) t->kind = words[i].kind;
   lx->at += n;
 }
 
 static bool take_mark(Lexer *lx, Token *t) {
   for (size_t i = 0; i < NMARK; i++) {
+    if (marks[i].text[0] != t->text[0]) continue;
     size_t n = strlen(marks[i].text);
     if (lx->src->size - lx->at < n || memcmp(t->text, marks[i].text, n)) continue;
     t->kind = marks[i].kind;

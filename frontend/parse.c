@@ -75,7 +75,7 @@ static Token take(Parser *p, LexRole role) {
 
 static bool is(const Parser *p, LexKind k) { return p->tok.kind == k; }
 static bool is_called(const Token *t, const char *name) {
-  return t->kind == LEX_NAME && (size_t)t->loc.width == strlen(name) && !memcmp(t->text, name, strlen(name));
+  return t->kind == LEX_NAME && t->text[0] == name[0] && (size_t)t->loc.width == strlen(name) && !memcmp(t->text, name, strlen(name));
 }
 static bool is_name(const Parser *p, const char *name) { return is_called(&p->tok, name); }
 static bool ended(const Parser *p) { return p->lines && p->tok.nl && !p->starts; }
