@@ -117,11 +117,13 @@ typedef struct PlanTarget {        // what planning must know of the machine
 
 // Constants of a target, measured once by bench/ and written down here.
 #define PLAN_BLAS_FLOPS   (2.0 * 640 * 640 * 640) // products above this go to OpenBLAS (docs/numerics.md: where it overtakes on AVX2)
-// Handing pieces to a spinning second thread costs 0.3 to 0.7 us, and 10 to 20 ns for each piece (measured on a shared
-// two-core machine, with empty jobs and with jobs of 6 us). So a node of less than PLAN_PIECES_NS on one core, as
-// estimated from its shapes, is not cut, and a piece is about half of that or more. Who runs it is not asked: the bits
-// are the same on any number of threads.
-#define PLAN_PIECES_NS    4000
+// Handing pieces to a spinning second thread costs 0.3 to 0.7 us, and 10 to 20 ns for each piece; data that the
+// other core wrote comes through a shared cache besides. Measured whole, on two quiet cores: with nodes of 4 us cut,
+// mlp64's step takes 63 us on two threads against 48 on one, PPO does 468,000 steps a second against 680,000;
+// with 60 us, mlp64 takes 39 us, PPO does 600,000, mlp256 and mnist half the time. So a node of less than PLAN_PIECES_NS
+// on one core, as estimated from its shapes, is not cut, and a piece is about half of that or more. Who runs
+// it is not asked: the bits are the same on any number of threads.
+#define PLAN_PIECES_NS    60000
 #define PLAN_OPS_PER_NS   30       // of elementwise code on one core, and of memory: bytes / 4
 #define PLAN_FMAS_PER_NS  60       // of products and convolutions of a few hundred kflop
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
