@@ -471,7 +471,7 @@ const char *fields_of(Elab *e, const Value *v) {
   if (!v->name) return "its items have no names: r.0, r.1, …";
   Str s = {.arena = e->arena};
   for (int k = 0; v->name && k < v->n; k++) str_printf(&s, "%s`%s`", k ? ", " : "", v->name[k]);
-  return s.s ? arena_printf(e->arena, "it has %s", s.s) : NULL;
+  return s.s ? arena_printf(e->arena, "it has %s", s.s) : "it has no fields";
 }
 
 Value *member(Elab *e, Value *base, const char *name, Loc loc) {
