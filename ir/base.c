@@ -46,6 +46,7 @@ static void arena_grow(Arena *a, size_t bytes) {
 }
 
 void *arena_alloc(Arena *a, size_t bytes) {
+  if (!bytes) bytes = 1;                         // what is empty has an address too
   size_t n = bytes > SIZE_MAX - ALIGN ? SIZE_MAX : (bytes + ALIGN - 1) / ALIGN * ALIGN;
   if (n > a->size - a->used) arena_grow(a, n);
   void *p = (char *)a->last + HEADER + a->used;

@@ -79,7 +79,7 @@ static NestReg number(Nest *n, IrDtype t, IrNumber x) {
 }
 
 NestReg nest_number(Nest *n, IrDtype t, double re) {
-  return number(n, t, (IrNumber){ .re = re, .i = (int64_t)re });
+  return number(n, t, ir_is_float(t) || ir_is_complex(t) ? (IrNumber){ .re = re } : (IrNumber){ .i = (int64_t)re });
 }
 
 NestReg nest_binary(Nest *n, IrCode c, IrDtype t, NestReg x, NestReg y) {
