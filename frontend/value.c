@@ -273,6 +273,8 @@ Type *type_lead(Elab *e, Type *t, int n, const int64_t *dim) {
   memmove(r->array.dim + n, t->array.dim, sizeof *dim * (size_t)t->array.rank);
   memcpy(r->array.dim, dim, sizeof *dim * (size_t)n);
   r->array.rank += n;
+  const char *bad = ir_type_bad(&r->array);
+  if (bad) fail(e, e->c.b.loc, "make it smaller", "an array of type %s: %s", ir_type_text(e->arena, &r->array), bad);
   return r;
 }
 
