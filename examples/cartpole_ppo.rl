@@ -11,7 +11,7 @@ model agent(obs: f32[..., 4]) -> (pi: dist.categorical[..., 2], v: f32[...]) {
   (dist.categorical(pi), v[..., 0])
 }
 
-loss clipped(p: agent.params, b, clip_value, vf, clip = 0.2, ent = 0.01) -> f32 {
+loss clipped(p: agent.params, b: rl.batch[classic.cartpole], clip_value, vf, clip = 0.2, ent = 0.01) -> f32 {
   let (pi, v) = agent(p, b.obs)
   let ratio = exp(pi.log_prob(b.action) - b.log_prob)
   let adv = standardize(b.advantage)

@@ -59,6 +59,13 @@ static int eval_dims(Elab *e, const Ast *t, int from, int64_t *dim) {
   return n;
 }
 
+// What stands in the brackets of a record: a record without brackets of its own is its type.
+static Value *bracket_value(Elab *e, const Ast *x) {
+  Value *given = eval(e, x);
+  bool record = given->kind == V_DECL && given->decl->ast->kind == AST_RECORD && !given->decl->ast->nstatic;
+  return record ? value_type(e, record_type(e, given, x->loc)) : given;
+}
+
 Type *eval_type(Elab *e, const Ast *t) {
   if (t->kind == AST_TYPE_TUPLE) {
     Type *r = arena_new(e->arena, Type);
@@ -102,9 +109,7 @@ Type *eval_type(Elab *e, const Ast *t) {
         for (int k = 0; k < ns; k++) {
           const Ast *ix = t->kid[from + k];
           if (ix->kind != AST_IX) fail(e, ix->loc, "brackets hold sizes, types, functions and other things known while compiling", "expected a value for `%s` of `%s`", v->decl->ast->kid[k]->name, v->decl->name);
-          Value *given = eval(e, ix->kid[0]);
-          bool record = given->kind == V_DECL && given->decl->ast->kind == AST_RECORD && !given->decl->ast->nstatic;
-          w->statics[k] = record ? value_type(e, record_type(e, given, ix->loc)) : given;
+          w->statics[k] = bracket_value(e, ix->kid[0]);
         }
         Type *r = record_type(e, w, t->loc);
         int64_t dim[IR_MAX_RANK];
@@ -311,6 +316,12 @@ static Value *match_record(Elab *e, Value *rec, int nix, Ast *const *ix, Dims *l
   }
   Value *with = value_new(e, V_DECL);
   *with = *rec;
+  if (nix) {                                     // what the brackets say already; the rest shows in the fields
+    with->nstatic = ast->nstatic;
+    with->statics = arena_array(e->arena, Value *, ast->nstatic);
+    for (int k = 0; k < nix; k++)
+      if (ix[k]->kind == AST_IX && known(e, ix[k])) with->statics[k] = bracket_value(e, ix[k]->kid[0]);
+  }
   Value *r = record_make(e, with, &a);
   for (int k = 0; k < nix && k < r->nstatic; k++) match_static(e, ix[k], r->statics[k], loc, what);
   return r;

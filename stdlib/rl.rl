@@ -61,6 +61,16 @@ fn gae(r, value, gamma, lambda) {
   (advantage, returns = advantage + v, ...r)
 }
 
+// N steps as gae leaves them, or a minibatch of them: what the loss of PPO reads.
+record batch[E, N] {
+  obs, next_obs: E.obs[N]
+  action: E.action[N]
+  log_prob, value: f32[N]
+  reward: f32[N]
+  terminated, truncated: bool[N]
+  advantage, returns: f32[N]
+}
+
 // [T, N, ...] -> [epochs * T * N / size, size, ...], each epoch in an order of its own.
 fn minibatches(batch, key, epochs, size) {
   let flat = flatten(batch, 2)
