@@ -41,8 +41,16 @@ typedef struct ElabMetric {
   int state;                       // index of the state that keeps its last mean
 } ElabMetric;
 
+// What a trainer's init takes from another one that is run before it (`state p = base.run(lr = 1e-3).p`):
+// state `state` of that trainer, when it has ended, is our init's `given` number `given`.
+typedef struct ElabTake { int state, given; } ElabTake;
+typedef struct ElabBefore {
+  const struct ElabTrainer *trainer;
+  int ntake; ElabTake *take;
+} ElabBefore;
+
 // A trainer, as two graphs:
-//   init: settings          -> states
+//   init: settings, given   -> states
 //   step: states, settings  -> states, count of each metric (f32), stop (bool), solved (bool),
 //                              ok (bool), progress (f32)
 typedef struct ElabTrainer {
@@ -53,6 +61,8 @@ typedef struct ElabTrainer {
   int nmetric; ElabMetric *metric;
   int iter;                        // state index of the step counter (i64)
   int env_steps;                   // state index (i64), or -1
+  int ngiven; IrType *given;
+  int nbefore; ElabBefore *before; // run in this order, each with the settings it has and our seed
   uint64_t hash;                   // of state names and types, and of settings compiled in
 } ElabTrainer;
 
