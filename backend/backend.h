@@ -13,13 +13,13 @@ typedef struct Target {
 // Fills plan from triple and cpu. False (and a message in *why) if unknown.
 bool llvm_target_resolve(Arena *a, Target *t, const char **why);
 
-// What a program is made of: entry points with one constant block, and the table the runtime reads.
-// table->init, ->step and ->consts are left NULL by the caller; the backend fills them (JIT) or
-// refers to the emitted symbols (object file, symbol `rlc_program`).
+// What a program is made of: entry points with one constant block, and the tables the runtime reads.
+// init, step and consts of a table are left NULL by the caller; the backend fills them (JIT) or
+// refers to the emitted symbols (object file; the last table is the symbol `rlc_program`).
 typedef struct Program {
-  int nplan; Plan **plan;          // [0] init, [1] step for a trainer; any functions otherwise
+  int nplan; Plan **plan;          // of trainers: init and step of each; any functions otherwise
   const char *const_data; int64_t const_bytes;
-  const RtProgram *table;          // NULL: no trainer, entry points alone
+  int ntable; RtProgram **table;   // one a trainer, each behind those it runs before; none: entry points alone
   bool export;                     // the one plan is a C function: see llvm_emit_export
   int64_t *profile;                // NULL, or where the last plan adds up, for each of its plan_work, clock
                                    // ticks and executions (two numbers a node). In this process only.

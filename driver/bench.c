@@ -68,6 +68,7 @@ static int time_steps(Driver *d, const Bench *b, Compiled *c) {
   const Plan *plan = c->plan[1];
   double flops = peak_flops(), copy = peak_copy();
   Profile p = job_profile(d, c, b->steps, b->threads, b->seed);
+  if (p.status) return p.status;
   Row *row = arena_array(d->arena, Row, p.node.n + 1);
   double clocked = 0, work = 0;
   for (int k = 0; k < p.node.n; k++) {
@@ -77,7 +78,7 @@ static int time_steps(Driver *d, const Bench *b, Compiled *c) {
   }
   qsort(row, (size_t)p.node.n, sizeof *row, by_time);
   double steps = (double)p.steps;
-  printf("%s: %lld steps of %.3f ms, %.1f GFLOP/s in all, %d thread%s, compiled in %.0f ms\n", c->table.name, (long long)p.steps, 1e3 * p.total_s / steps,
+  printf("%s: %lld steps of %.3f ms, %.1f GFLOP/s in all, %d thread%s, compiled in %.0f ms\n", c->table->name, (long long)p.steps, 1e3 * p.total_s / steps,
          work / p.total_s / 1e9, p.threads, p.threads == 1 ? "" : "s", 1e3 * p.compile_s);
   printf("this machine, one core: %.0f GFLOP/s of multiply-adds, %.1f GB/s of copying\n\n", flops / 1e9, copy / 1e9);
   print_rows(d, plan, row, p.node.n, b->most, steps, p.total_s, clocked, flops * p.threads, copy);

@@ -67,7 +67,7 @@ static int64_t place(int64_t *end, int64_t bytes) {
 
 typedef struct Layout {
   int64_t end[RT_NSPACE];
-  int64_t *state, *setting, *count;     // offsets
+  int64_t *state, *setting, *given, *count;   // offsets
   int64_t stop, solved, ok, progress;
 } Layout;
 
@@ -75,9 +75,11 @@ static Layout lay_out(Arena *a, const ElabTrainer *t) {
   Layout l = { 0 };
   l.state = arena_array(a, int64_t, t->nstate + 1);
   l.setting = arena_array(a, int64_t, t->nsetting + 1);
+  l.given = arena_array(a, int64_t, t->ngiven + 1);
   l.count = arena_array(a, int64_t, t->nmetric + 1);
   for (int i = 0; i < t->nstate; i++) l.state[i] = place(&l.end[RT_STATE], ir_bytes(&t->state[i].type));
   for (int i = 0; i < t->nsetting; i++) l.setting[i] = place(&l.end[RT_SETTING], ir_dtype_bytes(t->setting[i].dtype));
+  for (int i = 0; i < t->ngiven; i++) l.given[i] = place(&l.end[RT_SETTING], ir_bytes(&t->given[i]));
   for (int i = 0; i < t->nmetric; i++) l.count[i] = place(&l.end[RT_OUT], 4);
   l.stop = place(&l.end[RT_OUT], 1);
   l.solved = place(&l.end[RT_OUT], 1);
@@ -90,10 +92,11 @@ static void ports(PlanPort *to, RtSpace space, int n, const int64_t *at) {
   for (int i = 0; i < n; i++) to[i] = (PlanPort){ space, at[i] };
 }
 
-// init: settings -> states
+// init: settings, given -> states
 static PlanInterface init_ports(Arena *a, const ElabTrainer *t, const Layout *l) {
-  PlanPort *in = arena_array(a, PlanPort, t->nsetting + 1), *out = arena_array(a, PlanPort, t->nstate + 1);
+  PlanPort *in = arena_array(a, PlanPort, t->nsetting + t->ngiven + 1), *out = arena_array(a, PlanPort, t->nstate + 1);
   ports(in, RT_SETTING, t->nsetting, l->setting);
+  ports(in + t->nsetting, RT_SETTING, t->ngiven, l->given);
   ports(out, RT_STATE, t->nstate, l->state);
   return (PlanInterface){ in, out };
 }
@@ -148,23 +151,83 @@ static RtProgram table_of(Arena *a, const char *path, const ElabTrainer *t, cons
   };
 }
 
+// ---- trainers, each behind those it begins from -----------------------------------------------------------
+typedef struct Compiling {
+  Driver *d;
+  const Job *job;
+  const Target *target;
+  PlanConsts *consts;
+  KnownProgram known;
+  void *data;
+  int inside;                      // of how many trainers that begin from this one
+  VEC(Plan *) plan;
+  VEC(RtProgram *) table;
+} Compiling;
+
+static RtProgram *compile_one(Compiling *c, const ElabTrainer *t);
+
+static RtBefore *compile_before(Compiling *c, const ElabTrainer *t, const Layout *l) {
+  Arena *a = c->d->arena;
+  RtBefore *v = arena_array(a, RtBefore, t->nbefore + 1);
+  c->inside++;
+  for (int k = 0; k < t->nbefore; k++) {
+    const ElabBefore *b = &t->before[k];
+    const RtProgram *p = c->known ? c->known(c->data, b->trainer) : NULL;
+    if (!p) p = compile_one(c, b->trainer);
+    if (!p) return NULL;
+    RtTake *take = arena_array(a, RtTake, b->ntake + 1);
+    for (int j = 0; j < b->ntake; j++)
+      take[j] = (RtTake){ p->state[b->take[j].state].offset, l->given[b->take[j].given], p->state[b->take[j].state].bytes };
+    v[k] = (RtBefore){ p, b->ntake, take };
+  }
+  c->inside--;
+  return v;
+}
+
+static const char *entry(Compiling *c, const ElabTrainer *t, const char *what) {
+  return c->inside ? arena_printf(c->d->arena, "%s.%d.%s", t->name, c->table.n, what) : what;
+}
+
+static RtProgram *compile_one(Compiling *c, const ElabTrainer *t) {
+  Arena *a = c->d->arena;
+  Layout l = lay_out(a, t);
+  const RtBefore *before = compile_before(c, t, &l);
+  if (!before || !job_passes(c->d, c->job, t->init) || !job_passes(c->d, c->job, t->step)) return NULL;
+  PlanInterface init = init_ports(a, t, &l), step = step_ports(a, t, &l);
+  Plan *p[2] = {
+    plan_build(a, t->init, &init, &c->target->plan, c->consts, entry(c, t, "init")),
+    plan_build(a, t->step, &step, &c->target->plan, c->consts, entry(c, t, "step")),
+  };
+  RtProgram *table = arena_new(a, RtProgram);
+  *table = table_of(a, c->job->path, t, &l);
+  table->nbefore = t->nbefore;
+  table->before = before;
+  table->bytes[RT_ARENA] = p[0]->arena_bytes > p[1]->arena_bytes ? p[0]->arena_bytes : p[1]->arena_bytes;
+  for (int k = 0; k < 2; k++) vec_push(a, &c->plan, p[k]);
+  vec_push(a, &c->table, table);
+  return table;
+}
+
+Compiled *trainer_compile(Driver *d, const Job *j, const ElabTrainer *t, KnownProgram known, void *data) {
+  Arena *a = d->arena;
+  Compiled *out = arena_new(a, Compiled);
+  if (!job_target(d, j, &out->target)) return NULL;
+  PlanConsts *consts = arena_new(a, PlanConsts);
+  consts->data.arena = a;
+  Compiling c = { .d = d, .job = j, .target = &out->target, .consts = consts, .known = known, .data = data };
+  out->trainer = t;
+  out->table = compile_one(&c, t);
+  if (!out->table) return NULL;
+  for (int k = 0; k < c.table.n; k++) c.table.at[k]->bytes[RT_CONST] = (int64_t)consts->data.n;
+  for (int k = 0; k < 2; k++) out->plan[k] = c.plan.at[c.plan.n - 2 + k];
+  out->program = (Program){ .nplan = c.plan.n, .plan = c.plan.at, .const_data = consts->data.s, .const_bytes = (int64_t)consts->data.n,
+                            .ntable = c.table.n, .table = c.table.at };
+  return out;
+}
+
 Compiled *job_compile(Driver *d, const Job *j) {
-  Compiled *c = arena_new(d->arena, Compiled);
-  ElabTrainer *t = c->trainer = job_trainer(d, j);
-  if (!t || !job_passes(d, j, t->init) || !job_passes(d, j, t->step) || !job_target(d, j, &c->target)) return NULL;
-  Layout l = lay_out(d->arena, t);
-  PlanInterface init = init_ports(d->arena, t, &l), step = step_ports(d->arena, t, &l);
-  PlanConsts *consts = arena_new(d->arena, PlanConsts);
-  consts->data.arena = d->arena;
-  c->plan[0] = plan_build(d->arena, t->init, &init, &c->target.plan, consts, "init");
-  c->plan[1] = plan_build(d->arena, t->step, &step, &c->target.plan, consts, "step");
-  c->table = table_of(d->arena, j->path, t, &l);
-  int64_t *bytes = c->table.bytes;
-  bytes[RT_CONST] = (int64_t)consts->data.n;
-  bytes[RT_ARENA] = c->plan[0]->arena_bytes > c->plan[1]->arena_bytes ? c->plan[0]->arena_bytes : c->plan[1]->arena_bytes;
-  c->program = (Program){ .nplan = 2, .plan = c->plan, .const_data = consts->data.s,
-                          .const_bytes = (int64_t)consts->data.n, .table = &c->table };
-  return c;
+  const ElabTrainer *t = job_trainer(d, j);
+  return t ? trainer_compile(d, j, t, NULL, NULL) : NULL;
 }
 
 Plan *plan_alone(Driver *d, const IrGraph *g, const Target *t, PlanConsts *consts) {

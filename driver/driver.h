@@ -31,6 +31,7 @@ int command_passes(Driver *d, int argc, char **argv);
 int command_ops(Driver *d, int argc, char **argv);
 int command_export(Driver *d, int argc, char **argv);
 int command_bench(Driver *d, int argc, char **argv);
+int command_verify(Driver *d, int argc, char **argv);
 
 // ---- arguments -----------------------------------------------------------------------------------
 // A wrong command line: says so, and where help is. Returns RT_USAGE.
@@ -65,11 +66,11 @@ typedef struct Job {
 } Job;
 
 typedef struct Compiled {
-  ElabTrainer *trainer;
+  const ElabTrainer *trainer;
   Target target;
-  Program program;
-  RtProgram table;
-  Plan *plan[2];
+  Program program;                 // with the trainers that it runs before
+  RtProgram *table;                // the trainer's own
+  Plan *plan[2];                   // its init and step
 } Compiled;
 
 // False after diagnostics for every --set that nothing took.
@@ -82,6 +83,12 @@ ElabTrainer *job_trainer(Driver *d, const Job *j);             // graphs as elab
 bool job_passes(Driver *d, const Job *j, IrGraph *g);           // runs the whole pipeline
 bool job_target(Driver *d, const Job *j, Target *t);            // false after a message
 Compiled *job_compile(Driver *d, const Job *j);                 // to plans and table
+// `known` (or NULL) gives the table of a trainer run before that need not be compiled again, or NULL.
+typedef const RtProgram *(*KnownProgram)(void *data, const ElabTrainer *t);
+Compiled *trainer_compile(Driver *d, const Job *j, const ElabTrainer *t, KnownProgram known, void *data);
+// The reference evaluator and compiled code as hosts of what an expression or experiment computes (ElabHost).
+bool host_exact(void *driver, IrGraph *g, const IrArray *in, IrArray *out);
+bool host_evaluate(void *driver, IrGraph *g, const char *const *in, char *const *out);
 // Plans one graph that is no trainer: inputs in RT_STATE, outputs in RT_OUT.
 Plan *plan_alone(Driver *d, const IrGraph *g, const Target *t, PlanConsts *consts);
 // RtOptions.diagnose: steps through the reference evaluator and names the first bad value. data: Diagnosis.
@@ -95,6 +102,7 @@ typedef struct Profile {
   int64_t steps;
   double total_s, compile_s;
   int threads;
+  int status;                      // RT_FINE, or that of a trainer it begins from
 } Profile;
 Profile job_profile(Driver *d, Compiled *c, int64_t steps, int threads, uint64_t seed);
 

@@ -38,9 +38,11 @@ static bool emit_graphs(Driver *d, const Args *a, Emitted *e) {
   return true;
 }
 
-static void colour_by_time(Driver *d, Compiled *c) {
+static bool colour_by_time(Driver *d, Compiled *c) {
   Profile p = job_profile(d, c, 0, 0, 0);
+  if (p.status) return false;
   for (int k = 0; k < p.node.n; k++) ((PlanNode *)(uintptr_t)p.node.at[k])->share = p.seconds[k] / p.total_s;
+  return true;
 }
 
 // Plans: a trainer's with the layout that a run has, any other graph's alone.
@@ -48,7 +50,7 @@ static bool emit_plans(Driver *d, const Args *a, Emitted *e) {
   if (!a->fn && !has_ending(a->job.path, ".ir")) {
     Compiled *c = job_compile(d, &a->job);
     if (!c) return false;
-    if (a->profile) colour_by_time(d, c);
+    if (a->profile && !colour_by_time(d, c)) return false;
     e->program = c->program;
     e->target = c->target;
     e->ngraph = 2;
@@ -67,7 +69,7 @@ static bool emit_plans(Driver *d, const Args *a, Emitted *e) {
 
 static char *picture(Driver *d, const Args *a, const Emitted *e, size_t *n, char **why) {
   int k = e->ngraph > 1 && !a->init;
-  char *dot = dot_emit(d->arena, e->graph[k], a->raw ? NULL : e->program.plan[k]);
+  char *dot = dot_emit(d->arena, e->graph[k], a->raw ? NULL : e->program.plan[e->program.nplan - e->ngraph + k]);
   if (a->stage == STAGE_SVG) return dot_render(d->arena, dot, "svg", n, why);
   *n = strlen(dot);
   return dot;

@@ -114,10 +114,32 @@ static IrGraph *prepared(Driver *d, IrGraph *g, bool exact) {
   return g && pass_run(&c, g, exact ? "autodiff" : NULL, NULL, stderr) ? g : NULL;
 }
 
+bool host_exact(void *driver, IrGraph *g, const IrArray *in, IrArray *out) {
+  Driver *d = driver;
+  IrEval how = { 0 };
+  if (!prepared(d, g, true)) return false;
+  const char *why = ir_eval(d->arena, &how, g, in, out);
+  return why ? complain("%s", why), false : true;
+}
+
+bool host_evaluate(void *driver, IrGraph *g, const char *const *in, char *const *out) {
+  Driver *d = driver;
+  const IrRegion *r = g->top;
+  if (!prepared(d, g, false)) return false;
+  IrArray *x = arena_array(d->arena, IrArray, r->narg + 1), *y = arena_array(d->arena, IrArray, r->nyield + 1);
+  for (int k = 0; k < r->narg; k++) x[k] = ir_array_from(d->arena, r->arg[k]->type, in[k]);
+  IrEval how = { .typed = true };
+  const char *why = ir_eval(d->arena, &how, g, x, y);
+  if (why) return complain("%s", why), false;
+  for (int k = 0; k < r->nyield; k++) ir_array_to(&y[k], out[k]);
+  return true;
+}
+
 static IrGraph *expression(Driver *d, const Args *a) {
+  ElabHost host = { .data = d, .compute = host_evaluate, .exact = host_exact };
   const Source *file = a->file ? source_read(d->arena, d->diags, a->file) : NULL;
   Elab *e = file || !a->file ? elab_new(d->arena, d->diags, file, &(ElabOptions){ 0 }) : NULL;
-  return e ? elab_expr(e, source_text(d->arena, "(expression)", a->first)) : NULL;
+  return e ? elab_expr(e, source_text(d->arena, "(expression)", a->first), &host) : NULL;
 }
 
 int command_eval(Driver *d, int argc, char **argv) {

@@ -103,6 +103,24 @@ const Command commands[] = {
     "  --seed N                    seed of the run\n"
     "  --set NAME=VALUE            another value for a setting\n" RUN_OPTIONS TARGET_OPTIONS,
     command_bench },
+  { "verify", "run an experiment and say which of its claims hold",
+    "usage: rlc verify FILE [OPTION]...\n"
+    "Runs the experiment in FILE: trains what it asks for with several seeds, computes what it compares, and\n"
+    "prints each claim with the numbers it is about. A trainer with the same settings and seed runs once.\n\n"
+    "examples:\n"
+    "  rlc verify paper.rl\n"
+    "  rlc verify paper.rl --set seeds=10 --runs paper.runs\n\n"
+    "Exit status: 0 every claim holds, 1 one does not, or a mistake in the program, 2 a wrong command line,\n"
+    "3 a training diverged, 130 interrupted.\n\n"
+    "options:\n"
+    "  --experiment NAME           which experiment, where the file has several (default: the last)\n"
+    "  --runs DIR                  keep the runs there; the same command goes on from what is there already\n"
+    "  --set NAME=VALUE            another value for a setting of the experiment\n"
+    "  --seed N                    the first seed (default 0); the others follow it\n"
+    "  --threads N                 threads to work with (default: one a processor, at most 16)\n"
+    "  --summary json              end standard output with one JSON line\n"
+    "  --quiet                     no progress of the runs\n" TARGET_OPTIONS,
+    command_verify },
   { "opt", "run passes on IR text",
     "usage: rlc opt [--passes=NAME,...] [--print-after PASS] FILE\n"
     "Reads IR text, runs the passes named (default: all) and prints the graph. `-` reads standard input.\n\n"

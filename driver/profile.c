@@ -41,16 +41,16 @@ Profile job_profile(Driver *d, Compiled *c, int64_t steps, int threads, uint64_t
   Jit *jit = llvm_jit(d->arena, &c->program, &c->target, &why);
   ICE_IF(!jit, "%s", why);
   r.compile_s = rt_now() - start;
-  RtFrame f = make_frame(d, &c->table);
+  RtFrame f = make_frame(d, c->table);
   f.pool = rt_pool_new(r.threads);
-  fill_settings(&c->table, seed, f.base[RT_SETTING]);
-  c->table.init(&f);
-  c->table.step(&f);                 // warm
+  fill_settings(c->table, seed, f.base[RT_SETTING]);
+  r.status = rt_before(c->table, &f, &(RtOptions){ .threads = threads, .quiet = true });
+  if (!r.status) c->table->init(&f), c->table->step(&f);   // warm
   memset(ticks, 0, sizeof *ticks * (size_t)(2 * n));
   start = rt_now();
   uint64_t first = clock_ticks();
-  while (steps ? r.steps < steps : r.total_s < 2 || r.steps < 3) {
-    c->table.step(&f);
+  while (!r.status && (steps ? r.steps < steps : r.total_s < 2 || r.steps < 3)) {
+    c->table->step(&f);
     r.steps++;
     r.total_s = rt_now() - start;
   }

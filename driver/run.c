@@ -21,13 +21,13 @@ static int train(Driver *d, const Job *j, RtOptions *o) {
   char *why = "";
   Jit *jit = llvm_jit(d->arena, &c->program, &c->target, &why);
   ICE_IF(!jit, "%s", why);
-  Diagnosis g = { d, c->trainer, &c->table };
+  Diagnosis g = { d, c->trainer, c->table };
   o->diagnose = job_diagnose;
   o->diagnose_data = &g;
   o->compiled = true;
   o->compile_s = rt_now() - d->started;
-  pass_on(d, &c->table, j, o);
-  int status = rt_train(&c->table, o);
+  pass_on(d, c->table, j, o);
+  int status = rt_train(c->table, o);
   llvm_jit_free(jit);
   return status;
 }

@@ -1333,6 +1333,8 @@ static const Builtin builtins[] = {
   {"remat", fn_remat, "remat(f)", "f, whose inner values are computed again on the way back", 0},
   {"capture", fn_capture, "capture(f, path)(…)", "the value of the `let` at that path, inside of the model that f is or calls", 0},
   {"patch", fn_patch, "patch(f, path, g)(…)", "f, with g(value) in place of the value of the `let` at that path", 0},
+  {"bench", fn_bench, "bench(f, x, …)", "in an experiment: seconds that f(x, …) takes, the median of many calls", 0},
+  {"check_grad", fn_check_grad, "check_grad(f, x, …)", "in an experiment or `rlc eval`: by how much, at most, the gradient of f by x errs along some directions, against differences in double precision; relative to the sum of the terms' sizes", 0},
   {"vmap", fn_vmap, "vmap(f, axes = 0 of each)(…)", "f over an axis of its arguments", 0},
 };
 

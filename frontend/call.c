@@ -134,7 +134,7 @@ static const char *names_of(Elab *e, int n, Ast *const *p) {
   return s.s ? s.s : "";
 }
 
-static void check_names(Elab *e, const char *what, int n, Ast *const *params, const Args *a) {
+void check_args(Elab *e, const char *what, int n, Ast *const *params, const Args *a) {
   int positional = 0;
   for (int k = 0; k < a->n; k++) {
     if (!a->name[k]) { positional++; continue; }
@@ -281,7 +281,7 @@ Value *call_body(Elab *e, Value *f, const Ast *ast, const Args *a, const char *w
   e->c.fn = fn;
   e->c.scope = f->scope ? f->scope : f->decl->module->scope;
   Scope *own = scope_push(e, true);
-  check_names(e, what, fn->nparam, fn->params, a);
+  check_args(e, what, fn->nparam, fn->params, a);
   for (int k = 0; k < fn->nstatic && k < f->nstatic; k++)
     if (f->statics[k]) scope_bind(e, fn->statics[k]->name, f->statics[k], false, fn->statics[k]->loc);
   Binding **bound = arena_array(e->arena, Binding *, fn->nparam ? fn->nparam : 1);
@@ -356,6 +356,7 @@ static Value *apply_method(Elab *e, Value *f, const Args *a) {
     const Ast *d = base->decl->ast;
     if (d->kind == AST_FN && d->fn->flavour == FLAVOUR_MODEL) return model_init(e, base, a);
     if (d->kind == AST_FN && d->fn->flavour == FLAVOUR_RULE) return rule_init(e, base, a);
+    if (d->kind == AST_TRAIN) return trainer_run(e, base, a);
     if (d->kind == AST_ENV) return strcmp(f->s, "reset") == 0 ? env_reset(e, base, a) : env_step(e, base, a);
   }
   return call_body(e, f, f->ast, a, arena_printf(e->arena, "`%s`", f->s));
@@ -389,7 +390,7 @@ Value *apply(Elab *e, Value *f, const Args *a) {
     const Ast *d = f->decl->ast;
     if (d->kind == AST_RECORD) return record_make(e, f, a);
     if (d->kind == AST_ENV) {
-      check_names(e, arena_printf(e->arena, "`%s`", f->decl->name), d->nstatic, d->kid, a);
+      check_args(e, arena_printf(e->arena, "`%s`", f->decl->name), d->nstatic, d->kid, a);
       Value *v = value_new(e, V_DECL);
       *v = *f;
       v->nstatic = d->nstatic;
@@ -533,7 +534,10 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc) {
       if (strcmp(name, "init") == 0) return method(e, base, name);
       fail(e, loc, members_help(e, d), "the rule `%s` has no member `%s`", base->decl->name, name);
     }
-    if (d->kind == AST_TRAIN) fail(e, loc, "keep what it would give in a checkpoint, and give that to rlc run --resume", "a trainer cannot be run from inside of another program yet: `%s.%s`", base->decl->name, name);
+    if (d->kind == AST_TRAIN) {
+      if (strcmp(name, "run") == 0) return method(e, base, name);
+      fail(e, loc, members_help(e, d), "the trainer `%s` has no member `%s`", base->decl->name, name);
+    }
     if (d->kind == AST_ENV) {
       if (strcmp(name, "reset") == 0 || strcmp(name, "step") == 0) return method(e, base, name);
       if (strcmp(name, "state") == 0) return value_type(e, env_state_type(e, base, loc));

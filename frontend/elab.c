@@ -323,14 +323,27 @@ bool elab_check(Elab *e) {
   for (Decl *d = e->main->decls; d; d = d->next) {
     fresh(e, ir_graph(e->arena, "scratch"));
     if (d->ast->kind == AST_TRAIN) check_trainer(e, d);
+    else if (d->ast->kind == AST_EXPERIMENT) experiment_make(e, d, NULL, 0);
     else attempt(e, check_decl, &(Check){d});
   }
   return e->diags->count == before;
 }
 
+// ---- experiments ------------------------------------------------------------------------------------------------
+
+bool elab_experiment(Elab *e, const char *name, const ElabHost *host, uint64_t seed) {
+  if (!names_check(e, e->main)) return false;
+  Decl *d = find_decl(e, AST_EXPERIMENT, name);
+  if (d) return experiment_make(e, d, host, seed);
+  Loc whole = {.src = e->main->src, .line = 1, .col = 1, .width = 1};
+  Diag *g = name ? diag_error(e->diags, (Loc){0}, "%s has no experiment `%s`", e->main->src->path, name) : diag_error(e->diags, whole, "this file declares no experiment");
+  diag_help(e->diags, g, "an experiment is declared by `experiment name(seeds = 3) { let x = trainer.run(); claim mean(x.score) > 0 }`");
+  return false;
+}
+
 // ---- single expressions and functions ----------------------------------------------------------------------------
 
-typedef struct Expr { const Source *src; IrGraph *g; const char *name; } Expr;
+typedef struct Expr { const Source *src; IrGraph *g; const char *name; const ElabHost *host; } Expr;
 
 static void run_expr(Elab *e, void *env) {
   Expr *x = env;
@@ -339,7 +352,9 @@ static void run_expr(Elab *e, void *env) {
   if (!ast || e->diags->count > before) give_up(e);
   scope_push(e, false);
   bind_key(e, u64_const(e, 0));
+  experiment_open(e, x->g, x->host);
   Value *v = eval(e, ast);
+  experiment_close(e, x->g);
   if (v->kind == V_POISON) give_up(e);
   if (v->kind == V_NONE) fail(e, ast->loc, no_value_help(e, ast), "this has no value");
   if (!value_is_tree(v)) fail(e, ast->loc, "give an expression whose value is an array, a number or a record of them", "this is %s, not an array", value_text(e, v));
@@ -349,10 +364,12 @@ static void run_expr(Elab *e, void *env) {
   if (e->diags->count > before) give_up(e);
 }
 
-IrGraph *elab_expr(Elab *e, const Source *expr) {
-  Expr x = {expr, ir_graph(e->arena, "expression"), NULL};
+IrGraph *elab_expr(Elab *e, const Source *expr, const ElabHost *host) {
+  Expr x = {expr, ir_graph(e->arena, "expression"), NULL, host};
   fresh(e, x.g);
-  return attempt(e, run_expr, &x) ? x.g : NULL;
+  bool fine = attempt(e, run_expr, &x);
+  e->experiment = NULL;
+  return fine ? x.g : NULL;
 }
 
 static void run_function(Elab *e, void *env) {
@@ -369,7 +386,7 @@ static void run_function(Elab *e, void *env) {
 }
 
 IrGraph *elab_function(Elab *e, const char *name) {
-  Expr x = {NULL, ir_graph(e->arena, name), name};
+  Expr x = {NULL, ir_graph(e->arena, name), name, NULL};
   fresh(e, x.g);
   return attempt(e, run_function, &x) ? x.g : NULL;
 }

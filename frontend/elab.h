@@ -75,6 +75,29 @@ typedef struct ElabExport {
   int nstate;                      // the first inputs
 } ElabExport;
 
+// ---- experiments: programs at the host's level, which run trainers and claim what comes of it
+typedef struct ElabRun {           // a trainer that has ended
+  const char *const *state;        // its last states, row-major
+  double wall_s, compile_s;
+  int64_t step_bytes;              // memory that a step works in: states, settings and temporaries
+} ElabRun;
+
+typedef struct ElabClaim {
+  Loc loc;
+  const char *text, *values;       // as written; "0.31 < 0.42", or ""
+  bool holds;
+} ElabClaim;
+
+// Who compiles and computes for an experiment. Each returns NULL or false after a message, and that ends it.
+typedef struct ElabHost {
+  void *data;
+  const ElabRun *(*train)(void *data, const ElabTrainer *t, uint64_t seed);
+  bool (*compute)(void *data, IrGraph *g, const char *const *in, char *const *out);   // row-major bytes
+  bool (*time)(void *data, IrGraph *g, const char *const *in, double *seconds);       // of one execution, the median
+  bool (*exact)(void *data, IrGraph *g, const IrArray *in, IrArray *out);             // in double precision
+  void (*claim)(void *data, const ElabClaim *c);                                      // as soon as it is decided
+} ElabHost;
+
 typedef struct Elab Elab;          // one program
 
 // Parses and elaborates declarations of src (NULL: a program without any, for lone expressions).
@@ -87,9 +110,13 @@ bool elab_check(Elab *e);
 ElabTrainer *elab_trainer(Elab *e, const char *name);
 // The trainer's entry point `name` (NULL: the last one). NULL on errors.
 ElabExport *elab_export(Elab *e, const char *trainer, const char *name);
+// Runs experiment `name` (NULL: the file's only or last one) with seeds `seed`, `seed` + 1, …; host NULL: checks it.
+// False on errors.
+bool elab_experiment(Elab *e, const char *name, const ElabHost *host, uint64_t seed);
 // An expression evaluated in the file's scope (for `rlc eval`): a graph without inputs whose
 // outputs are the leaves of its value, named by path. A key is at hand as `key` (seed 0). NULL on errors.
-IrGraph *elab_expr(Elab *e, const Source *expr);
+// `host` computes what check_grad asks for.
+IrGraph *elab_expr(Elab *e, const Source *expr, const ElabHost *host);
 // A function of the file with complete parameter types, as a graph (for `rlc emit --fn`).
 IrGraph *elab_function(Elab *e, const char *name);
 // Names of the file's trainers and functions.

@@ -54,6 +54,16 @@ void drop_input(IrGraph *g, IrValue *v);
 bool value_used(const IrRegion *r, const IrValue *v);
 Value *setting_number(Elab *e, Value *v);                   // the number of a setting, needed while compiling now; else v
 
+// ---- run.c
+Value *trainer_outcome(Elab *e, const Trainer *t, IrValue *const *state); // what a run gives: states by name, and what it logged last
+
+// ---- experiment.c
+Value *experiment_run(Elab *e, Decl *d, const Args *a);
+bool experiment_make(Elab *e, Decl *d, const ElabHost *host, uint64_t seed);
+// A lone expression may measure too: open before it is evaluated, close when it is.
+void experiment_open(Elab *e, IrGraph *g, const ElabHost *host);
+void experiment_close(Elab *e, IrGraph *g);
+
 // ---- elab.c
 void elab_fresh(Elab *e, IrGraph *g, Scope *scope, Module *m);
 void emit_function(Elab *e, Decl *d, IrGraph *g);

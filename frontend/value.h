@@ -189,6 +189,7 @@ struct Elab {
   Context c;
   jmp_buf *recover;
   struct Trainer *trainer;         // being elaborated
+  struct Experiment *experiment;   // being run
   unsigned work;                   // expressions evaluated
   int failed;                      // how often something was given up: a mistake told before is not told again
   size_t memory;                   // of the arena when everything was read; more than ELAB_MEMORY_MOST on top is refused
@@ -319,6 +320,7 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc);
 const char *fields_of(Elab *e, const Value *v);              // for messages: "it has `x`, `y`"
 Args args_new(Elab *e, const Ast *ast, int n);
 int find_arg(const Args *a, const char *name, int pos);      // index or -1
+void check_args(Elab *e, const char *what, int n, Ast *const *params, const Args *a); // fails where a names none of these, or gives too many
 
 // ---- model.c: layers, models, rules, records, environments
 Value *call_layer(Elab *e, Value *f, const Args *a, const Ast *site);
@@ -380,6 +382,13 @@ void check_differentiable(Elab *e, const IrRegion *r, int ny, bool reverse);
 
 // ---- names.c
 bool names_check(Elab *e, Module *m);                        // false if it told of anything
+
+// ---- run.c
+Value *trainer_run(Elab *e, Value *f, const Args *a);        // T.run(setting = …)
+
+// ---- experiment.c
+Value *fn_bench(Elab *e, const Args *a);
+Value *fn_check_grad(Elab *e, const Args *a);
 
 // ---- elab.c
 Module *module_load(Elab *e, const char *name, Loc loc);

@@ -6,13 +6,13 @@
 
 #include <stdint.h>
 
-#define RT_ABI 1
+#define RT_ABI 2
 
 // Memory of a program: one block a space. Addresses in compiled code are
 // base[space] + constant offset + loop turn * constant stride.
 typedef enum RtSpace {
   RT_STATE,      // what a checkpoint holds; lives as long as the run
-  RT_SETTING,    // numbers given at the start of a run, the seed among them; never written
+  RT_SETTING,    // what init and step are given at the start of a run: numbers, the seed among them, and arrays of other trainers
   RT_OUT,        // what one step says beside its state
   RT_ARENA,      // temporaries of one call; holds nothing between calls
   RT_CONST,      // data known when compiling; never written
@@ -58,6 +58,13 @@ typedef struct RtMetric {
   int64_t count;                 // f32 in RT_OUT: how often this step logged it; 0: not
 } RtMetric;
 
+// A trainer that runs before another, which takes arrays of its last state.
+typedef struct RtTake { int64_t from, to, bytes; } RtTake;  // in its RT_STATE; in the other's RT_SETTING
+typedef struct RtBefore {
+  const struct RtProgram *program;
+  int64_t ntake; const RtTake *take;
+} RtBefore;
+
 typedef struct RtProgram {
   uint32_t abi;                  // RT_ABI
   const char *name;              // the trainer's
@@ -75,6 +82,7 @@ typedef struct RtProgram {
   int64_t stop, solved;          // bytes in RT_OUT: the stop condition holds; … by more than a spent budget
   int64_t ok;                    // byte in RT_OUT: every logged value is finite
   int64_t progress;              // f32 in RT_OUT: share of the step budget spent, NaN if there is none
+  int64_t nbefore; const RtBefore *before; // trained in this order before init, with this one's seed
   void (*init)(RtFrame *f);      // settings -> state
   void (*step)(RtFrame *f);      // state, settings -> state, out
 } RtProgram;

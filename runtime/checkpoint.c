@@ -380,6 +380,43 @@ bool rt_checkpoint_read(const RtProgram *p, const RtFrame *f, const char *path) 
   return fine;
 }
 
+static const RtProgram *named(const RtProgram *p, const char *name, size_t n) {
+  if (strlen(p->name) == n && memcmp(p->name, name, n) == 0) return p;
+  for (int64_t k = 0; k < p->nbefore; k++) {
+    const RtProgram *q = named(p->before[k].program, name, n);
+    if (q) return q;
+  }
+  return NULL;
+}
+
+static bool get_seed(Reader *r, uint64_t *seed) {
+  uint32_t n, len;
+  const char *name;
+  if (!get(r, &n, 4)) return false;
+  for (uint32_t i = 0; i < n; i++) {
+    if (!get_text(r, &name, &len) || !get(r, seed, 8)) return false;
+    if (len == 4 && memcmp(name, "seed", 4) == 0) return true;
+  }
+  return false;
+}
+
+const RtProgram *rt_checkpoint_of(const RtProgram *p, const char *path, uint64_t *seed) {
+  Image m;
+  char room[160];
+  uint64_t skip;
+  const char *name;
+  uint32_t len;
+  if (access(path, R_OK) != 0 || !image_read(&m, path)) return NULL;
+  const RtProgram *q = NULL;
+  if (!image_bad(&m, room, sizeof room)) {
+    Reader r = { m.s + HEAD, m.s + m.n };
+    if (get(&r, &skip, 8) && get(&r, &skip, 8) && get_text(&r, &name, &len)) q = named(p, name, len);
+    if (q && !get_seed(&r, seed)) q = NULL;
+  }
+  rt_block_free(m.s, m.cap);
+  return q;
+}
+
 // ---- arrays by name -----------------------------------------------------------------------------------
 static bool saved_array(Reader *r, RtArray *a, char **name) {
   const char *text;

@@ -43,6 +43,8 @@ bool rt_log_close(RtLog *l);
 bool rt_checkpoint_write(const RtProgram *p, const RtFrame *f, const char *path);
 // Reads these into f, which is untouched if it fails. False after a message.
 bool rt_checkpoint_read(const RtProgram *p, const RtFrame *f, const char *path);
+// The trainer whose checkpoint it is, with its seed: p, or one that is trained before it; NULL: neither, or unreadable.
+const RtProgram *rt_checkpoint_of(const RtProgram *p, const char *path, uint64_t *seed);
 
 // ---- progress ------------------------------------------------------------------------------------------
 typedef struct RtProgress {

@@ -234,18 +234,30 @@ static int threads_wanted(const RtOptions *o) {
   return n < RT_MOST_THREADS ? n : RT_MOST_THREADS;
 }
 
-static bool begin(Run *r) {
+// Whether the checkpoint to go on from is of a trainer that runs before this one; its seed is ours then.
+static bool resumed_before(Run *r) {
+  uint64_t seed;
+  const RtProgram *of = r->o->resume && r->p->nbefore ? rt_checkpoint_of(r->p, r->o->resume, &seed) : NULL;
+  if (!of || of == r->p) return false;
+  memcpy(r->f.base[RT_SETTING] + r->p->seed, &seed, 8);
+  return true;
+}
+
+static int begin(Run *r) {
   const RtProgram *p = r->p;
   if (p->abi != RT_ABI) {
     rt_say("%s was compiled for another version of the runtime (%u, and this is %d)", p->name, p->abi, RT_ABI);
-    return false;
+    return RT_MISTAKE;
   }
-  if (!take_memory(r)) return false;
+  if (!take_memory(r)) return RT_MISTAKE;
   set_defaults(p, r->f.base[RT_SETTING]);
-  if (r->o->resume && !rt_checkpoint_read(p, &r->f, r->o->resume)) return false;
-  if (!set_given(r)) return false;
+  const char *from = resumed_before(r) ? NULL : r->o->resume;
+  if (from && !rt_checkpoint_read(p, &r->f, from)) return RT_MISTAKE;
+  if (!set_given(r)) return RT_MISTAKE;
+  int status = from ? RT_FINE : rt_before(p, &r->f, r->o);
+  if (status) return status;
   r->f.pool = rt_pool_new(threads_wanted(r->o));
-  if (!r->o->resume) p->init(&r->f);
+  if (!from) p->init(&r->f);
   for (int i = 0; i < p->nstate; i++)
     r->odd[i] = !all_finite(&p->state[i], r->f.base[RT_STATE] + p->state[i].offset);
   r->step0 = steps_done(r);
@@ -254,7 +266,7 @@ static bool begin(Run *r) {
   r->began = r->saved = rt_now();
   keep(r, r->began);
   rt_progress_start(&r->progress, p, &r->f, !r->o->quiet);
-  return rt_log_open(&r->log, r->o->log, r->o->resume, r->step0);
+  return rt_log_open(&r->log, r->o->log, from, r->step0) ? RT_FINE : RT_MISTAKE;
 }
 
 static bool save(Run *r, const char *path) {
@@ -272,7 +284,7 @@ static End steps(Run *r) {
   const RtOptions *o = r->o;
   double every = o->every_given ? o->checkpoint_every : RT_CHECKPOINT_EVERY;
   // What had finished stays finished, unless other settings are given for it.
-  if (o->resume && !o->nset && flag(r, p->stop)) return END_STOP;
+  if (o->resume && !o->nset && flag(r, p->stop)) return END_STOP;   // the flag is set by a checkpoint only, so far
   for (;;) {
     if (o->steps && steps_done(r) >= o->steps) return END_LIMIT;
     if (caught) return END_SIGNAL;
@@ -404,7 +416,7 @@ static void last_words(const Run *r, End end, bool solved, double train_s) {
 static bool save_at_end(Run *r, End end) {
   const char *path = r->o->checkpoint;
   char name[300];
-  if (!path && end != END_SIGNAL) return true;
+  if (!path && (end != END_SIGNAL || r->o->forget)) return true;
   if (!path) snprintf(name, sizeof name, "%s.interrupted.ckpt", r->p->name);
   if (!save(r, path ? path : name)) return false;
   if (end == END_SIGNAL) rt_say("the state is in %s; --resume %s goes on from it", path ? path : name, path ? path : name);
@@ -426,12 +438,58 @@ static int finish(Run *r, End end) {
   return status;
 }
 
-int rt_train(const RtProgram *p, const RtOptions *o) {
+static int run(const RtProgram *p, const RtOptions *o) {
   Run r = { .p = p, .o = o, .log.fd = -1 };
-  Signals old;
-  signals_take(&old);
-  int status = begin(&r) ? finish(&r, steps(&r)) : RT_MISTAKE;
-  signals_give_back(&old);
+  int status = begin(&r);
+  if (status == RT_FINE) status = finish(&r, steps(&r));
+  if (status == RT_FINE && o->ended) o->ended(o->data, &r.f);
   give_memory_back(&r);
   return status;
+}
+
+int rt_train(const RtProgram *p, const RtOptions *o) {
+  Signals old;
+  signals_take(&old);
+  int status = run(p, o);
+  signals_give_back(&old);
+  return status;
+}
+
+// ---- trainers that another begins from ------------------------------------------------------------------
+typedef struct Taking { const RtBefore *before; char *to; } Taking;
+
+static void take_states(const RtBefore *b, const char *state, char *to) {
+  for (int64_t k = 0; k < b->ntake; k++) memcpy(to + b->take[k].to, state + b->take[k].from, (size_t)b->take[k].bytes);
+}
+
+static void take_ended(void *data, const RtFrame *f) {
+  const Taking *t = data;
+  take_states(t->before, f->base[RT_STATE], t->to);
+}
+
+// Log, summary and limits are the last trainer's; a checkpoint is of the one that runs.
+static int train_before(const RtBefore *b, const RtFrame *f, const RtOptions *o, uint64_t seed) {
+  Taking t = { b, f->base[RT_SETTING] };
+  uint64_t same;
+  RtOptions *mine = calloc(1, sizeof *mine);
+  if (!mine) return no_memory(b->program), RT_MISTAKE;
+  *mine = (RtOptions){ .seed_given = true, .seed = seed, .threads = o->threads, .quiet = o->quiet, .forget = o->forget, .checkpoint = o->checkpoint,
+                       .every_given = o->every_given, .checkpoint_every = o->checkpoint_every, .ended = take_ended, .data = &t,
+                       .resume = o->resume && rt_checkpoint_of(b->program, o->resume, &same) ? o->resume : NULL };
+  int status = run(b->program, mine);
+  free(mine);
+  return status;
+}
+
+int rt_before(const RtProgram *p, const RtFrame *f, const RtOptions *o) {
+  uint64_t seed;
+  memcpy(&seed, f->base[RT_SETTING] + p->seed, 8);
+  for (int64_t k = 0; k < p->nbefore; k++) {
+    const char *state = o->before ? o->before(o->data, p, k) : NULL;
+    int status = RT_FINE;
+    if (state) take_states(&p->before[k], state, f->base[RT_SETTING]);
+    else status = train_before(&p->before[k], f, o, seed);
+    if (status) return status;
+  }
+  return RT_FINE;
 }

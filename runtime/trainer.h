@@ -26,6 +26,7 @@ typedef struct RtOptions {
   bool quiet;                   // no progress and no closing line
   bool summary;                 // end standard output with one JSON line
   bool help;
+  bool forget;                  // when interrupted, write no checkpoint where none was asked for
   bool compiled; double compile_s; // for the summary; else null
   double started;               // rt_now() when the process began; 0: when rt_train was called
   // Called when a step logged a value that is not finite. `before` is the frame as that step found it,
@@ -33,13 +34,24 @@ typedef struct RtOptions {
   // returns false to have the runtime name what it sees.
   bool (*diagnose)(void *data, const RtFrame *before, int64_t step);
   void *diagnose_data;
+  // Called with the frame when the run has ended by itself; or NULL.
+  void (*ended)(void *data, const RtFrame *f);
+  // The last RT_STATE of p->before[k], where somebody has it already; or NULL to have it trained.
+  const char *(*before)(void *data, const RtProgram *p, int64_t k);
+  void *data;                   // of both
 } RtOptions;
 #define RT_MOST_THREADS 16
 #define RT_CHECKPOINT_EVERY 60.0
 
 // Runs p until it stops; returns the exit status. Messages go to standard error, each one once.
 // SIGINT and SIGTERM are caught meanwhile: the running step is finished and a checkpoint written.
+// Trainers that p begins from are trained first; interrupted there, the checkpoint is of that trainer, and
+// resuming p from it goes on with that one.
 int rt_train(const RtProgram *p, const RtOptions *o);
+
+// Puts what p's init takes of other trainers into f's RT_SETTING, where the seed stands already: trains them. RT_FINE,
+// or the status with which one of them ended.
+int rt_before(const RtProgram *p, const RtFrame *f, const RtOptions *o);
 
 // Takes argv[*i], and its value where it has one, if it is one of the options above.
 // 1: taken, *i is at the last word used; 0: not an option of a run; -1: wrong, *why (static or argv) says how.

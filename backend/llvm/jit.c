@@ -108,11 +108,12 @@ static bool fill_table(Arena *a, Jit *j, const Program *p, char **why) {
       *why = arena_printf(a, "%s could not be linked", p->plan[k]->name);
       return false;
     }
-  if (!p->table) return true;
-  RtProgram *t = (RtProgram *)p->table;   // ours to fill, as backend.h says
-  t->consts = j->consts;
-  t->init = llvm_jit_entry(j, p->plan[0]->name);
-  t->step = llvm_jit_entry(j, p->plan[1]->name);
+  for (int k = 0; k < p->ntable; k++) {
+    RtProgram *t = p->table[k];
+    t->consts = j->consts;
+    t->init = llvm_jit_entry(j, p->plan[2 * k]->name);
+    t->step = llvm_jit_entry(j, p->plan[2 * k + 1]->name);
+  }
   return true;
 }
 

@@ -63,28 +63,52 @@ static LLVMValueRef metrics(Gen *g, const RtProgram *t) {
   return list(g, e, t->nmetric, "metric");
 }
 
+static LLVMValueRef takes(Gen *g, const RtBefore *b) {
+  LLVMValueRef *e = arena_array(g->arena, LLVMValueRef, b->ntake + 1);
+  for (int64_t k = 0; k < b->ntake; k++)
+    e[k] = record(g, (LLVMValueRef[]){ gen_i64(g, b->take[k].from), gen_i64(g, b->take[k].to), gen_i64(g, b->take[k].bytes) }, 3);
+  return list(g, e, (int)b->ntake, "take");
+}
+
+static LLVMValueRef befores(Gen *g, const Program *p, const RtProgram *t, LLVMValueRef *table) {
+  LLVMValueRef *e = arena_array(g->arena, LLVMValueRef, t->nbefore + 1);
+  for (int64_t k = 0; k < t->nbefore; k++) {
+    LLVMValueRef of = NULL;
+    for (int j = 0; j < p->ntable; j++)
+      if (p->table[j] == t->before[k].program) of = table[j];
+    ICE_IF(!of, "%s is run before %s, but stands behind it", t->before[k].program->name, t->name);
+    e[k] = record(g, (LLVMValueRef[]){ of, gen_i64(g, t->before[k].ntake), takes(g, &t->before[k]) }, 3);
+  }
+  return list(g, e, (int)t->nbefore, "before");
+}
+
 void module_table(Module *m) {
   Gen *g = &m->unit[0].gen;
   const Program *p = m->program;
-  const RtProgram *t = p->table;
   LLVMValueRef null = LLVMConstNull(LLVMPointerTypeInContext(g->ctx, 0));
   LLVMValueRef consts = p->const_bytes ? bytes(g, p->const_data, (size_t)p->const_bytes, RT_ALIGN, "consts") : null;
-  if (!t) {
+  if (!p->ntable) {
     // Without a table, whoever fills the frame takes the constants from here.
     if (!p->const_bytes) return;
     LLVMSetLinkage(consts, LLVMExternalLinkage);
     LLVMSetValueName2(consts, "rlc_consts", 10);
     return;
   }
-  LLVMValueRef field[] = {
-    i32(g, t->abi), text(g, t->name), text(g, t->source), gen_i64(g, (int64_t)t->hash),
-    i32(g, t->nstate), i32(g, t->nsetting), i32(g, t->nmetric), arrays(g, t), settings(g, t), metrics(g, t),
-    numbers(g, t->bytes, RT_NSPACE), consts, gen_i64(g, t->seed), gen_i64(g, t->iter), gen_i64(g, t->env_steps),
-    gen_i64(g, t->stop), gen_i64(g, t->solved), gen_i64(g, t->ok), gen_i64(g, t->progress),
-    LLVMGetNamedFunction(g->mod, p->plan[0]->name), LLVMGetNamedFunction(g->mod, p->plan[1]->name),
-  };
-  LLVMValueRef v = record(g, field, sizeof field / sizeof *field);
-  LLVMValueRef at = LLVMAddGlobal(g->mod, LLVMTypeOf(v), "rlc_program");
-  LLVMSetInitializer(at, v);
-  LLVMSetGlobalConstant(at, true);
+  LLVMValueRef *table = arena_array(g->arena, LLVMValueRef, p->ntable);
+  for (int k = 0; k < p->ntable; k++) {
+    const RtProgram *t = p->table[k];
+    LLVMValueRef field[] = {
+      i32(g, t->abi), text(g, t->name), text(g, t->source), gen_i64(g, (int64_t)t->hash),
+      i32(g, t->nstate), i32(g, t->nsetting), i32(g, t->nmetric), arrays(g, t), settings(g, t), metrics(g, t),
+      numbers(g, t->bytes, RT_NSPACE), consts, gen_i64(g, t->seed), gen_i64(g, t->iter), gen_i64(g, t->env_steps),
+      gen_i64(g, t->stop), gen_i64(g, t->solved), gen_i64(g, t->ok), gen_i64(g, t->progress), gen_i64(g, t->nbefore), befores(g, p, t, table),
+      LLVMGetNamedFunction(g->mod, p->plan[2 * k]->name), LLVMGetNamedFunction(g->mod, p->plan[2 * k + 1]->name),
+    };
+    bool last = k == p->ntable - 1;
+    LLVMValueRef v = record(g, field, sizeof field / sizeof *field);
+    table[k] = LLVMAddGlobal(g->mod, LLVMTypeOf(v), last ? "rlc_program" : "program");
+    LLVMSetInitializer(table[k], v);
+    LLVMSetGlobalConstant(table[k], true);
+    if (!last) LLVMSetLinkage(table[k], LLVMPrivateLinkage);
+  }
 }

@@ -53,7 +53,7 @@ static void check(const char *file, const Case *c, size_t n) {
     Elab *e = elab_new(&a, &d, file ? source_text(&a, "test.rl", file) : NULL, &(ElabOptions){0});
     if (!e) printf("\n%s", tree_diags(&a, &d));
     CU_ASSERT_PTR_NOT_NULL_FATAL(e);
-    const char *got = value_of(&a, &d, elab_expr(e, source_text(&a, "(expression)", c[k].expr)));
+    const char *got = value_of(&a, &d, elab_expr(e, source_text(&a, "(expression)", c[k].expr), NULL));
     if (strcmp(got, c[k].want)) printf("\n  %s\n    gives %s\n    not   %s\n", c[k].expr, got, c[k].want);
     CU_ASSERT_STRING_EQUAL(got, c[k].want);
   }

@@ -23,7 +23,7 @@ static double number(const IrArray *a, int k) { return a->f ? a->f[k] : (double)
 static void check(Arena *a, const char *file, const Known *known) {
   Diags d = {.arena = a};
   Elab *e = elab_new(a, &d, file ? source_text(a, "test", file) : NULL, &(ElabOptions){0});
-  IrGraph *g = e ? elab_expr(e, source_text(a, "(expression)", known->expression)) : NULL;
+  IrGraph *g = e ? elab_expr(e, source_text(a, "(expression)", known->expression), NULL) : NULL;
   PassContext c = {a, &d};
   if (!g || d.count || !pass_run(&c, g, NULL, NULL, stderr)) {
     fprintf(stderr, "%s: %s\n", known->expression, d.first ? d.first->message : "no graph");
