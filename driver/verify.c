@@ -246,9 +246,9 @@ static int run(Verify *v, Elab *e) {
   ElabHost host = { .data = v, .train = train, .compute = compute, .time = time_graph, .exact = exact, .claim = claim };
   if (v->runs && mkdir(v->runs, 0777) != 0 && errno != EEXIST) return complain("cannot make the folder %s: %s", v->runs, strerror(errno));
   bool fine = elab_experiment(e, v->name, &host, v->o.seed);
-  if (!fine && v->d->diags->count) return mistake(v->d);
+  if (!fine && !v->status) return v->d->diags->count ? mistake(v->d) : RT_MISTAKE;
   if (!fine && v->status >= RT_INTERRUPTED && v->runs) complain("the runs so far are in %s; the same command goes on from them", v->runs);
-  if (!fine) return v->status ? v->status : RT_MISTAKE;
+  if (!fine) return v->status;
   if (v->summary) summary(v, rt_now() - v->d->started);
   return v->failed ? RT_MISTAKE : RT_FINE;
 }

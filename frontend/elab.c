@@ -3,6 +3,7 @@
 
 #include "frontend/data.h"
 #include "frontend/trainer.h"
+#include "ir/embed.h"
 
 // ---- modules -------------------------------------------------------------------------------------
 
@@ -65,6 +66,15 @@ static Module *module_fill(Elab *e, Module *m, const char *name, const Source *s
   return m;
 }
 
+static const char *library_names(Elab *e) {
+  Str s = {.arena = e->arena};
+  for (const Embed *m = embed_stdlib; m->name; m++) {
+    int n = (int)strcspn(m->name, ".");
+    if (strncmp(m->name, "prelude", (size_t)n) != 0) str_printf(&s, "%s%.*s", s.n ? ", " : "", n, m->name);
+  }
+  return s.s;
+}
+
 Module *module_load(Elab *e, const char *name, Loc loc) {
   for (Module *m = e->modules; m; m = m->next)
     if (strcmp(m->name, name) == 0) {
@@ -75,7 +85,7 @@ Module *module_load(Elab *e, const char *name, Loc loc) {
   const Source *src = e->options.modules(e->arena, e->diags, name, e->main ? e->main->src : NULL);
   if (!src) {
     if (e->diags->count > before) give_up(e);
-    fail(e, loc, "the library has batches, classic, dist, linalg, nn, ode, optim, rl and signal; other modules are files NAME.rl beside this one", "there is no module `%s`", name);
+    fail(e, loc, arena_printf(e->arena, "the library has %s; other modules are files NAME.rl beside this one", library_names(e)), "there is no module `%s`", name);
   }
   if (e->main && e->main->src && strcmp(src->path, e->main->src->path) == 0) fail(e, loc, "put what both need into a third module", "the modules use one another in a circle: `%s`", name);
   Ast *ast = ast_parse(e->arena, e->diags, src);

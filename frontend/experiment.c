@@ -364,6 +364,7 @@ static bool holds(Elab *e, Experiment *x, const Ast *c, Str *values) {
   }
   Value *v = eval(e, c);
   if (v->kind == V_BOOL) return v->i != 0;
+  if (v->kind != V_ARRAY || v->ir->type.dtype != IR_BOOL) fail(e, c->loc, "compare: mean(a.score) > 0", "a claim is true or false, not %s", value_text(e, v));
   return number_of(e, x, value_array(e, to_scalar(e, v, IR_BOOL, c->loc, "a claim")), c->loc) != 0;
 }
 

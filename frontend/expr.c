@@ -345,9 +345,9 @@ static int read_index(Elab *e, const IrType *t, int n, const Ast *const *ix, Ix 
       Value *v = eval(e, x->kid[0]);
       if (v->kind == V_NUM) {
         o->kind = IX_AT;
-        o->lo = to_int(e, v, x->loc, "an index");
+        int64_t at = o->lo = to_int(e, v, x->loc, "an index");
         if (o->lo < 0) o->lo += size;
-        if (o->lo < 0 || o->lo >= size) fail(e, x->loc, "indices count from 0; negative ones from the back, -1 is the last", "the index %lld is outside of an axis of %lld", (long long)num_f(v), (long long)size);
+        if (o->lo < 0 || o->lo >= size) fail(e, x->loc, "indices count from 0; negative ones from the back, -1 is the last", "the index %lld is outside of an axis of %lld", (long long)at, (long long)size);
       } else {
         o->at = index_i32(e, v, x->loc);
         if (!size) fail(e, x->loc, "test its size while compiling: if len(x) > 0 { … }", "an axis of size 0 has no elements");

@@ -42,12 +42,13 @@ Value *trainer_outcome(Elab *e, const Trainer *t, IrValue *const *state) {
     vec_push(e->arena, &item, value_rebuild(e, type_zeros(e, t->type.at[k]), state, &at));
     vec_push(e->arena, &name, t->name.at[k]);
   }
-  for (int k = 0; k < t->out->nmetric; k++) {
+  for (int k = -1; k < t->out->nmetric; k++) {
+    const char *of = k < 0 ? "iter" : t->out->metric[k].name;
     bool hidden = false;
-    for (int j = 0; j < t->name.n; j++) hidden |= strcmp(t->name.at[j], t->out->metric[k].name) == 0;
+    for (int j = 0; j < t->name.n; j++) hidden |= strcmp(t->name.at[j], of) == 0;
     if (hidden) continue;
-    vec_push(e->arena, &item, value_array(e, state[t->out->metric[k].state]));
-    vec_push(e->arena, &name, t->out->metric[k].name);
+    vec_push(e->arena, &item, value_array(e, state[k < 0 ? t->out->iter : t->out->metric[k].state]));
+    vec_push(e->arena, &name, of);
   }
   return value_rec(e, item.n, item.at, name.at);
 }

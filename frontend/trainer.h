@@ -55,7 +55,7 @@ bool value_used(const IrRegion *r, const IrValue *v);
 Value *setting_number(Elab *e, Value *v);                   // the number of a setting, needed while compiling now; else v
 
 // ---- run.c
-Value *trainer_outcome(Elab *e, const Trainer *t, IrValue *const *state); // what a run gives: states by name, and what it logged last
+Value *trainer_outcome(Elab *e, const Trainer *t, IrValue *const *state); // what a run gives: states by name, iter, and what it logged last
 
 // ---- experiment.c
 Value *experiment_run(Elab *e, Decl *d, const Args *a);

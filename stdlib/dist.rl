@@ -1,4 +1,8 @@
-// Distributions: records of parameters with methods. Leading axes are a batch; the last is the event.
+// Distributions: records of parameters with methods. Leading axes are a batch; the last is the event. log_prob, entropy
+// and kl are in nats.
+
+// KL(p || q) of two distributions of one kind.
+fn kl(p, q) = p.kl(q)
 
 // Over A classes, by unnormalised log-probabilities.
 record categorical[A] {
@@ -8,8 +12,27 @@ record categorical[A] {
     let lp = log_softmax(logits)
     -sum(exp(lp) * lp, axis = -1)
   }
+  fn kl(q) {
+    let lp = log_softmax(logits)
+    sum(exp(lp) * (lp - log_softmax(q.logits)), axis = -1)
+  }
   fn mode() = argmax(logits)
   fn sample(key) = argmax(logits + gumbel(key, logits.shape))
+}
+
+// A categorical whose draws are one-hot vectors [..., A]. A draw passes the gradient of its probabilities straight
+// through. Hafner et al. 2021.
+record one_hot[A] {
+  logits: f32[A]
+  fn hot(i) = f32(i[..., _] == iota(A))
+  fn log_prob(x) = sum(log_softmax(logits) * x, axis = -1)
+  fn entropy() = categorical(logits).entropy()
+  fn kl(q) = categorical(logits).kl(q)
+  fn mode() = hot(argmax(logits))
+  fn sample(key) {
+    let p = softmax(logits)
+    hot(categorical(logits).sample(key)) + p - stop_grad(p)
+  }
 }
 
 // Independent normals of A components.
@@ -18,6 +41,7 @@ record gaussian[A] {
   std: f32[A]
   fn log_prob(a) = sum(-0.5 * ((a - mean) / std)^2 - log(std) - 0.5 * log(2 * pi), axis = -1)
   fn entropy() = sum(log(std) + 0.5 * log(2 * pi) + 0.5 + 0 * mean, axis = -1)
+  fn kl(q) = sum(log(q.std / std) + (std^2 + (mean - q.mean)^2) / (2 * q.std^2) - 0.5, axis = -1)
   fn mode() = mean
   fn sample(key) = mean + std * normal(key, mean.shape)
 }

@@ -178,12 +178,12 @@ layer rnn(x: float[..., I], h: float[..., H]) -> float[..., H] {
   tanh(x @ wx + h @ wh + b)
 }
 
-// What an lstm carries from step to step: output h and cell c, each [B, H].
-record lstm_state[B, H] { h, c: f32[B, H] }
+// What an lstm carries from step to step: output h and cell c of H units.
+record lstm_state[H] { h, c: f32[H] }
 
-// Long short-term memory, one step: x [B, I] and the state -> the new state, whose h is the output. Hochreiter,
+// Long short-term memory, one step: x [..., I] and the state -> the new state, whose h is the output. Hochreiter,
 // Schmidhuber 1997, with the forget gate of Gers et al. 2000, whose bias begins at 1.
-layer lstm(x: f32[B, I], s: lstm_state[B, H]) -> lstm_state[B, H] {
+layer lstm(x: f32[..., I], s: lstm_state[..., H]) -> lstm_state[..., H] {
   param wx: f32[I, 4 * H] = lecun
   param wh: f32[H, 4 * H] = orthogonal()
   param b: f32[4 * H] = |key, shape| concat([zeros([H]), ones([H]), zeros([2 * H])])
@@ -252,4 +252,19 @@ layer attention[S = T](x: f32[B, T, D], H: dim, &mem: kv[B, S, H, D / H] = zeros
   let score = einsum("b t h k, b s h k -> b h t s", rope(q, at), mem.k) / sqrt(D / H)
   let y = einsum("b h t s, b s h k -> b t h k", softmax(where(see, score, -inf)), mem.v)
   y |> reshape([B, T, D]) |> dense(D, bias = false)
+}
+
+// A block of a transformer: attention and two dense layers of width 4 D with gelu between, each added to what it
+// reads through a layer_norm: [B, T, D] -> [B, T, D]; &mem as of attention. Radford et al. 2019.
+layer block[S = T](x: f32[B, T, D], H: dim, &mem: kv[B, S, H, D / H] = zeros) -> f32[B, T, D] {
+  let h = x + (x |> layer_norm |> attention(H, &mem))
+  h + (h |> layer_norm |> dense(4 * D) |> gelu |> dense(D))
+}
+
+// Sines and cosines of t at O / 2 wavelengths from 2 pi to 2 pi 10,000, as times and positions are shown to a network
+// that cannot tell them from their size: f32[...] -> f32[..., O], t in units of its finest step. O is even. Vaswani et
+// al. 2017.
+fn sinusoid(t: f32[...], O: dim) -> f32[..., O] {
+  let angle = t[..., _] * exp(-log(10_000) * 2 / O * f32(iota(O / 2)))
+  concat([sin(angle), cos(angle)], axis = -1)
 }

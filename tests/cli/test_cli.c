@@ -368,6 +368,92 @@ static void interrupts(void) {
   end();
 }
 
+// A trainer that begins where another ended.
+static const char two[] =
+  "train base(rate = 0.5, slow = 0, max_steps = 50) {\n"
+  "  state x: f32[4] = 1.0\n"
+  "  step {\n"
+  "    for _ in 0..slow { x = sin(x) + cos(x) }\n"
+  "    x = mix(x, uniform(key, [4]), rate)\n"
+  "    log loss = mean(x)\n"
+  "  }\n"
+  "  stop when iter >= max_steps\n"
+  "}\n"
+  "train tune(rate = 0.25, slow = 0) {\n"
+  "  state from = base.run(rate = rate, slow = slow)\n"
+  "  state x = from.x\n"
+  "  state again = base.run(rate = 0.25, slow = slow).x\n"
+  "  step {\n"
+  "    x += 1 + 0 * uniform(key, [4])\n"
+  "    log gained = mean(x - from.x), same = mean(abs(from.x - again)), loss = from.loss\n"
+  "  }\n"
+  "  stop when iter >= 10\n"
+  "}\n"
+  "experiment both(seeds = 2) {\n"
+  "  let a = tune.run()\n"
+  "  let b = base.run(rate = 0.25)\n"
+  "  let x = [1.0, 2.0]\n"
+  "  claim max(abs(a.from.x - b.x)) == 0 and max(a.gained) == 10   // exactly\n"
+  "  claim check_grad(|x| sum(tanh(x)^2), x) < 1e-6\n"
+  "  claim bench(|x| x + 1, x) < 1\n"
+  "  claim a.step_bytes[0] > 0 and b.wall_s[-1] >= 0\n"
+  "}\n"
+  "experiment wrong() {\n"
+  "  claim mean(base.run().loss) > 1\n"
+  "  claim 2 > 1\n"
+  "}\n";
+
+static void begins_from(void) {
+  begin();
+  put("two.rl", two);
+  Said s = sh("$RLC run two.rl --seed 3 --summary json --checkpoint whole --trainer tune");
+  CU_ASSERT_EQUAL(s.status, 0);
+  SAYS(s.err, "base: finished after 50 updates");
+  SAYS(s.err, "tune: finished after 10 updates");
+  SAYS(s.out, "\"gained\": 10, \"same\": 0,");
+  CU_ASSERT_PTR_EQUAL(strstr(strstr(s.err, "base: finished") + 1, "base: finished"), NULL);  // the same run twice is one
+  // In a program of its own, with other settings known at run time, and gone on with: the same bits.
+  CU_ASSERT_EQUAL(sh("$RLC build two.rl --trainer tune -o two && ./two --seed 3 --quiet --checkpoint c && cmp c whole").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run two.rl --trainer tune --seed 3 --quiet --steps 4 --checkpoint c && $RLC run two.rl --trainer tune --quiet --resume c --checkpoint c && cmp c whole").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run two.rl --trainer base --set rate=0.25 --seed 3 --quiet --checkpoint c && ! cmp -s c whole && $RLC run two.rl --trainer tune --quiet --resume c --checkpoint d && cmp d whole").status, 0);
+  // Interrupted while it trains the first: the checkpoint is of that one, and the same command goes on.
+  s = sh("(sleep 0.5; until kill -INT $(cat pid); do sleep 0.1; done) & "
+         "sh -c 'echo $$ > pid; exec $RLC run two.rl --trainer tune --set slow=2000000 --seed 3 --checkpoint half'; s=$?; wait; exit $s");
+  CU_ASSERT_EQUAL(s.status, 130);
+  SAYS(s.err, "the state is in half; --resume half goes on from it");
+  s = sh("$RLC run two.rl --trainer tune --resume half");
+  CU_ASSERT_EQUAL(s.status, 1);                    // other settings were compiled in
+  SAYS(s.err, "give the same --set");
+  s = sh("$RLC run two.rl --trainer tune --quiet --resume absent");
+  CU_ASSERT_EQUAL(s.status, 1);
+  CU_ASSERT_EQUAL(sh("$RLC emit --svg --profile two.rl --trainer tune > p.svg && $RLC bench two.rl --trainer tune --steps 3 > /dev/null").status, 0);
+  end();
+}
+
+static void verifies(void) {
+  begin();
+  put("two.rl", two);
+  Said s = sh("$RLC verify two.rl --experiment both --summary json");
+  CU_ASSERT_EQUAL(s.status, 0);
+  SAYS(s.out, "holds  two.rl:24  max(abs(a.from.x - b.x)) == 0 and max(a.gained) == 10  (0 == 0, 10 == 10)\n");
+  SAYS(s.out, "\"hold\": 4, \"fail\": 0, \"wall_s\": ");
+  s = sh("$RLC verify two.rl");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.out, "FAILS  two.rl:30  mean(base.run().loss) > 1  (");
+  SAYS(s.out, "holds  two.rl:31  2 > 1  (2 > 1)\n");
+  s = sh("$RLC verify two.rl --experiment both --quiet --set seeds=1 --seed 5 --runs kept && ls kept | grep -c 'ckpt$' && $RLC verify two.rl --experiment both --set seeds=1 --seed 5 --runs kept");
+  CU_ASSERT_EQUAL(s.status, 0);
+  SAYS(s.out, "\n2\n");
+  SAYS(s.err, "base: seed 5\n");
+  CU_ASSERT_EQUAL(sh("$RLC verify two.rl --experiment none").status, 1);
+  CU_ASSERT_EQUAL(sh("$RLC verify two.rl --log x").status, 2);
+  CU_ASSERT_EQUAL(sh("$RLC verify").status, 2);
+  put("grows.rl", grows);
+  s = sh("echo 'experiment e() { claim mean(grows.run().loss) > 0 }' >> grows.rl; $RLC verify grows.rl --quiet");
+  CU_ASSERT_EQUAL(s.status, 3);
+  end();
+}
+
 static void diverges(void) {
   begin();
   put("grows.rl", grows);
@@ -430,6 +516,8 @@ void suite_cli(void) {
   test_add(s, "run and build", runs);
   test_add(s, "CartPole learns, with the same bits everywhere", cartpole);
   test_add(s, "export", exports);
+  test_add(s, "begins from another", begins_from);
+  test_add(s, "verify", verifies);
   test_add(s, "interrupted", interrupts);
   test_add(s, "diverging", diverges);
   test_add(s, "emit", emits);

@@ -1,5 +1,5 @@
-// What the library promises, each as a function that is true. Run by the suite `learn`.
-use nn, rl, optim, dist, batches, classic
+// What the library promises, each as a function that is true; the suite `learn` verifies them.
+use nn, rl, optim, dist, batches, classic, memory
 
 fn near(a, b, by = 1e-5) = max(abs(a - b)) < by
 
@@ -8,9 +8,15 @@ fn near(a, b, by = 1e-5) = max(abs(a - b)) < by
 model heads[S = T](x: f32[B, T, 16], &mem: nn.kv[B, S, 4, 4] = zeros) -> f32[B, T, 16] = x |> nn.attention(4, &mem)
 model recur(xs: f32[T, B, 3], first: bool[T, B], &h: f32[B, 5]) -> f32[T, B, 5] = xs |> nn.gru_over(first, &h)
 model cells(x: f32[B, 3], s: nn.lstm_state[B, 5]) -> nn.lstm_state[B, 5] = x |> nn.lstm(s)
+model lone(x: f32[3], s: nn.lstm_state[5]) -> nn.lstm_state[5] = x |> nn.lstm(s)
 model batch(x: f32[B, 3], &run: nn.running[3], training = true) -> f32[B, 3] = x |> nn.batch_norm(&run, training)
 model root(x: f32[B, 8]) -> f32[B, 8] = x |> nn.rms_norm
 model rows(i: i32[B]) -> f32[B, 4] = i |> nn.embedding(7, 4, scale = 1.0)
+model tower[S = T](x: f32[B, T, 8], &mem: nn.kv[B, S, 2, 4][3] = zeros) -> f32[B, T, 8] {
+  var h = x
+  for l in layers(3) { h = h |> nn.block(2, &mem[l]) }
+  h
+}
 
 // Decoding in three pieces with a cache is attention over the whole.
 fn attention_cached(key) {
@@ -21,6 +27,16 @@ fn attention_cached(key) {
   let b = heads(p, x[:, 3:4], &mem)
   let c = heads(p, x[:, 4:8], &mem)
   near(heads(p, x), concat([a, b, c], axis = 1)) and mem.len == 8
+}
+
+// So is a stack of blocks, with a cache for each.
+fn blocks_cached(key) {
+  let p = tower.init(key)
+  let x = normal(key, [2, 6, 8])
+  var mem = zeros(nn.kv[2, 6, 2, 4][3])
+  let a = tower(p, x[:, :4], &mem)
+  let b = tower(p, x[:, 4:], &mem)
+  near(tower(p, x), concat([a, b], axis = 1)) and all(mem.len == 6)
 }
 
 // What comes later changes nothing before it.
@@ -61,6 +77,17 @@ fn lstm_gates(key) {
   near(s.c, cell) and near(s.h, sigmoid(z[:, 15:20]) * tanh(cell)) and near(p.lstm.b[5:10], 1)
 }
 
+// A cell of one state, mapped over a batch of them.
+fn lstm_alone(key) {
+  let p = lone.init(key)
+  let x = normal(key, [4, 3])
+  let s = nn.lstm_state(normal(key, [4, 5]), normal(key, [4, 5]))
+  let all = each (x, s) in (x, s) { lone(p, x, s) }
+  near(all.h[2], lone(p, x[2], s[2]).h) and near(all.c[1], lone(p, x[1], s[1]).c)
+}
+
+fn sinusoids() = near(nn.sinusoid([0.0, 2.0], 4), [[0, 0, 1, 1], [sin(2.0), sin(0.02), cos(2.0), cos(0.02)]])
+
 fn batch_norm_runs(key) {
   let p = batch.init(key)
   var run = nn.running[3]()
@@ -95,6 +122,46 @@ fn tanh_normal_density(key) {
   let many = dist.tanh_normal(broadcast(d.mean, [20_000, 1]), broadcast(d.std, [20_000, 1]), low = -2.0, high = 2.0)
   let (a, log_prob) = many.sample_log_prob(key)
   max(abs(a)) <= 2 and near(mean(where(abs(a[:, 0]) < 1.5, exp(-log_prob), 0)), 3.0, 0.1)
+}
+
+// The mean of log p - log q over draws from p.
+fn kl_is_mean(key) {
+  let (p, q) = (dist.categorical([0.5, -1.0, 0.2]), dist.categorical([-0.3, 0.1, 0.4]))
+  let a = each k in split(key, 20_000) { p.sample(k) }
+  let (g, h) = (dist.gaussian([0.5, 1.0], [0.7, 0.4]), dist.gaussian([0.0, 1.2], [1.0, 0.5]))
+  let x = each k in split(key, 20_000) { g.sample(k) }
+  let discrete = mean(each i in a { p.log_prob(i) - q.log_prob(i) })
+  let real = mean(each v in x { g.log_prob(v) - h.log_prob(v) })
+  near(dist.kl(p, q), discrete, 0.02) and near(dist.kl(g, h), real, 0.02)
+}
+
+// Draws are one-hot; their gradient is that of the probabilities.
+fn one_hot_passes(key) {
+  let l = [0.3, -0.2, 0.9]
+  let k = split(key, 1)[0]
+  let x = dist.one_hot(l).sample(k)
+  let g = grad(|l| sum(dist.one_hot(l).sample(k) * [1.0, 2.0, 4.0]))(l)
+  near(sort(x), [0, 0, 1]) and near(g, grad(|l| sum(softmax(l) * [1.0, 2.0, 4.0]))(l))
+}
+
+// ---- environments
+
+// Who remembers earns 1 in all, who always names the suit shown now earns less.
+fn memory_pays(key) {
+  var w = rl.vec(memory.repeat_previous, 8, key)
+  let roll = rl.rollout(&w, 51, |obs, key| (action = argmax(obs)), key)
+  let shown = argmax(roll.obs)
+  let right = concat([zeros([4, 8], i32), shown[:-4]])
+  var again = rl.vec(memory.repeat_previous, 8, seed_key(3))
+  var start = again
+  let seen = rl.rollout(&again, 51, |obs, key| (action = argmax(obs)), seed_key(0))
+  let answer = concat([zeros([4, 8], i32), argmax(seen.obs)[:-4]])
+  var total = zeros([8])
+  for a in answer {
+    let out = each (&s, x) in (start.s, a) { memory.repeat_previous.step(&s, x, key) }
+    total += out.reward
+  }
+  near(total, 1, 1e-4) and all(roll.terminated[50]) and max(sum(roll.reward, axis = 0)) < 0.5
 }
 
 // ---- replay, returns, advantages
@@ -140,4 +207,31 @@ fn moments_track(key) {
 fn shuffled_covers(key) {
   let b = batches.shuffled((x = iota(10), y = 2 * iota(10)), 3, key)
   all(b.y == 2 * b.x) and len(b) == 3 and sum(i32(flatten(b.x)[:, _] == flatten(b.x))) == 9
+}
+
+experiment library(seeds = 1) {
+  claim attention_cached(key)
+  claim blocks_cached(key)
+  claim attention_causal(key)
+  claim rotary(key)
+  claim gru_forgets(key)
+  claim lstm_gates(key)
+  claim lstm_alone(key)
+  claim sinusoids()
+  claim batch_norm_runs(key)
+  claim rms(key)
+  claim embedded(key)
+  claim dropout_scales(key)
+  claim huber_joins()
+  claim ranks()
+  claim tanh_normal_density(key)
+  claim kl_is_mean(key)
+  claim one_hot_passes(key)
+  claim memory_pays(key)
+  claim ring_wraps()
+  claim draw_keeps_rows(key)
+  claim returns_stop_at_ends()
+  claim gae_by_hand()
+  claim moments_track(key)
+  claim shuffled_covers(key)
 }
