@@ -139,6 +139,8 @@ Ast *ast_parse_expr(Arena *a, Diags *d, const Source *src);
 // The canonical layout of a file that parsed without errors: comments kept, idempotent.
 char *ast_format(Arena *a, const Ast *file);
 
+const Ast *ast_root(const Ast *place);  // x of x, x.a, x.0, x[i].b and (x); of others the node where such a chain begins
+
 const char *ast_op_text(AstOp op);   // "+", "and", …
 
 #endif

@@ -1233,20 +1233,13 @@ static Value *fn_value_and_grad(Elab *e, const Args *a) { return make_transform(
 static Value *fn_jvp(Elab *e, const Args *a) { return make_transform(e, "jvp", a); }
 static Value *fn_vjp(Elab *e, const Args *a) { return make_transform(e, "vjp", a); }
 static Value *fn_vmap(Elab *e, const Args *a) { return make_transform(e, "vmap", a); }
+static Value *fn_remat(Elab *e, const Args *a) { return make_transform(e, "remat", a); }
 
 static Value *fn_capture(Elab *e, const Args *a) { return make_transform(e, "capture", a); }
 static Value *fn_patch(Elab *e, const Args *a) { return make_transform(e, "patch", a); }
 
 static bool is_function(const Value *f) {
   return f->kind == V_DECL || f->kind == V_LAMBDA || f->kind == V_BUILTIN || f->kind == V_TRANSFORM || f->kind == V_METHOD;
-}
-
-// What to keep for the way back is the compiler's choice: the mark changes no value.
-static Value *fn_remat(Elab *e, const Args *a) {
-  most(e, a, "remat", 1);
-  Value *f = need(e, a, "remat", "f", 0);
-  if (!is_function(f)) fail(e, here(e, a), "write remat(f)(x): first the function, then its arguments", "`remat` takes a function, found %s", value_text(e, f));
-  return f;
 }
 
 static Value *fn_associative_scan(Elab *e, const Args *a) {

@@ -46,11 +46,6 @@ static void push_arg(Elab *e, Args *a, int *cap, Value *v, const char *name, con
   a->expr[a->n++] = expr;
 }
 
-static const Ast *root_of(const Ast *place) {
-  while (place->kind == AST_FIELD || place->kind == AST_INDEX || place->kind == AST_ITEM || place->kind == AST_PAREN) place = place->kid[0];
-  return place;
-}
-
 static bool same_place(const Ast *a, const Ast *b) {
   if (a->kind != b->kind) return false;
   if (a->kind == AST_NAME) return strcmp(a->name, b->name) == 0;
@@ -77,7 +72,7 @@ static Args eval_args(Elab *e, const Ast *site, Value *first, const Ast *first_e
         if (a.name[j] && strcmp(a.name[j], x->name) == 0) fail(e, x->loc, "leave one of them out", "the argument `%s` is given twice", x->name);
     if (!x->name && a.n && a.name[a.n - 1]) fail(e, x->loc, "give positional arguments first", "a positional argument behind a named one");
     if (x->inout) {
-      const Ast *root = root_of(x->kid[0]);
+      const Ast *root = ast_root(x->kid[0]);
       if (root->kind != AST_NAME) fail(e, x->loc, "declare it first: var x = …", "`&` needs a variable, or a field or element of one");
       Binding *b = scope_find(e->c.scope, root->name);
       if (b && !b->mut) fail(e, x->loc, "declare it with `var`", "`%s` cannot be updated: it is no `var`, `state` or `&` parameter", root->name);

@@ -54,6 +54,10 @@ static void flow_op(Differ *d, const IrOp *op) {
     for (int s = 0; s < 2; s++) flow(d, op->sub[s]);
     for (int k = 0; k < op->nout; k++) d->active[op->out[k]->id] = d->active[op->sub[0]->yield[k]->id] || d->active[op->sub[1]->yield[k]->id];
     return;
+  case IR_REMAT:
+    flow(d, op->sub[0]);
+    for (int k = 0; k < op->nout; k++) d->active[op->out[k]->id] = d->active[op->sub[0]->yield[k]->id];
+    return;
   case IR_VJP: case IR_JVP: {
     IrValue **cap;
     int n = ir_captures(d->e->arena, op->sub[0], &cap);

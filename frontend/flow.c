@@ -93,7 +93,7 @@ static void add_root(Elab *e, const Ast *p, Names *n) {
     for (int k = 0; k < p->nkid; k++) add_root(e, p->kid[k]->kind == AST_ARG ? p->kid[k]->kid[0] : p->kid[k], n);
     return;
   }
-  while (p->kind == AST_FIELD || p->kind == AST_INDEX || p->kind == AST_ITEM || p->kind == AST_PAREN) p = p->kid[0];
+  p = ast_root(p);
   if (p->kind != AST_NAME) return;
   for (int k = 0; k < n->n; k++)
     if (strcmp(n->at[k], p->name) == 0) return;
@@ -121,12 +121,11 @@ static const Ast *assigning(const Ast *x, const char *name) {
   const Ast *place = x->kind == AST_ASSIGN || (x->kind == AST_ARG && x->inout) ? x->kid[0] : NULL;
   if (place && (place->kind == AST_TUPLE || place->kind == AST_LIST)) {
     for (int k = 0; k < place->nkid; k++) {
-      const Ast *p = place->kid[k]->kind == AST_ARG ? place->kid[k]->kid[0] : place->kid[k];
-      while (p->kind == AST_FIELD || p->kind == AST_INDEX || p->kind == AST_ITEM || p->kind == AST_PAREN) p = p->kid[0];
+      const Ast *p = ast_root(place->kid[k]->kind == AST_ARG ? place->kid[k]->kid[0] : place->kid[k]);
       if (p->kind == AST_NAME && strcmp(p->name, name) == 0) return p;
     }
   }
-  while (place && (place->kind == AST_FIELD || place->kind == AST_INDEX || place->kind == AST_ITEM || place->kind == AST_PAREN)) place = place->kid[0];
+  if (place) place = ast_root(place);
   if (place && place->kind == AST_NAME && strcmp(place->name, name) == 0) return place;
   for (int k = 0; k < x->nkid; k++) {
     const Ast *found = assigning(x->kid[k], name);
@@ -253,6 +252,38 @@ static Value *branch(Elab *e, IrValue *pred, Thunk yes, void *yes_env, Thunk no,
       at += 2;
     }
   return v;
+}
+
+// remat(f)(a): a region of its own, which ends with what f gives, what it changes, and what it logs.
+Value *remat(Elab *e, Value *f, const Args *a) {
+  Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
+  Bindings vars = {0};
+  Names roots = {0};
+  for (int k = 0; k < a->n; k++)
+    if (a->place[k]) add_root(e, a->place[k], &roots);
+  for (int k = 0; k < roots.n; k++) vec_push(e->arena, &vars, scope_find(e->c.scope, roots.at[k]));
+  Region reg = region_open(e);
+  Value *out = apply(e, f, a);
+  if (out->kind == V_POISON) give_up(e);
+  if (out->kind != V_NONE && !value_is_tree(out))
+    fail(e, loc, "let it give an array, or a record or tuple of them", "`remat` of a function that gives %s", value_text(e, out));
+  bool fixed = out->kind == V_NONE || value_is_static(out);
+  Leaves l = {0};
+  if (!fixed) value_leaves(e, out = to_runtime(e, out, loc), NULL, &l);
+  for (int k = 0; k < vars.n; k++) value_leaves(e, vars.at[k]->value = to_runtime(e, vars.at[k]->value, loc), NULL, &l);
+  for (int k = 0; k < l.v.n; k++) ir_yield(reg.r, l.v.at[k]);
+  LogEntry *logs = region_close(e, &reg);
+  for (LogEntry *g = logs; g; g = g->next) {
+    ir_yield(reg.r, g->sum);
+    ir_yield(reg.r, g->count);
+  }
+  if (!reg.r->nyield) return out;
+  IrOp *op = control_op(e, loc, IR_REMAT, 0, NULL, 0, NULL, 1, &reg.r);
+  int at = 0;
+  if (!fixed) out = value_rebuild(e, out, op->out, &at);
+  for (int k = 0; k < vars.n; k++) vars.at[k]->value = value_rebuild(e, vars.at[k]->value, op->out, &at);
+  for (LogEntry *g = logs; g; g = g->next, at += 2) log_add(e, g->name, op->out[at], op->out[at + 1]);
+  return out;
 }
 
 static Value *block_thunk(Elab *e, void *ast) { return eval_block(e, ast); }

@@ -357,11 +357,6 @@ static void check_target(Names *n, const Ast *target, const Given *g) {
 
 // ---- places that are assigned --------------------------------------------------------------------
 
-static const Ast *root_of(const Ast *p) {
-  while (p->kind == AST_FIELD || p->kind == AST_INDEX || p->kind == AST_ITEM || p->kind == AST_PAREN) p = p->kid[0];
-  return p;
-}
-
 static void walk_indices(Names *n, const Ast *p) {
   for (; p->kind == AST_FIELD || p->kind == AST_INDEX || p->kind == AST_ITEM || p->kind == AST_PAREN; p = p->kid[0])
     for (int k = 1; p->kind == AST_INDEX && k < p->nkid; k++) walk(n, p->kid[k]);
@@ -374,7 +369,7 @@ static void walk_place(Names *n, const Ast *p, bool lent) {
     return;
   }
   walk_indices(n, p);
-  const Ast *root = root_of(p);
+  const Ast *root = ast_root(p);
   if (root->kind != AST_NAME) { walk(n, root); return; }
   if (strcmp(root->name, "_") == 0 && root == p) return;
   const Name *b = find_local(n, root->name);

@@ -1436,6 +1436,11 @@ Ast *ast_parse_expr(Arena *a, Diags *d, const Source *src) {
   return named(node(&p, AST_NAME, p.tok.loc), "_");
 }
 
+const Ast *ast_root(const Ast *p) {
+  while (p->kind == AST_FIELD || p->kind == AST_INDEX || p->kind == AST_ITEM || p->kind == AST_PAREN) p = p->kid[0];
+  return p;
+}
+
 const char *ast_op_text(AstOp op) {
   static const char *const text[] = {
     [AST_NOP] = "=", [AST_ADD] = "+", [AST_SUB] = "-", [AST_MUL] = "*", [AST_DIV] = "/", [AST_MOD] = "%", [AST_MATMUL] = "@",

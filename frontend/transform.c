@@ -301,5 +301,6 @@ Value *associative_scan(Elab *e, Value *f, Value *x, int64_t n, Loc loc) {
 Value *call_transform(Elab *e, Value *t, const Args *a) {
   if (strcmp(t->s, "vmap") == 0) return vmap(e, t, a);
   if (strcmp(t->s, "capture") == 0 || strcmp(t->s, "patch") == 0) return probe(e, t, a);
+  if (strcmp(t->s, "remat") == 0) return remat(e, t->item[0], a);
   return derivative(e, t, a);
 }

@@ -362,6 +362,7 @@ LogEntry *region_close(Elab *e, Region *r);                  // … to here; wha
 Value *emit_map(Elab *e, int64_t n, int nx, Value **x, Value *(*fn)(Elab *, Value **, void *), void *env, Loc loc);
 
 // ---- transform.c
+Value *remat(Elab *e, Value *f, const Args *a);                      // f(a), whose inside is computed again on the way back
 Value *make_transform(Elab *e, const char *what, const Args *a);
 Value *call_transform(Elab *e, Value *t, const Args *a);
 Value *associative_scan(Elab *e, Value *f, Value *x, int64_t n, Loc loc); // prefixes of x's n rows

@@ -314,6 +314,8 @@ static void ir_eval_select(Eval *e, const IrOp *op) {
   for (int64_t n = ir_count(&y->type), k = 0; k < n; k++) set(y, k, get(c->i[k] ? x : z, k));
 }
 
+static void ir_eval_after(Eval *e, const IrOp *op) { copy_to(result(e, op, 0), 0, IN(0)); }
+
 static void ir_eval_cast(Eval *e, const IrOp *op) {
   const IrArray *x = IN(0);
   IrArray *y = result(e, op, 0);
@@ -865,6 +867,12 @@ static void ir_eval_while(Eval *e, const IrOp *op) {
 
 static void ir_eval_cond(Eval *e, const IrOp *op) {
   const IrRegion *r = op->sub[IN(0)->i[0] ? 0 : 1];
+  run_region(e, r);
+  for (int k = 0; k < r->nyield; k++) *OUT(k) = e->val[r->yield[k]->id];
+}
+
+static void ir_eval_remat(Eval *e, const IrOp *op) {
+  const IrRegion *r = op->sub[0];
   run_region(e, r);
   for (int k = 0; k < r->nyield; k++) *OUT(k) = e->val[r->yield[k]->id];
 }

@@ -138,6 +138,11 @@ static const char *ir_type_select(Rule *r) {
   return give(r, *X(1));
 }
 
+static const char *ir_type_after(Rule *r) {
+  if (X(1)->rank) FAIL("what it waits for is %s, not a scalar", text(r, X(1)));
+  return give(r, *X(0));
+}
+
 // ---- results given by `want` ------------------------------------------------------------
 static const char *ir_type_want(Rule *r) {
   TRY(want(r));
@@ -668,6 +673,12 @@ static const char *ir_type_cond(Rule *r) {
   return NULL;
 }
 
+static const char *ir_type_remat(Rule *r) {
+  TRY(counts(r, 0, 0, -1));
+  for (int k = 0; k < r->sub[0]->nyield; k++) TRY(give(r, r->sub[0]->yield[k]->type));
+  return NULL;
+}
+
 static const char *differentiated(Rule *r, int64_t *nx, int64_t *ny) {
   *nx = one(r, A_NX), *ny = one(r, A_NY);
   if (*nx < 0 || *nx > r->nin || *ny < 0 || *ny > r->sub[0]->nyield)
@@ -732,7 +743,7 @@ static const char *(*const rule[IR_NCODE])(Rule *) = {
 int ir_nregion(IrCode code) {
   switch (code) {
     case IR_WHILE: case IR_COND: case IR_CUSTOM: return 2;
-    case IR_SCAN: case IR_MAP: case IR_VJP: case IR_JVP: return 1;
+    case IR_SCAN: case IR_MAP: case IR_REMAT: case IR_VJP: case IR_JVP: return 1;
     default: return 0;
   }
 }

@@ -1,4 +1,4 @@
-// vjp, jvp and custom_vjp become ordinary graph; the plan of it is in passes/autodiff.h.
+// vjp, jvp, remat and custom_vjp become ordinary graph; the plan of it is in passes/autodiff.h.
 #include "passes/autodiff.h"
 
 #include <string.h>
@@ -168,6 +168,11 @@ static void active_op(Ad *ad, IrOp *op) {
         if (ad_has(ad, op->sub[s]->yield[k], AD_ACTIVE)) mark_active(ad, op->out[k]);
     }
     return;
+  case IR_REMAT:
+    active_region(ad, op->sub[0]);
+    for (int k = 0; k < op->nout; k++)
+      if (ad_has(ad, op->sub[0]->yield[k], AD_ACTIVE)) mark_active(ad, op->out[k]);
+    return;
   default:
     if (jvp_is_zero(op->code)) return;
     if (!any_active(ad, op->nin, op->in) && !(op->nregion && captures_active(ad, op))) return;
@@ -222,7 +227,8 @@ static void useful_op(Ad *ad, IrOp *op) {
   case IR_MAP: useful_loop(ad, op); return;
   case IR_WHILE: useful_carries(ad, op, op->sub[1], op->sub[1]->arg, op->nin); return;
   case IR_COND:
-    for (int s = 0; s < 2; s++) {
+  case IR_REMAT:
+    for (int s = 0; s < op->nregion; s++) {
       for (int k = 0; k < op->nout; k++)
         if (ad_has(ad, op->out[k], AD_USEFUL)) mark_useful(ad, op->sub[s]->yield[k]);
       useful_region(ad, op->sub[s]);
@@ -339,14 +345,46 @@ static IrValue *settled(Ad *ad, IrValue *v) {
   return v;
 }
 
-// When nothing is left that differentiates: custom_vjp and stop_grad are what they compute.
+// v, but not before `late` is known.
+static IrValue *held_back(Ad *ad, IrValue *v, IrValue *late) {
+  const IrOp *loop = v->region ? v->region->owner : NULL;
+  bool turn = loop && v->index == 0 && (loop->code == IR_SCAN || loop->code == IR_MAP);
+  if (turn || (v->op && v->op->code == IR_CONST) || !ir_count(&late->type)) return v;
+  int64_t zero[IR_MAX_RANK] = {0}, ones[IR_MAX_RANK];
+  for (int k = 0; k < IR_MAX_RANK; k++) ones[k] = 1;
+  if (late->type.rank) late = ir_reshape(&ad->b, ir_slice(&ad->b, late, zero, ones, ones), 0, zero);
+  return ir_bin(&ad->b, IR_AFTER, v, late);
+}
+
+// A remat that nothing differentiates any more is its region; one that runs on the way back begins with what the way
+// back brings, so that nothing in it is the same as what was computed before.
+static void expand_remat(Ad *ad, IrOp *op) {
+  IrRegion *r = op->sub[0];
+  ad->b = (IrBuilder){ad->g, op->parent, op, op->loc, op->scope};
+  IrValue **capture;
+  int n = op->nin ? ir_captures(ad->c->arena, r, &capture) : 0;
+  IrValue **now = arena_array(ad->c->arena, IrValue *, n + 1);
+  for (int k = 0; k < n; k++) {
+    bool known = false;
+    now[k] = settled(ad, capture[k]);
+    for (int j = 0; j < op->nin; j++) known |= op->in[j] == now[k];
+    if (!known) ad_set_map(ad, capture[k], held_back(ad, now[k], op->in[0]));
+  }
+  ad_room(ad);
+  ir_clone_into(&ad->b, r, ad->map);
+  for (int k = 0; k < op->nout; k++) ad_set_map(ad, op->out[k], ad_map(ad, r->yield[k]));
+  for (int k = 0; k < n; k++) ad_set_map(ad, capture[k], now[k] == capture[k] ? NULL : now[k]);
+}
+
+// When nothing is left that differentiates: custom_vjp, remat and stop_grad are what they compute.
 static void settle_region(Ad *ad, IrRegion *r) {
   for (IrOp *op = r->first, *next; op; op = next) {
     IrOp *before = op->prev;
     for (int k = 0; k < op->nin; k++) op->in[k] = settled(ad, op->in[k]);
     next = op->next;
-    if (op->code == IR_CUSTOM) {
-      expand_custom(ad, op);
+    if (op->code == IR_CUSTOM || op->code == IR_REMAT) {
+      if (op->code == IR_CUSTOM) expand_custom(ad, op);
+      else expand_remat(ad, op);
       next = before ? before->next : r->first;
       if (next == op) next = op->next;
     } else if (op->code == IR_STOP_GRAD) {

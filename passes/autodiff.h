@@ -74,6 +74,7 @@ void jvp_region(Ad *ad, IrRegion *r);               // emits r's ops and tangent
 void lin_partition(Ad *ad, IrOp *first, IrOp *end, IrRegion *to);
 void lin_loop(Ad *ad, Jvp *j);                      // scan and map
 void lin_cond(Ad *ad, Jvp *j);
+void lin_remat(Ad *ad, Jvp *j);
 
 // ---- transpose.c
 // Emits the cotangents of what r's linear ops read, from those of what they give, last op first.

@@ -101,6 +101,8 @@ static void jvp_erfinv(Ad *ad, Jvp *j) {
 
 static void jvp_lgamma(Ad *ad, Jvp *j) { DY = mul(ad, DX(0), ir_un(B, IR_DIGAMMA, X(0))); }
 static void jvp_digamma(Ad *ad, Jvp *j) { DY = mul(ad, DX(0), ir_un(B, IR_TRIGAMMA, X(0))); }
+static void jvp_after(Ad *ad, Jvp *j) { if (DX(0)) DY = ir_bin(B, IR_AFTER, DX(0), X(1)); }
+
 static void jvp_cast(Ad *ad, Jvp *j) { DY = ir_cast(B, DX(0), Y->type.dtype); }
 
 // ---- elementwise, two and three operands
@@ -595,6 +597,24 @@ static void keep_primal(Ad *ad, Jvp *j) {
   IrOp *to = ad_clone(ad, j->op, j->x);
   for (int k = 0; k < to->nout; k++) j->y[k] = to->out[k];
 }
+
+static void remat_forward(Ad *ad, Jvp *j) {
+  const IrOp *op = j->op;
+  IrBuilder saved;
+  IrRegion *r = ad_enter(ad, ir_region(ad->g), &saved), *src = op->sub[0];
+  jvp_region(ad, src);
+  for (int k = 0; k < op->nout; k++) ir_yield(r, ad_map(ad, src->yield[k]));
+  for (int k = 0; k < op->nout; k++)
+    if (wants(ad, op->out[k])) ir_yield(r, or_zero(ad, ad_tan(ad, src->yield[k]), op->out[k]));
+  ad->b = saved;
+  IrOp *to = ir_build(B, IR_REMAT, op->nin, j->x, NULL, 0, NULL, 1, &r);
+  for (int k = 0, t = op->nout; k < op->nout; k++) {
+    j->y[k] = to->out[k];
+    j->dy[k] = wants(ad, op->out[k]) ? to->out[t++] : NULL;
+  }
+}
+
+static void jvp_remat(Ad *ad, Jvp *j) { ad->split ? lin_remat(ad, j) : remat_forward(ad, j); }
 
 static void jvp_while(Ad *ad, Jvp *j) {
   if (!ad->split) {

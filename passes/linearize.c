@@ -27,15 +27,29 @@ static bool reads_linear(Ad *ad, const IrOp *op) {
   return false;
 }
 
+static bool is_linear(Ad *ad, const IrOp *op) {
+  // A tangent that turned out zero may be the result of a loop that reads none.
+  bool linear = reads_linear(ad, op);
+  for (int k = 0; k < op->nout; k++) linear |= ad_has(ad, op->out[k], AD_LINEAR);
+  return linear;
+}
+
+static void mark_linear(Ad *ad, const IrOp *op) {
+  for (int k = 0; k < op->nout; k++)
+    if (ir_is_diff(op->out[k]->type.dtype)) ad_mark(ad, op->out[k], AD_LINEAR);
+}
+
+static void lin_mark(Ad *ad, IrRegion *r) {
+  ir_each_op(r, op) {
+    if (is_linear(ad, op)) mark_linear(ad, op);
+  }
+}
+
 void lin_partition(Ad *ad, IrOp *first, IrOp *end, IrRegion *to) {
   for (IrOp *op = first, *next; op && op != end; op = next) {
     next = op->next;
-    // A tangent that turned out zero may be the result of a loop that reads none.
-    bool linear = reads_linear(ad, op);
-    for (int k = 0; k < op->nout; k++) linear |= ad_has(ad, op->out[k], AD_LINEAR);
-    if (!linear) continue;
-    for (int k = 0; k < op->nout; k++)
-      if (ir_is_diff(op->out[k]->type.dtype)) ad_mark(ad, op->out[k], AD_LINEAR);
+    if (!is_linear(ad, op)) continue;
+    mark_linear(ad, op);
     ir_move_before(op, to, NULL);
   }
 }
@@ -327,4 +341,29 @@ void lin_cond(Ad *ad, Jvp *j) {
   IrOp *lin = ir_build(&ad->b, IR_COND, 1, j->x, NULL, 0, NULL, 2, linear);
   for (int k = 0, t = 0; k < op->nout; k++)
     if (moves[k]) j->dy[k] = lin->out[t++];
+}
+
+// The linear part computes the primal values again that it reads: nothing but what comes from outside is kept.
+void lin_remat(Ad *ad, Jvp *j) {
+  const IrOp *op = j->op;
+  IrRegion *src = op->sub[0], *linear = ir_region(ad->g);
+  IrOp *to = ad_clone(ad, op, j->x);
+  bool moves = false;
+  IrBuilder saved;
+  ad_enter(ad, linear, &saved);
+  jvp_region(ad, src);
+  ad->b = saved;
+  for (int k = 0; k < op->nout; k++) {
+    j->y[k] = to->out[k];
+    if (!wants(ad, op->out[k]) || !ad_tan(ad, src->yield[k])) continue;
+    linear_yield(ad, linear, src->yield[k]);
+    moves = true;
+  }
+  if (!moves) return;
+  // Tangents inside are marked as they come; what reads a tangent from outside through a region is found here.
+  lin_mark(ad, linear);
+  prune(ad, linear);
+  IrOp *lin = ir_build(&ad->b, IR_REMAT, 0, NULL, NULL, 0, NULL, 1, &linear);
+  for (int k = 0, t = 0; k < op->nout; k++)
+    if (wants(ad, op->out[k]) && ad_tan(ad, src->yield[k])) j->dy[k] = lin->out[t++];
 }

@@ -24,7 +24,7 @@ const Pass *pass_find(const char *name);
 // the pass of that name ("all": after each). False if a pass reported an error.
 bool pass_run(PassContext *c, IrGraph *g, const char *list, const char *print_after, FILE *to);
 
-// vjp, jvp and custom_vjp ops are replaced by ordinary graph, innermost first. [passes/autodiff.c]
+// vjp, jvp, remat and custom_vjp ops are replaced by ordinary graph, innermost first. [passes/autodiff.c]
 void pass_autodiff(PassContext *c, IrGraph *g);
 // map regions of straight code become ops with one more axis; divergent ones stay. [passes/vmap.c]
 void pass_vmap(PassContext *c, IrGraph *g);

@@ -8,7 +8,7 @@ static const char simplify_why[] =
 
 const Pass pass_pipeline[] = {
   {"simplify", pass_simplify, "a verified graph", "the same function, fewer ops", simplify_why},
-  {"autodiff", pass_autodiff, "a verified graph", "no vjp, jvp, custom_vjp or stop_grad",
+  {"autodiff", pass_autodiff, "a verified graph", "no vjp, jvp, custom_vjp, remat or stop_grad",
    "derivatives are graph to graph: what the way back reads and keeps is decided before fusion and memory"},
   {"simplify", pass_simplify, "no derivative left to take", "no zero cotangents, no dead tangents", simplify_why},
   {"vmap", pass_vmap, "no derivative left to take", "map regions only where lanes diverge",

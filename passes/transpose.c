@@ -32,6 +32,7 @@ static void tr_none(Ad *ad, IrOp *op, IrValue **ct) {
 }
 
 static void tr_linear(Ad *ad, IrOp *op, IrValue **ct) { ADD(0, like_of(ad, op, *ct, NULL, NULL)); }
+static void tr_after(Ad *ad, IrOp *op, IrValue **ct) { ad_add(ad, IN(0), *ct); }
 static void tr_cast(Ad *ad, IrOp *op, IrValue **ct) { ADD(0, ir_cast(B, *ct, IN(0)->type.dtype)); }
 static void tr_real(Ad *ad, IrOp *op, IrValue **ct) { ADD(0, ir_bin(B, IR_COMPLEX, *ct, ad_zero(ad, *ct))); }
 
@@ -382,6 +383,33 @@ static void tr_cond(Ad *ad, IrOp *op, IrValue **ct) {
   for (int k = 0, r = 0; k < cap.n; k++) {
     ad_set_ct(ad, cap.at[k], before.at[k]);
     if (share[0].at[k] || share[1].at[k]) ad_add(ad, cap.at[k], to->out[r++]);
+  }
+}
+
+// What the region computes beside is computed there again, and waits for a cotangent.
+static void tr_remat(Ad *ad, IrOp *op, IrValue **ct) {
+  Arena *a = ad->c->arena;
+  Values cap = {0}, before = {0}, late = {0};
+  IrRegion *back = ir_region(ad->g);
+  linear_captures(ad, op->sub[0], &cap);
+  for (int k = 0; k < cap.n; k++) vec_push(a, &before, ad_ct(ad, cap.at[k]));
+  IrBuilder saved;
+  ad_enter(ad, back, &saved);
+  for (int k = 0; k < cap.n; k++) ad_set_ct(ad, cap.at[k], NULL);
+  for (int k = 0; k < op->nout; k++) {
+    if (!ct[k]) continue;
+    ad_add(ad, op->sub[0]->yield[k], ct[k]);
+    vec_push(a, &late, ct[k]);
+  }
+  tr_region(ad, op->sub[0]);
+  for (int k = 0; k < cap.n; k++)
+    if (ad_ct(ad, cap.at[k])) ir_yield(back, ad_ct(ad, cap.at[k]));
+  ad->b = saved;
+  IrOp *to = ir_build(B, IR_REMAT, late.n, late.at, NULL, 0, NULL, 1, &back);
+  for (int k = 0, r = 0; k < cap.n; k++) {
+    bool any = ad_ct(ad, cap.at[k]) != NULL;
+    ad_set_ct(ad, cap.at[k], before.at[k]);
+    if (any) ad_add(ad, cap.at[k], to->out[r++]);
   }
 }
 

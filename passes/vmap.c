@@ -496,6 +496,30 @@ static bool vm_cond(Vm *v, IrOp *op) {
   return true;
 }
 
+// All lanes wait for the first one's scalar: it is as late as the others'.
+static bool vm_after(Vm *v, IrOp *op) {
+  IrValue *x = either(v, op->in[0], differs(v, op->out[0])), *y = op->in[1];
+  int64_t zero = 0, one = 1;
+  if (!differs(v, y)) y = same(v, y);
+  else if (ir_count(&lanes(v, y)->type)) y = ir_reshape(&v->b, ir_slice(&v->b, lanes(v, y), &zero, &one, &one), 0, &one);
+  else y = NULL;   // no lanes, nothing to wait for
+  set_result(v, op->out[0], y ? ir_bin(&v->b, IR_AFTER, x, y) : x);
+  return true;
+}
+
+static bool vm_remat(Vm *v, IrOp *op) {
+  IrValue **in = arena_array(v->tmp, IrValue *, op->nin + 1);
+  for (int k = 0; k < op->nin; k++) in[k] = either(v, op->in[k], differs(v, op->in[k]));
+  IrBuilder saved;
+  IrRegion *r = enter(v, &saved);
+  emit_ops(v, op->sub[0]);
+  for (int k = 0; k < op->nout; k++) ir_yield(r, either(v, op->sub[0]->yield[k], differs(v, op->out[k])));
+  v->b = saved;
+  IrOp *y = ir_build(&v->b, IR_REMAT, op->nin, in, NULL, 0, NULL, 1, &r);
+  for (int k = 0; k < op->nout; k++) set_result(v, op->out[k], y->out[k]);
+  return true;
+}
+
 static bool captures_differ(Vm *v, const IrOp *op) {
   for (int i = 0; i < op->nregion; i++) {
     IrValue **outer;
@@ -575,6 +599,10 @@ static void analyse_op(Vm *v, const IrOp *op) {
       analyse(v, op->sub[i]);
       for (int k = 0; k < op->nout; k++) flag(v, op->out[k], any || differs(v, op->sub[i]->yield[k]));
     }
+    break;
+  case IR_REMAT:
+    analyse(v, op->sub[0]);
+    for (int k = 0; k < op->nout; k++) flag(v, op->out[k], differs(v, op->sub[0]->yield[k]));
     break;
   default: flag_results(v, op, any || captures_differ(v, op));
   }

@@ -344,7 +344,7 @@ static Text formula(Maker *m, const IrOp *op, bool root) {
   case IR_NEG: return prefix(m, op, "-");
   case IR_NOT: return prefix(m, op, "not ");
   case IR_SELECT: return select_text(m, op);
-  case IR_STOP_GRAD: case IR_RESHAPE: case IR_BROADCAST:
+  case IR_STOP_GRAD: case IR_AFTER: case IR_RESHAPE: case IR_BROADCAST:
     return root ? call(m, ir_info[op->code].name, 1, (const IrValue *const *)op->in, "") : expression(m, op->in[0], false);
   case IR_TRANSPOSE: return transposed(m, op);
   case IR_SLICE: return part(m, op);

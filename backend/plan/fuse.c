@@ -148,7 +148,8 @@ static bool level_view(Fuse *s, IrOp *op) {
   f->base = x->base ? x->base : op->in[0];
   f->linear = true;
   f->over = i.over;
-  f->level = op->code == IR_STOP_GRAD ? i.level : i.over;
+  if (op->code == IR_AFTER && in_of(s, op->in[1]).over > f->over) f->over = in_of(s, op->in[1]).over;
+  f->level = op->code == IR_STOP_GRAD ? i.level : f->over;
   f->sort = f->level == i.level ? i.sort : SORT_LINEAR;
   f->node = -1;
   f->depth = 0, f->cost = 0;

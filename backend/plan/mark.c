@@ -15,7 +15,7 @@ bool plan_unit_reshape(const IrOp *op) {
   }
 }
 
-bool plan_is_view(const IrOp *op) { return op->code == IR_RESHAPE || op->code == IR_STOP_GRAD; }
+bool plan_is_view(const IrOp *op) { return op->code == IR_RESHAPE || op->code == IR_STOP_GRAD || op->code == IR_AFTER; }
 
 bool plan_is_splat(const IrOp *op) {
   return op->code == IR_CONST && ir_attr(op, A_DATA)->n <= ir_dtype_bytes(op->out[0]->type.dtype);
@@ -43,7 +43,7 @@ static double code_cost(IrCode c) {
     case IR_THREEFRY: return 60;
     case IR_DIV: case IR_MOD: case IR_SQRT: case IR_RSQRT: return 4;
     case IR_IOTA: case IR_CONST: case IR_TRANSPOSE: case IR_BROADCAST: case IR_SLICE: case IR_REVERSE:
-    case IR_RESHAPE: case IR_STOP_GRAD: case IR_BITCAST: return 0;
+    case IR_RESHAPE: case IR_STOP_GRAD: case IR_AFTER: case IR_BITCAST: return 0;
     case IR_PAD: case IR_DYN_SLICE: return 1;
     case IR_GATHER: return 3;
     default: return 1;
@@ -124,11 +124,12 @@ static void mark_block(Planner *p, Block *b);
 static void mark_op(Planner *p, Block *b, IrOp *op) {
   Fact *f = fact_of(p, op->out[0]);
   bool memory = is_memory_op(op);
+  if (op->code == IR_AFTER) f->hard = true;   // always a view of memory: nothing is computed through it
   if (memory || (op->code == IR_CONST && !plan_is_splat(op)) || (op->code == IR_RESHAPE && !plan_unit_reshape(op)))
     f->hard |= lower_of(op) != LOWER_DOT && lower_of(op) != LOWER_CONV;
   bool carried_out = f->far && !f->hard;     // its operands are read by the inner block
   for (int k = 0; k < op->nin; k++) {
-    bool hard = memory || (plan_is_view(op) && f->hard) || (carried_out && !portable(p, op->in[k]));
+    bool hard = memory || (plan_is_view(op) && f->hard && k == 0) || (carried_out && !portable(p, op->in[k]));
     use(p, b, op->in[k], hard);
     if (carried_out && !hard) fact_of(p, op->in[k])->far = true;
   }

@@ -34,8 +34,21 @@ void plan_reached(Planner *p, const IrValue *root, int stamp, PlanReached *f, vo
 
 typedef struct Reading { Planner *p; Unit *u; } Reading;
 
+static void add_read(void *data, const IrValue *v, bool point);
+
+// v is read through views: one of them may say what must be known before.
+static void wait_for(Reading *r, const IrValue *v) {
+  for (; v->op && plan_is_view(v->op) && fact_of(r->p, v)->stored; v = v->op->in[0]) {
+    if (v->op->code != IR_AFTER) continue;
+    const IrValue *late = v->op->in[1];
+    if (fact_of(r->p, late)->stored) add_read(r, late, false);
+    else plan_reached(r->p, late, r->p->stamp, add_read, r);
+  }
+}
+
 static void add_read(void *data, const IrValue *v, bool point) {
   Reading *r = data;
+  wait_for(r, v);
   v = fact_of(r->p, v)->base;
   if (fact_of(r->p, v)->unit == r->u) return;
   Read read = {v, point};

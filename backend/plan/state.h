@@ -113,7 +113,7 @@ static inline bool is_memory_op(const IrOp *op) {
 Plan *plan_make(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanTarget *t, PlanConsts *consts, const char *name);
 
 bool plan_unit_reshape(const IrOp *op);        // puts in or takes out axes of size 1 only
-bool plan_is_view(const IrOp *op);             // reshape, stop_grad
+bool plan_is_view(const IrOp *op);             // reshape, stop_grad, after: operand 0's bytes
 bool plan_is_splat(const IrOp *op);            // const of one element, repeated or not
 double plan_op_cost(const IrOp *op);           // of one element of its result, operands free; about a multiply
 int64_t plan_reduced(const IrOp *op);          // elements reduced to one

@@ -106,6 +106,7 @@ static void use_op(Fuse *s, IrOp *op, bool demote) {
   }
   double count = (double)ir_count(&v->type);
   if (!s->last && !f->stored && !f->far && !plan_is_view(op) && too_dear(op, f, count)) f->stored = s->changed = true;
+  if (op->code == IR_AFTER) return;
   if (f->stored && f->node < 0) {
     for (int k = 0; k < op->nin; k++) used_at(s, op->in[k], many(count));
     return;

@@ -96,7 +96,7 @@ static bool stored(const Verify *c, const IrValue *v) { return c->p->value[v->id
 static Range place(const Verify *c, const IrValue *v) { return range(c, &c->p->value[v->id].ref, ir_bytes(&v->type)); }
 
 static Content content(const Verify *c, const IrValue *v) {
-  while (v->op && (v->op->code == IR_RESHAPE || v->op->code == IR_STOP_GRAD) && stored(c, v->op->in[0])) v = v->op->in[0];
+  while (v->op && (v->op->code == IR_RESHAPE || v->op->code == IR_STOP_GRAD || v->op->code == IR_AFTER) && stored(c, v->op->in[0])) v = v->op->in[0];
   return c->is[v->id];
 }
 

@@ -251,6 +251,13 @@ static bool emit_cast(Gen *g, IrCode c) {
   return put(g, ir_build(&g->b, IR_BITCAST, 1, &x, &t, 0, NULL, 0, NULL)->out[0], 0);
 }
 
+static bool fits_scalar(const IrType *t) { return !t->rank; }
+
+static bool emit_after(Gen *g) {
+  IrValue *x = pick(g, fits_any), *late = pick(g, fits_scalar);
+  return x && late && put(g, ir_bin(&g->b, IR_AFTER, x, late), bound(g, x));
+}
+
 static bool emit_complex(Gen *g) {
   IrValue *x = pick(g, fits_complex_part);
   if (!x || !may(g, GEN_COMPLEX)) return false;
@@ -654,12 +661,25 @@ static bool emit_custom(Gen *g) {
   return put(g, op->out[0], bound(g, y));
 }
 
+static bool emit_remat(Gen *g) {
+  IrRegion *r = ir_region(g->g);
+  double b[2];
+  Inside outer = enter(g, r);
+  body(g, inner_ops(g));
+  int n = yield_some(g, r, 1 + below(g, 2), b);
+  leave(g, outer);
+  IrOp *op = ir_build(&g->b, IR_REMAT, 0, NULL, NULL, 0, NULL, 1, &r);
+  for (int k = 0; k < n; k++) put(g, op->out[k], b[k]);
+  return n > 0;
+}
+
 static bool emit_control(Gen *g, IrCode c) {
   if (!may(g, GEN_CONTROL) || g->depth >= g->o->depth) return false;
   switch (c) {
     case IR_SCAN: case IR_MAP: return emit_loop(g, c);
     case IR_WHILE: return emit_while(g);
     case IR_COND: return emit_cond(g);
+    case IR_REMAT: return emit_remat(g);
     case IR_CUSTOM: return emit_custom(g);
     default: return false;
   }
@@ -690,6 +710,7 @@ static bool emit(Gen *g, IrCode c) {
     case IR_SHL: case IR_SHR: return emit_binary(g, c, fits_int);
     case IR_EQ: case IR_NE: return emit_binary(g, c, fits_any);
     case IR_LT: case IR_LE: case IR_GT: case IR_GE: return emit_binary(g, c, fits_real);
+    case IR_AFTER: return emit_after(g);
     case IR_COMPLEX: return emit_complex(g);
     case IR_THREEFRY: return may(g, GEN_INTS) && emit_threefry(g);
     case IR_SELECT: return emit_select(g);
@@ -709,16 +730,16 @@ static bool emit(Gen *g, IrCode c) {
     case IR_CONV: case IR_CONV_DX: case IR_CONV_DW: return emit_conv(g, c);
     case IR_QR: case IR_CHOLESKY: case IR_TRISOLVE: case IR_LU: case IR_EIGH: case IR_SVD: case IR_EIG: return emit_linalg(g, c);
     case IR_FFT: return emit_fft(g);
-    case IR_SCAN: case IR_WHILE: case IR_COND: case IR_MAP: case IR_CUSTOM: return emit_control(g, c);
+    case IR_SCAN: case IR_WHILE: case IR_COND: case IR_MAP: case IR_REMAT: case IR_CUSTOM: return emit_control(g, c);
     case IR_VJP: case IR_JVP: case IR_NCODE: return false;
   }
   return false;
 }
 
 static void body(Gen *g, int nop) {
-  static const IrCode control[] = {IR_SCAN, IR_MAP, IR_WHILE, IR_COND, IR_CUSTOM, IR_SCAN};
+  static const IrCode control[] = {IR_SCAN, IR_MAP, IR_WHILE, IR_COND, IR_CUSTOM, IR_REMAT, IR_SCAN};
   for (int done = 0, tried = 0; done < nop && tried < 20 * nop; tried++) {
-    IrCode c = chance(g, 10) ? control[below(g, 6)] : (IrCode)below(g, IR_NCODE);
+    IrCode c = chance(g, 10) ? control[below(g, 7)] : (IrCode)below(g, IR_NCODE);
     done += emit(g, c);
   }
 }

@@ -838,6 +838,94 @@ static void test_map_that_stays(void) {
   end_arena();
 }
 
+static int count(const IrRegion *r, IrCode c) {
+  int n = 0;
+  ir_each_op(r, op) {
+    n += op->code == c;
+    for (int k = 0; k < op->nregion; k++) n += count(op->sub[k], c);
+  }
+  return n;
+}
+
+static IrGraph *simplified(const IrGraph *g) {
+  IrGraph *s = copy(g);
+  CU_ASSERT(expands_cleanly("remat", s));
+  pass_simplify(&(PassContext){.arena = &arena}, s);
+  return s;
+}
+
+// y = sin(tanh(x w)) s; the tanh is in a remat, or not.
+static Fn rematted(bool again) {
+  Fn f = fn("remat");
+  IrValue *x = IN(-1, 1, 3), *w = IN(-1, 1, 3), *s = SCALAR(-1, 1), *y;
+  IrRegion *outer, *body = again ? enter(&f, &outer) : NULL;
+  y = ir_un(&f.b, IR_SIN, ir_un(&f.b, IR_TANH, mul(&f, x, w)));
+  if (again) {
+    ir_yield(body, y);
+    ir_yield(body, ir_fill(&f.b, s->type, 2));
+    f.b.at = outer;
+    y = ir_build(&f.b, IR_REMAT, 0, NULL, NULL, 0, NULL, 1, &body)->out[0];
+  }
+  OUT(mul(&f, y, ir_broadcast(&f.b, s, y->type, NULL)));
+  return f;
+}
+
+// What is inside is computed twice, on the way back after the cotangent has come, and CSE does not undo it.
+static void test_remat(void) {
+  begin_arena();
+  for (int again = 0; again < 2; again++) {
+    Fn f = rematted(again);
+    check2(&f);
+    IrGraph *g = simplified(derivative(f.g, IR_VJP));
+    CU_ASSERT_EQUAL(count(g->top, IR_TANH), 1 + again);
+    CU_ASSERT_EQUAL(count(g->top, IR_AFTER) > 0, again);
+    g = simplified(f.g);
+    CU_ASSERT_EQUAL(count(g->top, IR_TANH), 1);
+    CU_ASSERT_EQUAL(count(g->top, IR_AFTER), 0);
+    CU_ASSERT_EQUAL(count(simplified(derivative(f.g, IR_JVP))->top, IR_TANH), 1);
+  }
+  Fn f = fn("nested remat");
+  IrValue *x = IN(-1, 1, 2);
+  IrRegion *outer, *mid, *body = enter(&f, &outer);
+  IrValue *a = ir_un(&f.b, IR_SIN, x);
+  IrRegion *inner = enter(&f, &mid);
+  ir_yield(inner, ir_un(&f.b, IR_TANH, ir_un(&f.b, IR_EXP, a)));
+  f.b.at = mid;
+  ir_yield(body, mul(&f, a, ir_build(&f.b, IR_REMAT, 0, NULL, NULL, 0, NULL, 1, &inner)->out[0]));
+  f.b.at = outer;
+  OUT(ir_build(&f.b, IR_REMAT, 0, NULL, NULL, 0, NULL, 1, &body)->out[0]);
+  check2(&f);
+  end_arena();
+}
+
+// A scan whose body is a remat keeps its carries and nothing else.
+static void test_remat_in_scan(void) {
+  begin_arena();
+  int kept[2];
+  for (int again = 0; again < 2; again++) {
+    Fn f = fn("remat in scan");
+    IrValue *h0 = IN(-1, 1, 3), *w = IN(-1, 1, 3), *xs = IN(-1, 1, 4, 3);
+    IrRegion *outer, *mid, *body = enter(&f, &outer), *inner = NULL;
+    arg(body, IR_I32, 0, NULL);
+    IrValue *h = arg(body, IR_F64, 1, LIST(3)), *x = arg(body, IR_F64, 1, LIST(3));
+    if (again) inner = enter(&f, &mid);
+    IrValue *y = ir_un(&f.b, IR_TANH, mul(&f, w, ir_un(&f.b, IR_SIN, add(&f, x, ir_un(&f.b, IR_EXP, h)))));
+    if (again) {
+      ir_yield(inner, y);
+      f.b.at = mid;
+      y = ir_build(&f.b, IR_REMAT, 0, NULL, NULL, 0, NULL, 1, &inner)->out[0];
+    }
+    ir_yield(body, y);
+    OUT(loop(&f, IR_SCAN, 4, 0, 1, 2, (IrValue *[]){h0, xs}, body, outer)->out[0]);
+    check2(&f);
+    IrGraph *g = simplified(derivative(f.g, IR_VJP));
+    kept[again] = find(g->top, IR_SCAN, 0)->nout;
+  }
+  CU_ASSERT_EQUAL(kept[1], 1 + 1);   // the last h; each turn's h
+  CU_ASSERT(kept[0] > kept[1]);
+  end_arena();
+}
+
 // y = x^2 repeated until it is small.
 static Fn shrinking(void) {
   Fn f = fn("while");
@@ -1085,7 +1173,7 @@ static void test_all_covered(void) {
     IR_CAST, IR_SELECT, IR_RESHAPE, IR_TRANSPOSE, IR_BROADCAST, IR_SLICE, IR_PAD, IR_CONCAT, IR_REVERSE, IR_DYN_SLICE,
     IR_DYN_UPDATE, IR_GATHER, IR_SCATTER, IR_SUM, IR_PROD, IR_RMAX, IR_RMIN, IR_CUMSUM, IR_CUMPROD, IR_CUMMAX, IR_DOT,
     IR_CONV, IR_CONV_DX, IR_CONV_DW, IR_CHOLESKY, IR_TRISOLVE, IR_QR, IR_LU, IR_EIGH,
-    IR_SVD, IR_EIG, IR_FFT, IR_SCAN, IR_WHILE, IR_COND, IR_MAP, IR_VJP, IR_JVP, IR_CUSTOM};
+    IR_SVD, IR_EIG, IR_FFT, IR_SCAN, IR_WHILE, IR_COND, IR_MAP, IR_REMAT, IR_AFTER, IR_VJP, IR_JVP, IR_CUSTOM};
   for (int c = 0; c < IR_NCODE; c++) {
     bool met = !has_derivative((IrCode)c) || (ir_info[c].lower == LOWER_ELEMENT && ir_info[c].nin < 3);
     for (int k = 0; k < (int)(sizeof here / sizeof *here); k++) met |= here[k] == (IrCode)c;
@@ -1117,6 +1205,8 @@ void suite_autodiff(void) {
   test_add(s, "cond", test_cond);
   test_add(s, "map", test_map);
   test_add(s, "map that stays a map", test_map_that_stays);
+  test_add(s, "remat", test_remat);
+  test_add(s, "remat in scan", test_remat_in_scan);
   test_add(s, "while", test_while);
   test_add(s, "what is refused", test_refused);
   test_add(s, "custom_vjp", test_custom);

@@ -36,6 +36,7 @@ static const Case cases[] = {
   BIN("shl", "idx", "i32[3]"), BIN("shr", "idx", "i32[3]"), BIN("threefry", "x", "u64[4]"),
   CMP("eq"), CMP("ne"), CMP("lt"), CMP("le"), CMP("gt"), CMP("ge"),
   {"(%0: f32[3], %1: f32[3]) { %2: c64[3] = complex %0, %1 yield %2 }", 0},
+  {"(%0: f32[3, 2], %1: f32) { %2: f32[3, 2] = after %0, %1 yield %2 }", 0},
   {"(%0: bool[3], %1: f32[3], %2: f32[3]) { %3: f32[3] = select %0, %1, %2 yield %3 }", 0},
   {"(%0: f32[3, 2]) { %1: f32[3, 2] = const [1, 2, 3, 4, 5, 6] %2: f32[3, 2] = iota {axis = 1} %3: f32[3, 2] = mul %1, %2 %4: f32[3, 2] = add %0, %3 yield %4 }", 0},
   {"(%0: f32[3, 2]) { %1: f32[6, 1] = reshape %0 yield %1 }", 0},
