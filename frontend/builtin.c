@@ -51,6 +51,19 @@ static Value *leafwise(Elab *e, const Args *a, Value *(*fn)(Elab *, const Args *
 }
 #define LEAFWISE(fn) if (a->n && a->value[0]->kind == V_REC) return leafwise(e, a, fn)
 
+// A shape some of whose sizes are lengths: fn makes the storage.
+static Value *shaped(Elab *e, const Args *a, const char *name, int pos, Value *(*fn)(Elab *, const Args *)) {
+  IrValue *len[IR_MAX_RANK];
+  int k = find_arg(a, name, pos);
+  Value *most = k < 0 ? NULL : shape_storage(e, a->value[k], len);
+  if (!most) return NULL;
+  Args b = *a;
+  b.value = arena_copy(e->arena, a->value, sizeof *b.value * (size_t)a->n);
+  b.value[k] = most;
+  return bounded(e, fn(e, &b)->ir, len);
+}
+#define SHAPED(fn, pos) do { Value *late = shaped(e, a, "shape", pos, fn); if (late) return late; } while (0)
+
 static int axis_of(Elab *e, Value *v, int rank, Loc loc) {
   int64_t k = to_int(e, v, loc, "an axis");
   if (k < -rank || k >= rank) fail(e, loc, "axes count from 0 at the left, or from -1 at the right", "axis %lld of an array of %d axes", (long long)k, rank);
@@ -165,6 +178,9 @@ static Value *where_tree(Elab *e, Value *c, Value *x, Value *y, Loc loc) {
     for (int k = 0; k < shape->n; k++) item[k] = where_tree(e, c, x->kind == V_REC ? x->item[k] : x, y->kind == V_REC ? y->item[k] : y, loc);
     return value_like(e, shape, shape->n, item);
   }
+  Value *all[3] = {c, x, y};
+  if (c->kind == V_BOUNDED || x->kind == V_BOUNDED || y->kind == V_BOUNDED)
+    return lens_aligned(e, where_tree(e, storage(e, c), storage(e, x), storage(e, y), loc), 3, all, loc, "the condition of `where` and its sides");
   IrValue *p = to_array(e, c, loc);
   if (p->type.dtype != IR_BOOL) fail(e, loc, "compare: where(x > 0, a, b)", "the condition of `where` must be bool, not %s", value_text(e, c));
   IrDtype t = common_dtype(e, loc, "the two sides of `where`", 2, (Value *[]){x, y});
@@ -196,6 +212,7 @@ static Value *cast_tree(Elab *e, Value *v, IrDtype t, Loc loc) {
   if (v->kind == V_NUM && !v->setting && v->is_int && ir_is_int(t))        // its low bits: a cast wraps (L5)
     return value_array(e, ir_const(&e->c.b, ir_scalar(t), &v->i, (size_t)ir_dtype_bytes(t)));
   if (v->kind == V_NUM && !v->setting && ir_is_float(t)) return value_array(e, to_dtype(e, v, t, loc));
+  if (v->kind == V_BOUNDED) return bounded(e, ir_cast(&e->c.b, v->ir, t), v->len);
   return value_array(e, ir_cast(&e->c.b, to_array(e, v, loc), t));
 }
 #define CAST(name, t) static Value *fn_##name(Elab *e, const Args *a) { most(e, a, #name, 1); return cast_tree(e, need(e, a, #name, "x", 0), t, here(e, a)); }
@@ -220,13 +237,37 @@ static Value *keep_axes(Elab *e, IrValue *r, IrType t, int n, const int64_t *axe
   return value_array(e, ir_reshape(&e->c.b, r, t.rank, t.dim));
 }
 
+// What a reduction begins with, and what does not change it.
+static double neutral(IrCode c, IrDtype t) {
+  switch (c) {
+  case IR_PROD: case IR_ALL: return 1;
+  case IR_RMAX: case IR_ARGMAX: return least_of(t);
+  case IR_RMIN: case IR_ARGMIN: return greatest_of(t);
+  default: return 0;
+  }
+}
+
+// The lengths of the axes that are left of v's when some go, or are kept with size 1.
+static Value *with_left(Elab *e, Value *r, const Value *v, int n, const int64_t *axes) {
+  IrValue *len[IR_MAX_RANK] = {NULL};
+  bool kept = r->ir->type.rank == v->ir->type.rank;
+  int at = 0;
+  for (int k = 0, gone = 0; k < v->ir->type.rank; k++) {
+    bool goes = gone < n && axes[gone] == k;
+    gone += goes;
+    if (!goes) len[at] = len_of(v, k);
+    at += kept || !goes;
+  }
+  return bounded(e, r->ir, len);
+}
+
 Value *emit_reduce(Elab *e, IrCode c, Value *x, Value *axis, Value *keep, Loc loc) {
   if (x->kind == V_REC) {
     Value **item = arena_array(e->arena, Value *, x->n ? x->n : 1);
     for (int k = 0; k < x->n; k++) item[k] = emit_reduce(e, c, x->item[k], axis, keep, loc);
     return value_like(e, x, x->n, item);
   }
-  IrValue *v = to_array(e, x, loc);
+  IrValue *v = to_array(e, storage(e, x), loc);
   bool logic = c == IR_ALL || c == IR_ANY;
   if (logic != (v->type.dtype == IR_BOOL))
     fail(e, loc, logic ? "compare first: all(x > 0)" : "count with sum(i32(x))", "this reduction does not take %s", ir_type_text(e->arena, &v->type));
@@ -234,8 +275,10 @@ Value *emit_reduce(Elab *e, IrCode c, Value *x, Value *axis, Value *keep, Loc lo
   int64_t axes[IR_MAX_RANK];
   int n = read_axes(e, axis, v->type.rank, loc, axes);
   IrType t = v->type;
-  if (n == 0) return value_array(e, v);
-  return keep_axes(e, ir_reduce(&e->c.b, c, v, n, axes), t, n, axes, keep, loc);
+  if (n == 0) return x->kind == V_BOUNDED ? x : value_array(e, v);
+  if (x->kind == V_BOUNDED) v = masked(e, x, n, axes, neutral(c, t.dtype));
+  Value *r = keep_axes(e, ir_reduce(&e->c.b, c, v, n, axes), t, n, axes, keep, loc);
+  return x->kind == V_BOUNDED ? with_left(e, r, x, n, axes) : r;
 }
 
 static Value *reduce_fn(Elab *e, const Args *a, IrCode c, const char *name) {
@@ -278,7 +321,14 @@ static Value *extreme(Elab *e, const Args *a, bool greatest) {
   if (a->n == 2 && !a->name[1]) {
     Value *x = a->value[0], *y = a->value[1];
     if (x->kind == V_NUM && y->kind == V_NUM) return (num_f(x) > num_f(y)) == greatest ? x : y;
-    return tree2(e, greatest ? IR_MAX : IR_MIN, x, y, here(e, a));
+    Value *r = tree2(e, greatest ? IR_MAX : IR_MIN, x, y, here(e, a)), *most = x->kind == V_NUM ? x : y;
+    if (!greatest && most->kind == V_NUM && most->is_int && most->i > 0 && r->kind == V_ARRAY && !r->ir->type.rank && r->ir->type.dtype == IR_I32) {
+      r->most = most->i;                         // so that loops and shapes know a bound
+      r->raw = true;
+      r->n = most->setting != 0;
+      r->item = arena_copy(e->arena, &most, sizeof most);
+    }
+    return r;
   }
   Value *v = static_list(e, a, AST_NOP, true, greatest, 0);
   return v ? v : reduce_fn(e, a, greatest ? IR_RMAX : IR_RMIN, name);
@@ -290,25 +340,37 @@ static Value *fn_mean(Elab *e, const Args *a) {
   most(e, a, "mean", 3);
   LEAFWISE(fn_mean);
   Value *x = need(e, a, "mean", "x", 0);
-  IrValue *v = to_array(e, x, here(e, a));
+  IrValue *v = to_array(e, storage(e, x), here(e, a));
   if (!ir_is_diff(v->type.dtype)) fail(e, here(e, a), "convert it: f32(…)", "`mean` takes floats, not %s", ir_type_text(e->arena, &v->type));
   int64_t axes[IR_MAX_RANK];
   int n = read_axes(e, arg(a, "axis", 1), v->type.rank, here(e, a), axes);
   double count = 1;
-  for (int k = 0; k < n; k++) count *= (double)v->type.dim[axes[k]];
-  Value *s = emit_reduce(e, IR_SUM, value_array(e, v), arg(a, "axis", 1), arg(a, "keep", 2), here(e, a));
+  Value *filled = NULL;
+  for (int k = 0; k < n; k++) {
+    IrValue *len = len_of(x, (int)axes[k]);
+    if (!len) { count *= (double)v->type.dim[axes[k]]; continue; }
+    Value *f = value_array(e, ir_cast(&e->c.b, len, ir_real_of(v->type.dtype)));
+    filled = filled ? binary(e, AST_MUL, filled, f, here(e, a)) : f;
+  }
+  Value *s = emit_reduce(e, IR_SUM, x->kind == V_BOUNDED ? x : value_array(e, v), arg(a, "axis", 1), arg(a, "keep", 2), here(e, a));
+  if (filled) s = binary(e, AST_DIV, s, filled, here(e, a));
   return binary(e, AST_DIV, s, value_real(e, count), here(e, a));
 }
 
 static Value *argreduce(Elab *e, const Args *a, IrCode c, const char *name) {
   most(e, a, name, 2);
-  IrValue *v = to_array(e, need(e, a, name, "x", 0), here(e, a));
+  Value *x = need(e, a, name, "x", 0);
+  bool late = c != IR_ARGSORT && x->kind == V_BOUNDED;
+  IrValue *v = to_array(e, late ? storage(e, x) : x, here(e, a));
   Value *axis = arg(a, "axis", 1);
   if (!v->type.rank) fail(e, here(e, a), "it goes along an axis: the array needs at least one", "`%s` of a scalar", name);
   int k = axis ? axis_of(e, axis, v->type.rank, here(e, a)) : v->type.rank - 1;
   if (!v->type.dim[k]) fail(e, here(e, a), "an axis of size 0 has no greatest or least element", "`%s` over an empty axis", name);
   IrAttr at = ir_attr_int(e->arena, A_AXIS, k);
-  return value_array(e, checked(e, c, 1, &v, 1, &at, here(e, a))->out[0]);
+  int64_t along = k;
+  if (late) v = masked(e, x, 1, &along, neutral(c, v->type.dtype));
+  Value *r = value_array(e, checked(e, c, 1, &v, 1, &at, here(e, a))->out[0]);
+  return late ? with_left(e, r, x, 1, &along) : r;
 }
 static Value *fn_argmax(Elab *e, const Args *a) { return argreduce(e, a, IR_ARGMAX, "argmax"); }
 static Value *fn_argmin(Elab *e, const Args *a) { return argreduce(e, a, IR_ARGMIN, "argmin"); }
@@ -316,12 +378,15 @@ static Value *fn_argsort(Elab *e, const Args *a) { return argreduce(e, a, IR_ARG
 
 static Value *cumulate(Elab *e, const Args *a, IrCode c, const char *name) {
   most(e, a, name, 3);
-  IrValue *v = to_array(e, need(e, a, name, "x", 0), here(e, a));
+  Value *x = need(e, a, name, "x", 0);
+  IrValue *v = to_array(e, storage(e, x), here(e, a));
   Value *axis = arg(a, "axis", 1), *back = arg(a, "reversed", 2);
   if (!v->type.rank) fail(e, here(e, a), "it goes along an axis: the array needs at least one", "`%s` of a scalar", name);
   IrAttr at[2] = {ir_attr_int(e->arena, A_AXIS, axis ? axis_of(e, axis, v->type.rank, here(e, a)) : v->type.rank - 1),
                   ir_attr_int(e->arena, A_REVERSE, back ? to_bool(e, back, here(e, a), "`reversed`") : 0)};
-  return value_array(e, checked(e, c, 1, &v, 2, at, here(e, a))->out[0]);
+  if (x->kind == V_BOUNDED) v = masked(e, x, 1, at[0].i, neutral(c == IR_CUMSUM ? IR_SUM : c == IR_CUMPROD ? IR_PROD : IR_RMAX, v->type.dtype));
+  Value *r = value_array(e, checked(e, c, 1, &v, 2, at, here(e, a))->out[0]);
+  return x->kind == V_BOUNDED ? bounded(e, r->ir, x->len) : r;
 }
 static Value *fn_cumsum(Elab *e, const Args *a) { return cumulate(e, a, IR_CUMSUM, "cumsum"); }
 static Value *fn_cumprod(Elab *e, const Args *a) { return cumulate(e, a, IR_CUMPROD, "cumprod"); }
@@ -354,10 +419,11 @@ static Value *filled(Elab *e, const Args *a, double what, const char *name) {
   shape.rank = to_dims(e, x, at_arg(e, a, 0), shape.dim);
   return value_array(e, ir_fill(&e->c.b, shape, what));
 }
-static Value *fn_zeros(Elab *e, const Args *a) { most(e, a, "zeros", 2); return filled(e, a, 0, "zeros"); }
-static Value *fn_ones(Elab *e, const Args *a) { most(e, a, "ones", 2); return filled(e, a, 1, "ones"); }
+static Value *fn_zeros(Elab *e, const Args *a) { SHAPED(fn_zeros, 0); most(e, a, "zeros", 2); return filled(e, a, 0, "zeros"); }
+static Value *fn_ones(Elab *e, const Args *a) { SHAPED(fn_ones, 0); most(e, a, "ones", 2); return filled(e, a, 1, "ones"); }
 
 static Value *fn_full(Elab *e, const Args *a) {
+  SHAPED(fn_full, 0);
   most(e, a, "full", 2);
   int64_t dim[IR_MAX_RANK];
   int rank = to_dims(e, need(e, a, "full", "shape", 0), here(e, a), dim);
@@ -371,8 +437,11 @@ static Value *fn_full(Elab *e, const Args *a) {
 
 static Value *fn_iota(Elab *e, const Args *a) {
   most(e, a, "iota", 1);
-  int64_t n = size_of(e, need(e, a, "iota", "n", 0), here(e, a), "`iota`'s size");
-  return value_array(e, ir_iota(&e->c.b, ir_type(IR_I32, 1, &n), 0));
+  Value *size = need(e, a, "iota", "n", 0);
+  int64_t n = length_most(e, size);
+  IrValue *len = n ? len_within(e, size, n, here(e, a)) : NULL;
+  if (!len) n = size_of(e, size, here(e, a), "`iota`'s size");
+  return bounded(e, ir_iota(&e->c.b, ir_type(IR_I32, 1, &n), 0), &len);
 }
 
 // ---- shape ------------------------------------------------------------------------------------------
@@ -381,11 +450,32 @@ static IrValue *any_array(Elab *e, Value *v, Loc loc) { return v->kind == V_KEY 
 
 static Value *same_kind(Elab *e, Value *v, IrValue *x) { return v->kind == V_KEY ? value_key(e, x) : value_array(e, x); }
 
+// An axis with a length stays itself in a reshape: as many elements stand before it, and it is as long.
+static Value *reshaped_lens(Elab *e, Value *x, IrValue *r, IrValue **len, Loc loc) {
+  const IrType *from = &x->ir->type, *to = &r->type;
+  int64_t before = 1;
+  int at = 0, found = 0, wanted = 0;
+  for (int k = 0; k < to->rank; k++) wanted += len[k] != NULL;
+  for (int k = 0; k < from->rank; before *= from->dim[k++]) {
+    IrValue *own = len_of(x, k);
+    if (!own) continue;
+    int64_t here = 1;
+    for (at = 0; at < to->rank && (here != before || to->dim[at] != from->dim[k] || (len[at] && !len_same(len[at], own))); at++) here *= to->dim[at];
+    if (at == to->rank) fail(e, loc, "it stays an axis of its own, and its length a size of the list: reshape(x, [B, T, H, D])", "`reshape` of %s joins or divides an axis whose length is known at run time only", value_text(e, x));
+    found += len[at] != NULL;
+    len[at] = own;
+  }
+  if (found != wanted) fail(e, loc, "cut it first: x[:n]", "`reshape` of %s to a size that is known at run time only", value_text(e, x));
+  return bounded(e, r, len);
+}
+
 static Value *fn_reshape(Elab *e, const Args *a) {
   most(e, a, "reshape", 2);
   LEAFWISE(fn_reshape);
-  IrValue *x = any_array(e, need(e, a, "reshape", "x", 0), here(e, a));
-  Value *shape = need(e, a, "reshape", "shape", 1);
+  Value *given = need(e, a, "reshape", "x", 0), *shape = need(e, a, "reshape", "shape", 1), *sizes;
+  IrValue *x = any_array(e, storage(e, given), here(e, a)), *len[IR_MAX_RANK] = {NULL};
+  sizes = shape_storage(e, shape, len);
+  if (sizes) shape = sizes;
   int64_t dim[IR_MAX_RANK], known = 1;
   int open = -1, rank;
   if (shape->kind != V_LIST) fail(e, here(e, a), "reshape(x, [8, 4])", "`reshape` takes a list of sizes, not %s", value_text(e, shape));
@@ -401,6 +491,7 @@ static Value *fn_reshape(Elab *e, const Args *a) {
   if (open >= 0) dim[open] = known ? n / known : 0;
   if (open >= 0 ? known * dim[open] != n : known != n)
     fail(e, here(e, a), "both have the same number of elements; one size may be -1: what is left over", "`reshape` of %s (%lld elements) to a shape of %lld elements", ir_type_text(e->arena, &x->type), (long long)n, (long long)known);
+  if (sizes || given->kind == V_BOUNDED) return reshaped_lens(e, given, ir_reshape(&e->c.b, x, rank, dim), len, here(e, a));
   return same_kind(e, a->value[0], ir_reshape(&e->c.b, x, rank, dim));
 }
 
@@ -423,7 +514,7 @@ static Value *fn_flatten(Elab *e, const Args *a) {
 static Value *fn_transpose(Elab *e, const Args *a) {
   most(e, a, "transpose", 2);
   LEAFWISE(fn_transpose);
-  IrValue *x = any_array(e, need(e, a, "transpose", "x", 0), here(e, a));
+  IrValue *x = any_array(e, storage(e, need(e, a, "transpose", "x", 0)), here(e, a)), *len[IR_MAX_RANK] = {NULL};
   Value *p = need(e, a, "transpose", "axes", 1);
   int64_t perm[IR_MAX_RANK];
   bool seen[IR_MAX_RANK] = {0};
@@ -432,19 +523,36 @@ static Value *fn_transpose(Elab *e, const Args *a) {
     perm[k] = axis_of(e, p->item[k], p->n, here(e, a));
     if (seen[perm[k]]) fail(e, here(e, a), "name every axis once: transpose(x, [1, 0])", "`transpose` names axis %lld twice", (long long)perm[k]);
     seen[perm[k]] = true;
+    len[k] = len_of(a->value[0], (int)perm[k]);
   }
+  if (a->value[0]->kind == V_BOUNDED) return bounded(e, ir_transpose(&e->c.b, x, perm), len);
   return same_kind(e, a->value[0], ir_transpose(&e->c.b, x, perm));
 }
 
 static Value *fn_broadcast(Elab *e, const Args *a) {
   most(e, a, "broadcast", 2);
   LEAFWISE(fn_broadcast);
-  IrValue *x = any_array(e, need(e, a, "broadcast", "x", 0), here(e, a));
+  Value *given = need(e, a, "broadcast", "x", 0), *shape = need(e, a, "broadcast", "shape", 1), *sizes;
+  IrValue *x = any_array(e, storage(e, given), here(e, a)), *len[IR_MAX_RANK] = {NULL};
+  sizes = shape_storage(e, shape, len);
   IrType t = {.dtype = x->type.dtype}, both;
-  t.rank = to_dims(e, need(e, a, "broadcast", "shape", 1), here(e, a), t.dim);
+  t.rank = to_dims(e, sizes ? sizes : shape, here(e, a), t.dim);
   broadcast_shapes(e, here(e, a), "the array and the shape of `broadcast`", x->type, t, &both);
   if (!ir_type_eq(&both, &t)) fail(e, here(e, a), "axes are aligned at the right; sizes of 1 repeat, others stay: x[:, _] adds an axis of 1", "%s does not spread to %s", ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &t));
-  return same_kind(e, a->value[0], ir_spread(&e->c.b, x, t.rank, t.dim));
+  IrValue *r = ir_spread(&e->c.b, x, t.rank, t.dim);
+  if (sizes || given->kind == V_BOUNDED)
+    return lens_aligned(e, value_array(e, r), 2, (Value *[]){given->kind == V_BOUNDED ? given : value_array(e, x), bounded(e, r, len)}, here(e, a), "the array and the shape of `broadcast`");
+  return same_kind(e, a->value[0], r);
+}
+
+static Value *fn_padded(Elab *e, const Args *a) {
+  most(e, a, "padded", 2);
+  LEAFWISE(fn_padded);
+  Value *x = need(e, a, "padded", "x", 0), *rest = arg(a, "rest", 1);
+  if (x->kind != V_BOUNDED) return same_kind(e, x, any_array(e, x, here(e, a)));
+  int64_t axes[IR_MAX_RANK];
+  for (int k = 0; k < x->ir->type.rank; k++) axes[k] = k;
+  return value_array(e, masked(e, x, x->ir->type.rank, axes, rest ? to_real(e, rest, here(e, a), "`rest`") : 0));
 }
 
 static Value *fn_flip(Elab *e, const Args *a) {
@@ -728,11 +836,12 @@ static Value *fn_einsum(Elab *e, const Args *a) {
   IrValue *x[MOST_TERMS];
   IrDtype dt = common_dtype(e, loc, "the arrays of `einsum`", nx, a->value + 1);
   int64_t size[128] = {0};
+  Lens lens[128] = {0};                          // of each letter's one axis
   char letters[MOST_TERMS * IR_MAX_RANK + 1] = {0};
   for (int k = 0; k < nx; k++) {
     in[k] = read_term(e, &s, loc);
     if (*s == ',') s++;
-    x[k] = to_dtype(e, a->value[k + 1], dt, loc);
+    x[k] = to_dtype(e, storage(e, a->value[k + 1]), dt, loc);
     if (x[k]->type.rank != in[k].n) fail(e, loc, "write one letter for each axis", "`einsum`: term %d has %d letters, but its array is %s", k + 1, in[k].n, ir_type_text(e->arena, &x[k]->type));
     for (int j = 0; j < in[k].n; j++) {
       int64_t *d = &size[(int)in[k].label[j]];
@@ -746,13 +855,25 @@ static Value *fn_einsum(Elab *e, const Args *a) {
   out = read_term(e, &s, loc);
   for (int k = 0; k < out.n; k++)
     if (!strchr(letters, out.label[k])) fail(e, loc, "letters of the result come from the terms; broadcast(x, shape) repeats an array", "`einsum`: the result's `%c` stands in no term", out.label[k]);
-  if (nx == 1) return value_array(e, arrange(e, x[0], &in[0], out.label, out.n));
+  for (int k = 0; k < nx; k++) {
+    Value *v = a->value[k + 1]->kind == V_BOUNDED ? bounded(e, x[k], a->value[k + 1]->len) : value_array(e, x[k]);
+    int64_t summed[IR_MAX_RANK];
+    int n = 0;
+    for (int j = 0; j < in[k].n; j++) {
+      if (len_of(v, j) || size[(int)in[k].label[j]] > 1) lens_join(e, &lens[(int)in[k].label[j]], 0, v, j, loc, "the arrays of `einsum`");
+      if (label_at(&out, in[k].label[j]) < 0) summed[n++] = j;
+    }
+    if (v->kind == V_BOUNDED) x[k] = masked(e, v, n, summed, 0);
+  }
   for (int k = 1; k < nx; k++) {
     Term to = k + 1 < nx ? needed(e, loc, &in[0], &in[k], nx - k - 1, in + k + 1, &out) : out;
     x[0] = contract(e, loc, x[0], &in[0], x[k], &in[k], &to, size);
     in[0] = to;
   }
-  return value_array(e, x[0]);
+  if (nx == 1) x[0] = arrange(e, x[0], &in[0], out.label, out.n);
+  IrValue *len[IR_MAX_RANK] = {NULL};
+  for (int k = 0; k < out.n; k++) len[k] = lens[(int)out.label[k]].at[0];
+  return bounded(e, x[0], len);
 }
 
 static void pair(Elab *e, Value *v, int64_t otherwise, Loc loc, const char *what, int64_t *out) {
@@ -1001,6 +1122,7 @@ static Value *scaled(Elab *e, IrValue *x, Value *lo, Value *hi, Loc loc) {
 }
 
 static Value *fn_uniform(Elab *e, const Args *a) {
+  SHAPED(fn_uniform, 1);
   most(e, a, "uniform", 4);
   IrValue *key = key_arg(e, a, "uniform");
   return scaled(e, unit(e, key, draw_shape(e, arg(a, "shape", 1), here(e, a))), arg(a, "low", 2), arg(a, "high", 3), here(e, a));
@@ -1015,6 +1137,7 @@ static IrValue *normal_draw(Elab *e, IrValue *key, IrType t, Loc loc) {
 }
 
 static Value *fn_normal(Elab *e, const Args *a) {
+  SHAPED(fn_normal, 1);
   most(e, a, "normal", 2);
   IrValue *key = key_arg(e, a, "normal");
   Value *shape = arg(a, "shape", 1);
@@ -1034,6 +1157,7 @@ static Value *fn_normal(Elab *e, const Args *a) {
 }
 
 static Value *fn_gumbel(Elab *e, const Args *a) {
+  SHAPED(fn_gumbel, 1);
   most(e, a, "gumbel", 2);
   IrValue *key = key_arg(e, a, "gumbel");
   Value *u = scaled(e, unit(e, key, draw_shape(e, arg(a, "shape", 1), here(e, a))), value_real(e, 1.17549435e-38), value_real(e, 1), here(e, a));
@@ -1043,6 +1167,7 @@ static Value *fn_gumbel(Elab *e, const Args *a) {
 }
 
 static Value *fn_randint(Elab *e, const Args *a) {
+  SHAPED(fn_randint, 1);
   most(e, a, "randint", 4);
   Loc loc = here(e, a);
   IrValue *key = key_arg(e, a, "randint");
@@ -1063,6 +1188,7 @@ static Value *fn_randint(Elab *e, const Args *a) {
 }
 
 static Value *fn_bernoulli(Elab *e, const Args *a) {
+  SHAPED(fn_bernoulli, 1);
   most(e, a, "bernoulli", 3);
   IrValue *key = key_arg(e, a, "bernoulli");
   Value *u = value_array(e, unit(e, key, draw_shape(e, arg(a, "shape", 1), here(e, a))));
@@ -1168,8 +1294,9 @@ static Value *fn_len(Elab *e, const Args *a) {
   most(e, a, "len", 1);
   Value *x = need(e, a, "len", "x", 0);
   if (x->kind == V_LIST) return value_int(e, x->n);
-  if (x->kind != V_REC) any_array(e, x, here(e, a));
-  Leaves l = {0};
+  if (len_of(x, 0)) return length(e, len_of(x, 0), x->ir->type.dim[0]);
+  if (x->kind != V_REC) any_array(e, storage(e, x), here(e, a));
+  Leaves l = {.bounded = x->kind == V_BOUNDED};
   value_leaves(e, x, NULL, &l);
   if (!l.v.n) fail(e, here(e, a), "give it an array or a list", "`len` of nothing");
   for (int k = 0; k < l.v.n; k++) {
@@ -1292,6 +1419,7 @@ static const Builtin builtins[] = {
   {"full", fn_full, "full(shape, value)", "one value everywhere", 0}, {"iota", fn_iota, "iota(n)", "0, 1, … n - 1 as i32", 0},
   {"reshape", fn_reshape, "reshape(x, shape)", "the same elements in another shape; one size may be -1", 0}, {"flatten", fn_flatten, "flatten(x, n = all)", "joins the first n axes", 0},
   {"transpose", fn_transpose, "transpose(x, axes)", "axis k of the result is axis axes[k] of x", 0}, {"broadcast", fn_broadcast, "broadcast(x, shape)", "repeats along new and unit axes", 0},
+  {"padded", fn_padded, "padded(x, rest = 0)", "an array some of whose axes have a length known at run time, x[:n], as large as its bounds say; `rest` where it is not filled", 0},
   {"flip", fn_flip, "flip(x, axis = 0)", "from back to front", 0}, {"concat", fn_concat, "concat(parts, axis = 0)", "one behind another", 0}, {"tile", fn_tile, "tile(x, n)", "n copies along the first axis", 0},
   {"repeat", fn_repeat, "repeat(x, n)", "elements of the last axis n times, or n[k] times", 0}, {"parts", fn_parts, "parts(x, n)", "n equal parts of the last axis, or parts of sizes n[k]", 0},
   {"pad", fn_pad, "pad(x, lo, hi = lo)", "zeros around", 0}, {"take", fn_take, "take(x, index)", "x[…, n] at index[…]: one element of the last axis each", 0},

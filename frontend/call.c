@@ -427,9 +427,9 @@ static Value *method(Elab *e, Value *base, const char *name) {
   return m;
 }
 
-static Value *shape_list(Elab *e, const IrType *t) {
+static Value *shape_list(Elab *e, const IrType *t, IrValue *const *len) {
   Value *item[IR_MAX_RANK];
-  for (int k = 0; k < t->rank; k++) item[k] = value_int(e, t->dim[k]);
+  for (int k = 0; k < t->rank; k++) item[k] = len && len[k] ? length(e, len[k], t->dim[k]) : value_int(e, t->dim[k]);
   return value_list(e, t->rank, item);
 }
 
@@ -490,31 +490,33 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc) {
     if (strcmp(name, "T") == 0 || strcmp(name, "shape") == 0) break;
     fail(e, loc, fields_of(e, base), "%s has no field `%s`", base->decl ? arena_printf(e->arena, "`%s`", base->decl->name) : "this record", name);
   }
-  case V_LIST: case V_ARRAY: {
+  case V_LIST: case V_ARRAY: case V_BOUNDED: {
     IrType t;
+    IrValue *len[IR_MAX_RANK] = {NULL};
     if (strcmp(name, "T") == 0) {
-      IrValue *x = to_array(e, base, loc);
+      IrValue *x = to_array(e, storage(e, base), loc);
       int64_t perm[IR_MAX_RANK];
       int r = x->type.rank;
       if (r < 2) fail(e, loc, "x[:, _] makes a column of a vector, x[_] a row", "`.T` swaps the last two axes, but %s has fewer", ir_type_text(e->arena, &x->type));
       for (int k = 0; k < r; k++) perm[k] = k;
       perm[r - 1] = r - 2;
       perm[r - 2] = r - 1;
-      return value_array(e, ir_transpose(&e->c.b, x, perm));
+      for (int k = 0; k < r; k++) len[k] = len_of(base, (int)perm[k]);
+      return bounded(e, ir_transpose(&e->c.b, x, perm), len);
     }
     if (base->kind == V_LIST && strcmp(name, "n") == 0) return value_int(e, base->n);
-    t = to_array(e, base, loc)->type;
-    if (strcmp(name, "shape") == 0) return shape_list(e, &t);
-    if (strcmp(name, "n") == 0 && t.rank) return value_int(e, t.dim[t.rank - 1]);
+    t = to_array(e, storage(e, base), loc)->type;
+    if (strcmp(name, "shape") == 0) return shape_list(e, &t, base->len);
+    if (strcmp(name, "n") == 0 && t.rank) return len_of(base, t.rank - 1) ? length(e, len_of(base, t.rank - 1), t.dim[t.rank - 1]) : value_int(e, t.dim[t.rank - 1]);
     fail(e, loc, "arrays have .T and .shape", "%s has no member `%s`", value_text(e, base), name);
   }
   case V_KEY:
-    if (strcmp(name, "shape") == 0) return shape_list(e, &base->ir->type);
+    if (strcmp(name, "shape") == 0) return shape_list(e, &base->ir->type, NULL);
     break;
   case V_TYPE:
     if (base->type->kind == T_ARRAY) {
       IrType *t = &base->type->array;
-      if (strcmp(name, "shape") == 0) return shape_list(e, t);
+      if (strcmp(name, "shape") == 0) return shape_list(e, t, base->type->len);
       if (strcmp(name, "n") == 0) return value_int(e, t->rank ? t->dim[t->rank - 1] : 1);
     }
     break;

@@ -93,6 +93,9 @@ static IrValue *stack(Elab *e, Value *v, Loc loc) {
 IrValue *to_array(Elab *e, Value *v, Loc loc) {
   switch (v->kind) {
   case V_ARRAY: return v->ir;
+  case V_BOUNDED:
+    fail(e, loc, "padded(x) is the whole of it, 0 where it is not filled; elementwise functions, reductions, `@`, einsum, indexing, reshape and loops take it as it is",
+         "this does not take %s, whose length is known at run time only", value_text(e, v));
   case V_POISON: give_up(e);
   case V_NUM:
     if (v->setting) return trainer_setting(e, v, v->is_int ? IR_I32 : IR_F32)->ir;
@@ -123,7 +126,7 @@ static IrDtype own_dtype(Elab *e, Value *v, Loc loc, bool *fixed) {
     }
     return best;
   }
-  default: *fixed = true; return to_array(e, v, loc)->type.dtype;
+  default: *fixed = true; return to_array(e, storage(e, v), loc)->type.dtype;
   }
 }
 
@@ -186,7 +189,7 @@ Value *to_runtime(Elab *e, Value *v, Loc loc) {
     return value_like(e, v, v->n, item);
   }
   case V_KEY: return v;
-  case V_ARRAY: return v;
+  case V_ARRAY: case V_BOUNDED: return v;
   default: return value_array(e, to_array(e, v, loc));
   }
 }
@@ -278,6 +281,10 @@ Value *coerce(Elab *e, Value *v, Type *t, Loc loc, const char *what) {
     return v;
   }
   if (v->kind == V_REC || v->kind == V_KEY) fail(e, loc, v->kind == V_REC ? "name one of its fields" : "draw from it: uniform(key, [n]), normal(key, [n])", "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+  if (v->kind == V_BOUNDED || t->len) {
+    if (v->kind == V_BOUNDED && type_same(type_of(e, v), t)) return v;
+    fail(e, loc, "cut it at the same number, x[:n]; padded(x) is the whole of one, 0 where it is not filled", "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+  }
   if (v->kind == V_ARRAY && v->ir->type.dtype != t->array.dtype && !can_widen(v->ir->type.dtype, t->array.dtype))
     fail(e, loc, arena_printf(e->arena, "convert it: %s(…)", ir_dtype_name(t->array.dtype)), "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
   IrValue *x = v->kind == V_BOOL && t->array.dtype == IR_BOOL ? to_array(e, v, loc) : to_dtype(e, v, t->array.dtype, loc);

@@ -209,24 +209,48 @@ ElabTrainer *elab_trainer(Elab *e, const char *name) {
 
 typedef struct Check { Decl *d; } Check;
 
-bool is_complete(Elab *e, const Ast *fn) {
-  for (int k = 0; k < fn->fn->nstatic; k++)
-    if (!fn->fn->statics[k]->kid[1]) return false;
+// T of every `T <= 64` in a type: an input of g of its own, or, without a graph, 1.
+static void bind_lengths(Elab *e, IrGraph *g, const Ast *t) {
+  if (!t) return;
+  if (t->kind == AST_BIN && t->op == AST_LE && t->kid[0]->kind == AST_NAME && is_generic(e, t->kid[0]->name)) {
+    int64_t most = to_int(e, eval(e, t->kid[1]), t->kid[1]->loc, "a bound");
+    if (most < 1) fail(e, t->kid[1]->loc, "it is the greatest size: 1 or more", "a bound of %lld", (long long)most);
+    Value *n = value_int(e, 1);
+    if (g) n = length(e, len_within(e, value_array(e, ir_input(g, ir_scalar(IR_I32), t->kid[0]->name)), most, t->loc), most);
+    scope_bind(e, t->kid[0]->name, n, false, t->loc);
+  }
+  for (int k = 0; k < t->nkid; k++) bind_lengths(e, g, t->kid[k]);
+}
+
+static bool has_sizes(Elab *e, const Ast *fn) {
   for (int k = 0; k < fn->fn->nparam; k++) {
     const Ast *p = fn->fn->params[k];
     if (p->inout) return false;
     if (p->kid[1] || (strcmp(p->name, "key") == 0 && !p->kid[0])) continue;
+    bind_lengths(e, NULL, p->kid[0]);
     if (!p->kid[0] || !try_type(e, p->kid[0])) return false;
   }
   return true;
 }
 
-void emit_function(Elab *e, Decl *d, IrGraph *g) {
+bool is_complete(Elab *e, const Ast *fn) {
+  for (int k = 0; k < fn->fn->nstatic; k++)
+    if (!fn->fn->statics[k]->kid[1]) return false;
+  Scope *outer = e->c.scope;
+  scope_push(e, false);
+  bool yes = has_sizes(e, fn);
+  e->c.scope = outer;
+  return yes;
+}
+
+Value *emit_function(Elab *e, Decl *d, IrGraph *g) {
   const AstFn *fn = d->ast->fn;
   Args a = args_new(e, d->ast, fn->nparam + 1);
   a.n = 0;
   bool model = fn->flavour == FLAVOUR_MODEL;
   Value *f = decl_value(e, d);
+  Scope *outer = e->c.scope;
+  scope_push(e, false);
   for (int k = model ? -1 : 0; k < fn->nparam; k++) {
     const Ast *p = k < 0 ? NULL : fn->params[k];
     if (p && p->kid[1]) continue;
@@ -234,6 +258,7 @@ void emit_function(Elab *e, Decl *d, IrGraph *g) {
     if (!p) v = input_tree(e, g, model_params(e, f, d->ast->loc)->tree, "p", NULL);
     else if (!p->kid[0]) v = value_key(e, ir_input(g, ir_scalar(IR_U64), p->name));
     else {
+      bind_lengths(e, g, p->kid[0]);
       Type *t = try_type(e, p->kid[0]);
       v = input_tree(e, g, t ? t : dummy_type(e, p->kid[0]), p->name, NULL);
     }
@@ -241,11 +266,13 @@ void emit_function(Elab *e, Decl *d, IrGraph *g) {
     a.name[a.n] = p ? p->name : NULL;
     a.expr[a.n++] = p;
   }
+  e->c.scope = outer;
   Value *r = apply(e, f, &a);
-  if (!value_is_tree(r)) return;
-  Leaves l = {0};
+  if (!value_is_tree(r)) return r;
+  Leaves l = {.bounded = true};
   value_leaves(e, r, "out", &l);
   for (int k = 0; k < l.v.n; k++) ir_output(g, l.v.at[k], l.path.at[k]);
+  return r;
 }
 
 static void check_trainer(Elab *e, Decl *d) {

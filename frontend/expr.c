@@ -90,8 +90,15 @@ static IrValue *as_wide(Elab *e, Value *v, IrDtype t, Loc loc) {
   return v->kind == V_BOOL && t == IR_BOOL ? to_array(e, v, loc) : to_dtype(e, v, t, loc);
 }
 
+// The floats that a value holds, or no float type.
+static IrDtype float_of(const Value *v) { return v->kind == V_ARRAY && ir_is_float(v->ir->type.dtype) ? v->ir->type.dtype : v->kind == V_NUM && !v->is_int ? IR_F32 : IR_I32; }
+
 Value *element2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
   const char *what = arena_printf(e->arena, "the operands of `%s`", written(c));
+  if (a->kind == V_BOUNDED || b->kind == V_BOUNDED)
+    return lens_aligned(e, element2(e, c, storage(e, a), storage(e, b), loc), 2, (Value *[]){a, b}, loc, what);
+  a = length_among(e, a, float_of(b));
+  b = length_among(e, b, float_of(a));
   IrDtype t = common_dtype(e, loc, what, 2, (Value *[]){a, b});
   bool logic = c == IR_AND || c == IR_OR || c == IR_XOR, compare = c >= IR_EQ && c <= IR_GE;
   if (t == IR_BOOL && !logic && c != IR_EQ && c != IR_NE)
@@ -135,6 +142,8 @@ static Value *map_tree2(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
 }
 
 static Value *power(Elab *e, Value *a, Value *b, Loc loc) {
+  if (a->kind == V_BOUNDED || b->kind == V_BOUNDED)
+    return lens_aligned(e, power(e, storage(e, a), storage(e, b), loc), 2, (Value *[]){a, b}, loc, "the operands of `^`");
   if (b->kind == V_NUM && a->kind == V_ARRAY && !b->setting) {
     double y = num_f(b);
     IrValue *x = a->ir;
@@ -160,7 +169,35 @@ static Value *power(Elab *e, Value *a, Value *b, Loc loc) {
   return element2(e, IR_POW, a, b, loc);
 }
 
+static Value *matmul(Elab *e, Value *a, Value *b, Loc loc);
+
+// The rest of the axis that is summed over counts as zero.
+static Value *bounded_matmul(Elab *e, Value *a, Value *b, Loc loc) {
+  const char *what = "the operands of `@`";
+  Value *side[2] = {storage(e, to_runtime(e, a, loc)), storage(e, to_runtime(e, b, loc))};
+  int ra = side[0]->ir->type.rank, rb = side[1]->ir->type.rank;
+  if (!ra || !rb) return matmul(e, side[0], side[1], loc);       // which refuses it
+  int64_t inner[2] = {ra - 1, rb > 1 ? rb - 2 : 0};
+  Lens sum = {0}, out = {0};
+  for (int pass = 0; pass < 2; pass++)           // an axis with a length first: the message names it
+    for (int k = 0; k < 2; k++) {
+      Value *v = k ? b : a;
+      if ((len_of(v, (int)inner[k]) != NULL) == (pass == 0)) lens_join(e, &sum, 0, v->kind == V_BOUNDED ? v : side[k], (int)inner[k], loc, what);
+    }
+  if (a->kind == V_BOUNDED) side[0] = value_array(e, masked(e, a, 1, inner, 0));
+  if (b->kind == V_BOUNDED) side[1] = value_array(e, masked(e, b, 1, inner + 1, 0));
+  Value *r = matmul(e, side[0], side[1], loc);
+  int lead = rb > 2 ? (ra > rb ? ra : rb) - 2 : 0;               // axes that both sides' batches share
+  for (int k = 0; k < ra - 1; k++) lens_join(e, &out, (rb > 2 ? lead - (ra - 2) : 0) + k, a->kind == V_BOUNDED ? a : side[0], k, loc, what);
+  for (int k = 0; k < rb; k++) {
+    if (k == inner[1]) continue;
+    lens_join(e, &out, k == rb - 1 ? r->ir->type.rank - 1 : lead - (rb - 2) + k, b->kind == V_BOUNDED ? b : side[1], k, loc, what);
+  }
+  return bounded(e, r->ir, out.at);
+}
+
 static Value *matmul(Elab *e, Value *a, Value *b, Loc loc) {
+  if (a->kind == V_BOUNDED || b->kind == V_BOUNDED) return bounded_matmul(e, a, b, loc);
   IrDtype t = common_dtype(e, loc, "the operands of `@`", 2, (Value *[]){a, b});
   IrValue *x = to_dtype(e, a, t, loc), *y = to_dtype(e, b, t, loc);
   IrType xt = x->type, yt = y->type;
@@ -235,6 +272,8 @@ Value *binary(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
   if (op == AST_POW) return power(e, a, b, loc);
   if (op == AST_MATMUL) return matmul(e, a, b, loc);
   if (op == AST_DIV) {
+    a = length_among(e, a, IR_F32);
+    if (a->kind != V_ARRAY || ir_is_float(a->ir->type.dtype)) b = length_among(e, b, a->kind == V_ARRAY ? a->ir->type.dtype : IR_F32);
     IrDtype t = common_dtype(e, loc, "the operands of `/`", 2, (Value *[]){a, b});
     if (ir_is_int(t))
       fail(e, loc, "div(a, b) is the integer quotient; f32(a) / f32(b) the real one", "`/` of integers at run time");
@@ -249,9 +288,10 @@ Value *element1(Elab *e, IrCode c, Value *x, Loc loc) {
     for (int k = 0; k < x->n; k++) item[k] = element1(e, c, x->item[k], loc);
     return value_like(e, x, x->n, item);
   }
-  IrValue *ir = to_array(e, x, loc);
-  if (x->kind == V_NUM && ir->type.dtype == IR_I32 && c != IR_NEG && c != IR_ABS && c != IR_SIGN && c != IR_NOT)
-    ir = to_dtype(e, x, IR_F32, loc);
+  if (x->kind == V_BOUNDED) return bounded(e, element1(e, c, storage(e, x), loc)->ir, x->len);
+  bool whole = c == IR_NEG || c == IR_ABS || c == IR_SIGN || c == IR_NOT;
+  IrValue *ir = to_array(e, whole ? x : length_among(e, x, IR_F32), loc);
+  if (x->kind == V_NUM && ir->type.dtype == IR_I32 && !whole) ir = to_dtype(e, x, IR_F32, loc);
   IrValue *in[1] = {ir};
   IrType out[1];
   int nout;
@@ -283,25 +323,70 @@ typedef struct Ix {
   IxKind kind;
   int64_t lo, n;             // SLICE: from lo, n of them; WINDOW: n; AT: lo if at == NULL
   IrValue *at;               // AT, WINDOW: scalar i32; ARRAY: i32[..]
+  IrValue *const *at_len;    // ARRAY: lengths of its axes, or NULL
+  IrValue *len;              // FULL, SLICE: how much of it is filled, or NULL
+  bool cut;                  //   a length that begins here
   Loc loc;
 } Ix;
 
 static IrValue *index_i32(Elab *e, Value *v, Loc loc) {
-  IrValue *x = to_array(e, v, loc);
+  IrValue *x = to_array(e, storage(e, v), loc);
   if (!ir_is_int(x->type.dtype)) fail(e, loc, x->type.dtype == IR_BOOL ? "use where(mask, x, 0), or a gather by integers" : "convert it: i32(…)", "an index must be an integer, not %s", ir_type_text(e->arena, &x->type));
   return ir_cast(&e->c.b, x, IR_I32);
 }
 
-static int64_t static_bound(Elab *e, const Ast *x, int64_t size, int64_t otherwise) {
-  if (!x) return otherwise;
-  int64_t i = to_int(e, eval(e, x), x->loc, "a bound");
+static int64_t bound_in(Elab *e, const Ast *x, Value *v, int64_t size) {
+  int64_t i = to_int(e, v, x->loc, "a bound");
   if (i < 0) i += size;
   if (i < 0 || i > size) fail(e, x->loc, "bounds run from 0 to the size; negative ones count from the back", "the bound %lld is outside of an axis of %lld", (long long)i, (long long)size);
   return i;
 }
 
-// Reads index expressions against a shape. Returns how many entries `out` has.
-static int read_index(Elab *e, const IrType *t, int n, const Ast *const *ix, Ix *out, Loc loc) {
+static int64_t static_bound(Elab *e, const Ast *x, int64_t size, int64_t otherwise) { return x ? bound_in(e, x, eval(e, x), size) : otherwise; }
+
+static IrValue *i32_const(Elab *e, int64_t v) { return ir_fill(&e->c.b, ir_scalar(IR_I32), (double)v); }
+
+// An index into an axis of which `len` are filled: as everywhere, negative ones count from the back if they are known
+// while compiling, and what is outside is brought inside.
+static IrValue *index_filled(Elab *e, Value *v, IrValue *len, Loc loc) {
+  IrValue *i = index_i32(e, v, loc);
+  IrBuilder *b = &e->c.b;
+  if (v->kind == V_NUM && v->i < 0) i = ir_bin(b, IR_ADD, len, i);
+  IrType t = i->type;
+  IrValue *last = ir_spread(b, ir_bin(b, IR_SUB, len, i32_const(e, 1)), t.rank, t.dim);
+  return ir_bin(b, IR_MAX, ir_bin(b, IR_MIN, i, last), ir_fill(b, t, 0));
+}
+
+// x[lo:hi] of an axis of which `len` are filled (NULL: all). hi may be known at run time only, lo may not.
+static void read_range(Elab *e, const Ast *x, int64_t size, IrValue *len, Ix *o) {
+  Value *hi = x->kid[1] ? eval(e, x->kid[1]) : NULL;
+  bool late = hi && hi->kind == V_ARRAY;
+  int64_t behind = 0, end = size;
+  if (hi && !late && len) {
+    behind = -to_int(e, hi, x->loc, "a bound");
+    if (behind < 0) fail(e, x->loc, "x[:-1] leaves out the last, x[1:] the first; x[:n] is what is before a length n", "%lld elements of an axis whose length is known at run time only", (long long)-behind);
+    end = behind < size ? size - behind : 0;
+  } else if (hi && !late) end = bound_in(e, x->kid[1], hi, size);
+  int64_t most = late ? length_most(e, hi) : 0;
+  if (most && most < size) end = most;
+  o->lo = static_bound(e, x->kid[0], size, 0);
+  if (end < o->lo) fail(e, x->loc, "write x[lo:hi] with lo before hi; flip(x) turns it around", "the slice %lld:%lld ends before it begins", (long long)o->lo, (long long)end);
+  o->n = end - o->lo;
+  o->kind = o->n == size ? IX_FULL : IX_SLICE;
+  o->len = len;
+  o->cut = late;
+  if (late) {
+    if (hi->ir->type.rank || !ir_is_int(hi->ir->type.dtype)) fail(e, x->kid[1]->loc, "convert it: i32(…)", "the end of a slice must be one integer, not %s", value_text(e, hi));
+    Value *n = hi->ir->type.dtype == IR_I32 ? hi : value_array(e, ir_cast(&e->c.b, hi->ir, IR_I32));
+    IrValue *cut = len_within(e, n, size, x->kid[1]->loc);
+    o->len = len && !len_same(len, cut) ? ir_bin(&e->c.b, IR_MIN, len, cut) : cut;
+  }
+  if (o->len) o->len = len_less(e, o->len, o->lo + behind);
+}
+
+// Reads index expressions against a shape, and the lengths of its axes (NULL: all known). Returns how many entries
+// `out` has.
+static int read_index(Elab *e, const IrType *t, IrValue *const *lens, int n, const Ast *const *ix, Ix *out, Loc loc) {
   int axes = 0, m = 0, axis = 0;
   bool dots = false;
   for (int k = 0; k < n; k++) {
@@ -315,20 +400,18 @@ static int read_index(Elab *e, const IrType *t, int n, const Ast *const *ix, Ix 
     const Ast *x = ix[k];
     if (m >= 2 * IR_MAX_RANK - 1) fail(e, x->loc, "an array has at most 8 axes", "too many axes in an index");
     if (x->kind == AST_IX_DOTS) {
-      for (int j = 0; j < t->rank - axes; j++, axis++) out[m++] = (Ix){.kind = IX_FULL, .n = t->dim[axis], .loc = x->loc};
+      for (int j = 0; j < t->rank - axes; j++, axis++) out[m++] = (Ix){.kind = IX_FULL, .n = t->dim[axis], .len = lens ? lens[axis] : NULL, .loc = x->loc};
       continue;
     }
     if (x->kind == AST_IX_NEW) { out[m++] = (Ix){.kind = IX_NEW, .loc = x->loc}; continue; }
+    IrValue *len = lens ? lens[axis] : NULL;
     int64_t size = t->dim[axis++];
     Ix *o = &out[m++];
     *o = (Ix){.loc = x->loc};
     if (x->kind == AST_IX_RANGE) {
-      o->lo = static_bound(e, x->kid[0], size, 0);
-      int64_t hi = static_bound(e, x->kid[1], size, size);
-      if (hi < o->lo) fail(e, x->loc, "write x[lo:hi] with lo before hi; flip(x) turns it around", "the slice %lld:%lld ends before it begins", (long long)o->lo, (long long)hi);
-      o->n = hi - o->lo;
-      o->kind = o->n == size ? IX_FULL : IX_SLICE;
+      read_range(e, x, size, len, o);
     } else if (x->kind == AST_IX_DYN) {
+      if (len) fail(e, x->loc, "x[:n] is what is before a length n; padded(x) is the whole", "a window of an axis whose length is known at run time only");
       o->n = to_int(e, eval(e, x->kid[1]), x->loc, "the length of a window");
       if (o->n < 0 || o->n > size) fail(e, x->loc, "x[start +: length] takes a length that the axis holds", "a window of %lld in an axis of %lld", (long long)o->n, (long long)size);
       Value *start = eval(e, x->kid[0]);
@@ -343,7 +426,11 @@ static int read_index(Elab *e, const IrType *t, int n, const Ast *const *ix, Ix 
       }
     } else {
       Value *v = eval(e, x->kid[0]);
-      if (v->kind == V_NUM) {
+      if (len) {
+        o->at = index_filled(e, v, len, x->loc);
+        o->kind = o->at->type.rank ? IX_ARRAY : IX_AT;
+        o->at_len = v->len;
+      } else if (v->kind == V_NUM) {
         o->kind = IX_AT;
         int64_t at = o->lo = to_int(e, v, x->loc, "an index");
         if (o->lo < 0) o->lo += size;
@@ -352,14 +439,13 @@ static int read_index(Elab *e, const IrType *t, int n, const Ast *const *ix, Ix 
         o->at = index_i32(e, v, x->loc);
         if (!size) fail(e, x->loc, "test its size while compiling: if len(x) > 0 { … }", "an axis of size 0 has no elements");
         o->kind = o->at->type.rank ? IX_ARRAY : IX_AT;
+        o->at_len = v->len;
       }
     }
   }
-  for (; axis < t->rank; axis++) out[m++] = (Ix){.kind = IX_FULL, .n = t->dim[axis], .loc = loc};
+  for (; axis < t->rank; axis++) out[m++] = (Ix){.kind = IX_FULL, .n = t->dim[axis], .len = lens ? lens[axis] : NULL, .loc = loc};
   return m;
 }
-
-static IrValue *i32_const(Elab *e, int64_t v) { return ir_fill(&e->c.b, ir_scalar(IR_I32), (double)v); }
 
 // Index arrays on adjacent axes [first, first + count): one array of positions in the joined axis.
 static IrValue *joined_index(Elab *e, const IrType *t, const Ix *ix, int first, int count, Loc loc) {
@@ -375,10 +461,11 @@ static IrValue *joined_index(Elab *e, const IrType *t, const Ix *ix, int first, 
   return sum;
 }
 
-static IrValue *index_array(Elab *e, IrValue *x, int n, const Ast *const *asts, Loc loc) {
+// `lens` are those of x's axes, or NULL; those of the result's go to `out_len`.
+static IrValue *index_array(Elab *e, IrValue *x, IrValue *const *lens, int n, const Ast *const *asts, Loc loc, IrValue **out_len) {
   Ix ix[2 * IR_MAX_RANK];
   IrBuilder *b = &e->c.b;
-  int m = read_index(e, &x->type, n, asts, ix, loc);
+  int m = read_index(e, &x->type, lens, n, asts, ix, loc);
   b->loc = loc;
   int64_t start[IR_MAX_RANK], limit[IR_MAX_RANK], stride[IR_MAX_RANK], sizes[IR_MAX_RANK];
   bool cut = false, dyn = false;
@@ -401,6 +488,11 @@ static IrValue *index_array(Elab *e, IrValue *x, int n, const Ast *const *asts, 
     axis++;
   }
   if (cut) x = ir_slice(b, x, start, limit, stride);
+  axis = 0;
+  for (int k = 0; k < m; k++) {
+    if (ix[k].cut) x = cut_off(e, x, axis, ix[k].len);
+    axis += ix[k].kind != IX_NEW;
+  }
   if (dyn) {
     IrValue *in[1 + IR_MAX_RANK] = {x};
     axis = 0;
@@ -446,13 +538,21 @@ static IrValue *index_array(Elab *e, IrValue *x, int n, const Ast *const *asts, 
   bool arrays_done = false;
   for (int k = 0; k < m; k++) {
     if (rank >= IR_MAX_RANK) fail(e, loc, "join some of the axes first: flatten(x, n)", "an array of more than %d axes", IR_MAX_RANK);
+    out_len[rank] = NULL;
     if (ix[k].kind == IX_NEW) dim[rank++] = 1;
     else if (ix[k].kind == IX_ARRAY) {
+      if (ix[k].at_len && count > 1) fail(e, ix[k].loc, "padded(x) is the whole of it, 0 where it is not filled", "one of several index arrays has a length that is known at run time only");
       if (arrays_done) continue;
       arrays_done = true;
-      for (int j = 0; j < idx.rank; j++) dim[rank++] = x->type.dim[axis++];
+      for (int j = 0; j < idx.rank; j++) {
+        out_len[rank] = ix[k].at_len ? ix[k].at_len[j] : NULL;
+        dim[rank++] = x->type.dim[axis++];
+      }
     } else if (ix[k].kind == IX_AT) axis++;
-    else dim[rank++] = x->type.dim[axis++];
+    else {
+      out_len[rank] = ix[k].len;
+      dim[rank++] = x->type.dim[axis++];
+    }
   }
   return ir_reshape(b, x, rank, dim);
 }
@@ -469,7 +569,9 @@ static Value *index_list(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc
     return v->item[at];
   }
   if (ix[0]->kind == AST_IX_RANGE) {
-    int64_t lo = static_bound(e, ix[0]->kid[0], v->n, 0), hi = static_bound(e, ix[0]->kid[1], v->n, v->n);
+    Value *end = ix[0]->kid[1] ? eval(e, ix[0]->kid[1]) : NULL;
+    if (end && end->kind == V_ARRAY && value_is_tree(v)) return NULL;
+    int64_t lo = static_bound(e, ix[0]->kid[0], v->n, 0), hi = end ? bound_in(e, ix[0]->kid[1], end, v->n) : v->n;
     if (hi < lo) fail(e, loc, "write x[lo:hi] with lo before hi", "the slice ends before it begins");
     return value_list(e, (int)(hi - lo), v->item + lo);
   }
@@ -503,12 +605,14 @@ static const Ast *const *index_once(Elab *e, int n, const Ast *const *ix) {
 }
 
 Value *index_value(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc) {
+  IrValue *x, *len[IR_MAX_RANK];
   switch (v->kind) {
   case V_POISON: give_up(e);
   case V_LIST: {
     Value *r = index_list(e, v, n, ix, loc);
     if (r) return r;
-    return value_array(e, index_array(e, to_array(e, v, loc), n, ix, loc));
+    x = index_array(e, to_array(e, v, loc), NULL, n, ix, loc, len);
+    return bounded(e, x, len);
   }
   case V_REC: {
     Value **item = arena_array(e->arena, Value *, v->n ? v->n : 1);
@@ -518,8 +622,13 @@ Value *index_value(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc) {
     e->c.scope = outer;
     return value_like(e, v, v->n, item);
   }
-  case V_KEY: return value_key(e, index_array(e, v->ir, n, ix, loc));
-  case V_ARRAY: return value_array(e, index_array(e, v->ir, n, ix, loc));
+  case V_KEY:
+    x = index_array(e, v->ir, NULL, n, ix, loc, len);
+    if (bounded(e, x, len)->kind == V_BOUNDED) fail(e, loc, "split(key, n) gives n keys: let n be the greatest number", "a number of keys must be known when compiling");
+    return value_key(e, x);
+  case V_ARRAY: case V_BOUNDED:
+    x = index_array(e, v->ir, v->len, n, ix, loc, len);
+    return bounded(e, x, len);
   default: fail(e, loc, "arrays, lists, records of arrays and keys have elements", "%s cannot be indexed", value_text(e, v));
   }
 }
@@ -537,7 +646,9 @@ Value *index_at(Elab *e, Value *v, IrValue *i) {
 static IrValue *update_array(Elab *e, IrValue *x, int n, const Ast *const *asts, Value *v, Loc loc) {
   Ix ix[2 * IR_MAX_RANK];
   IrBuilder *b = &e->c.b;
-  int m = read_index(e, &x->type, n, asts, ix, loc);
+  int m = read_index(e, &x->type, NULL, n, asts, ix, loc);
+  for (int k = 0; k < m; k++)
+    if (ix[k].len || ix[k].at_len) fail(e, ix[k].loc, "where(iota(8) < n, new, x) writes the first n of 8", "a place of a length that is known at run time only cannot be assigned");
   IrValue *u = v->kind == V_BOOL && x->type.dtype == IR_BOOL ? to_array(e, v, loc) : v->kind == V_KEY ? v->ir : to_dtype(e, v, x->type.dtype, loc);
   b->loc = loc;
   int axis = 0, count = 0, first = -1;

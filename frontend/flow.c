@@ -164,6 +164,9 @@ static Type *common_type(Elab *e, Value *a, Value *b, Loc loc, const char *what)
     return t;
   }
   if (a->kind == V_KEY && b->kind == V_KEY && ir_type_eq(&a->ir->type, &b->ir->type)) return type_of(e, a);
+  if (a->kind == V_BOUNDED && b->kind == V_BOUNDED && type_same(type_of(e, a), type_of(e, b))) return type_of(e, a);
+  if (a->kind == V_BOUNDED || b->kind == V_BOUNDED)
+    fail(e, loc, "cut both at the same number, or give padded(…) of both", "%s: one branch gives %s, the other %s", what, value_text(e, a), value_text(e, b));
   if (!value_is_tree(a) || !value_is_tree(b) || a->kind == V_REC || b->kind == V_REC || a->kind == V_KEY || b->kind == V_KEY)
     fail(e, loc, "both branches of an `if` give one type", "%s: one branch gives %s, the other %s", what, value_text(e, a), value_text(e, b));
   IrType x = type_of(e, a)->array, y = type_of(e, b)->array;
@@ -180,7 +183,7 @@ static Type *common_type(Elab *e, Value *a, Value *b, Loc loc, const char *what)
 }
 
 static void yield_value(Elab *e, IrRegion *r, Value *v, Type *t, Loc loc, const char *what) {
-  Leaves l = {0};
+  Leaves l = {.bounded = true};
   value_leaves(e, coerce(e, v, t, loc, what), NULL, &l);
   for (int k = 0; k < l.v.n; k++) ir_yield(r, l.v.at[k]);
 }
@@ -268,7 +271,7 @@ Value *remat(Elab *e, Value *f, const Args *a) {
   if (out->kind != V_NONE && !value_is_tree(out))
     fail(e, loc, "let it give an array, or a record or tuple of them", "`remat` of a function that gives %s", value_text(e, out));
   bool fixed = out->kind == V_NONE || value_is_static(out);
-  Leaves l = {0};
+  Leaves l = {.bounded = true};
   if (!fixed) value_leaves(e, out = to_runtime(e, out, loc), NULL, &l);
   for (int k = 0; k < vars.n; k++) value_leaves(e, vars.at[k]->value = to_runtime(e, vars.at[k]->value, loc), NULL, &l);
   for (int k = 0; k < l.v.n; k++) ir_yield(reg.r, l.v.at[k]);
@@ -344,33 +347,44 @@ void eval_every(Elab *e, const Ast *s) {
 
 // ---- loops ------------------------------------------------------------------------------------------------
 
-// What a loop goes over: leaves to slice, and ranges.
-static void loop_leaves(Elab *e, Value *v, Loc loc, Leaves *xs, int64_t *n) {
+// What a loop goes over: leaves to slice, and ranges. `turns` is how many it takes where that shows at run time only.
+static void loop_leaves(Elab *e, Value *v, Loc loc, Leaves *xs, int64_t *n, IrValue **turns) {
   int64_t len;
+  IrValue *late = NULL;
   switch (v->kind) {
   case V_POISON: give_up(e);
   case V_RANGE:
-    for (int k = 0; k < 2; k++)
-      if (v->item[k]->kind == V_ARRAY) fail(e, loc, "bound it by a constant and test inside, or use `while`", "the bounds of a range must be known when compiling");
+    if (v->item[0]->kind == V_ARRAY) fail(e, loc, "begin at 0, and add it inside", "the start of a range must be known when compiling");
+    if (v->item[1]->kind == V_ARRAY) {
+      int64_t most = length_most(e, v->item[1]), lo = to_int(e, v->item[0], loc, "the start of a range");
+      if (!most) fail(e, loc, "say what it can be at most: 0..min(n, 100); or use `while`", "the end of a range must be known when compiling, or have a bound");
+      if (lo < 0) fail(e, loc, "begin at 0, and add it inside", "a range with an end that is known at run time begins at 0 or behind it");
+      len = most > lo ? most - lo : 0;
+      late = len_less(e, len_within(e, v->item[1], most, loc), lo);
+      break;
+    }
     len = to_int(e, v->item[1], loc, "the end of a range") - to_int(e, v->item[0], loc, "the start of a range");
     if (len < 0) len = 0;
     break;
   case V_LAYERS: len = v->i; break;
   case V_REC:
     if (v->n == 0) fail(e, loc, "loop over a range 0..n, an array or a record of arrays", "a loop over nothing");
-    for (int k = 0; k < v->n; k++) loop_leaves(e, v->item[k], loc, xs, n);
+    for (int k = 0; k < v->n; k++) loop_leaves(e, v->item[k], loc, xs, n, turns);
     return;
-  case V_LIST: case V_ARRAY: case V_KEY: {
-    IrValue *x = v->kind == V_KEY ? v->ir : to_array(e, v, loc);
+  case V_LIST: case V_ARRAY: case V_BOUNDED: case V_KEY: {
+    IrValue *x = v->kind == V_KEY || v->kind == V_BOUNDED ? v->ir : to_array(e, v, loc);
     if (!x->type.rank) fail(e, loc, "loop over 0..n", "%s has no axis to loop over", value_text(e, v));
     len = x->type.dim[0];
+    late = len_of(v, 0);
     vec_push(e->arena, &xs->v, x);
     break;
   }
   default: fail(e, loc, "loop over a range 0..n, an array or a record of arrays", "%s cannot be looped over", value_text(e, v));
   }
   if (*n >= 0 && *n != len) fail(e, loc, "all that a loop goes over in step is equally long: slice the longer one, xs[:n]", "a loop in step over %lld and %lld items", (long long)*n, (long long)len);
+  if (*n >= 0 && late != *turns && !len_same(late, *turns)) fail(e, loc, "cut all at the same number, xs[:n]", "a loop in step over arrays with different lengths");
   *n = len;
+  *turns = late;
 }
 
 // The item of a turn: slices from `arg`, ranges from the turn's number.
@@ -388,6 +402,7 @@ static Value *loop_item(Elab *e, Value *v, IrValue *turn, IrRegion *r, int *at) 
     return value_like(e, v, v->n, item);
   }
   case V_KEY: return value_key(e, r->arg[(*at)++]);
+  case V_BOUNDED: return value_rebuild(e, v, r->arg, at);
   default: return value_array(e, r->arg[(*at)++]);
   }
 }
@@ -452,11 +467,34 @@ static Value *unroll(Elab *e, const Ast *x, Value *over) {
   return value_none(e);
 }
 
+// The body of a loop that ends early: turns behind the last change nothing, and stack zeros.
+typedef struct Turn { const Ast *ast; Value *out; } Turn;
+
+static Value *turn_taken(Elab *e, void *env) {
+  Turn *t = env;
+  t->out = eval_block(e, t->ast->kid[2]);
+  if (t->ast->kind != AST_SCAN || t->out->kind == V_NONE || !value_is_tree(t->out)) return value_none(e);
+  return t->out = to_runtime(e, t->out, t->ast->loc);
+}
+
+static Value *turn_skipped(Elab *e, void *env) {
+  Turn *t = env;
+  return t->ast->kind != AST_SCAN || t->out->kind == V_NONE || !value_is_tree(t->out) ? value_none(e) : type_zeros(e, type_of(e, t->out));
+}
+
+static Value *loop_body(Elab *e, const Ast *x, IrValue *turn, IrValue *turns, Bindings vars) {
+  if (!turns) return eval_block(e, x->kid[2]);
+  Turn t = {.ast = x};
+  Value *out = branch(e, ir_bin(&e->c.b, IR_LT, turn, turns), turn_taken, &t, turn_skipped, &t, vars, x->loc);
+  return t.out->kind == V_POISON || out->kind == V_NONE ? t.out : out;
+}
+
 static Value *for_or_scan(Elab *e, const Ast *x, Value *over) {
   Loc loc = x->loc;
   int64_t n = -1;
-  Leaves init = {0}, xs = {0};
-  loop_leaves(e, over, x->kid[1]->loc, &xs, &n);
+  IrValue *turns = NULL;
+  Leaves init = {.bounded = true}, xs = {.bounded = true};
+  loop_leaves(e, over, x->kid[1]->loc, &xs, &n, &turns);
   if (n > INT32_MAX) fail(e, x->kid[1]->loc, "put one loop into another", "a loop of more than 2^31 turns");
   Owner *owner = e->c.owner;
   const char *path = e->c.path;
@@ -491,7 +529,7 @@ static Value *for_or_scan(Elab *e, const Ast *x, Value *over) {
     vec_push(e->arena, &owner->stack_path, e->c.path);
     vec_push(e->arena, &owner->stack_value, value_rebuild(e, stacked, reg.r->arg, &at));
   }
-  Value *out = eval_block(e, x->kid[2]);
+  Value *out = loop_body(e, x, turn, turns, vars);
   if (out->kind == V_POISON) {
     for (int k = 0; k < vars.n; k++) vars.at[k]->value = before[k];
     give_up(e);
@@ -502,7 +540,7 @@ static Value *for_or_scan(Elab *e, const Ast *x, Value *over) {
   e->c.nloop--;
   e->c.scope = outer;
   carry_out(e, vars, before, reg.r, loc);
-  Leaves ys = {0};
+  Leaves ys = {.bounded = true};
   if (x->kind == AST_SCAN) {
     if (out->kind == V_NONE) fail(e, loc, "use `for` where no values are stacked", "the body of a `scan` must end in a value");
     if (!value_is_tree(out)) fail(e, loc, "let its body end in an array, a number or a record of them", "a `scan` cannot stack %s", value_text(e, out));
@@ -522,6 +560,7 @@ static Value *for_or_scan(Elab *e, const Ast *x, Value *over) {
   for (int k = 0; k < vars.n; k++) vars.at[k]->value = value_rebuild(e, before[k], op->out, &at);
   Value *r = value_none(e);
   if (x->kind == AST_SCAN) r = value_rebuild(e, out, op->out, &at);
+  if (turns && r->kind != V_NONE) r = stacked_len(e, r, turns);
   log_totals(e, logs, op->out + at);
   return r;
 }
@@ -552,8 +591,9 @@ static void find_back(Elab *e, const Ast *pat, const Ast *over, Lane *l) {
 static Value *each(Elab *e, const Ast *x, Value *over) {
   Loc loc = x->loc;
   int64_t n = -1;
-  Leaves xs = {0};
-  loop_leaves(e, over, x->kid[1]->loc, &xs, &n);
+  IrValue *lanes = NULL;
+  Leaves xs = {.bounded = true};
+  loop_leaves(e, over, x->kid[1]->loc, &xs, &n, &lanes);
   if (n > INT32_MAX) fail(e, loc, "put one `each` into a `for`", "more than 2^31 lanes");
   Lane lane = {.ast = x, .over = over};
   find_back(e, x->kid[0], x->kid[1], &lane);
@@ -584,7 +624,8 @@ static Value *each(Elab *e, const Ast *x, Value *over) {
   e->c.nloop--;
   e->c.scope = outer;
   if (out->kind != V_NONE && !value_is_tree(out)) fail(e, loc, "let its body end in an array, a number or a record of them", "`each` cannot stack %s", value_text(e, out));
-  Leaves ys = {0};
+  if (lanes && lane.back.n) fail(e, loc, "let the body give the new elements: let ys = each x in xs { … }", "`each &` over an array whose length is known at run time only");
+  Leaves ys = {.bounded = true};
   if (out->kind != V_NONE) {
     out = to_runtime(e, out, loc);
     value_leaves(e, out, NULL, &ys);
@@ -600,6 +641,7 @@ static Value *each(Elab *e, const Ast *x, Value *over) {
   IrOp *op = control_op(e, loc, IR_MAP, xs.v.n, xs.v.at, 1, &attr, 1, &reg.r);
   at = 0;
   Value *r = out->kind == V_NONE ? out : value_rebuild(e, out, op->out, &at);
+  if (lanes && r->kind != V_NONE) r = stacked_len(e, r, lanes);
   for (int k = 0; k < lane.back.n; k++) {
     Value *v = value_rebuild(e, back[k]->value, op->out, &at);
     assign(e, lane.place.at[k], v);

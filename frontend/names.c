@@ -586,9 +586,7 @@ static void check_type(Names *n, const Ast *t) {
   case AST_INDEX:
     check_type(n, t->kid[0]);
     for (int k = 1; k < t->nkid; k++)
-      if (t->kid[k]->kind == AST_IX && t->kid[k]->kid[0]->kind == AST_BIN && t->kid[k]->kid[0]->op == AST_LE)
-        tell(n->e, t->kid[k]->loc, "give it the greatest size, and a mask or a count beside it", "a dimension with a bound is not possible yet");
-      else if (t->kid[k]->kind == AST_IX && !(t->kid[k]->kid[0]->kind == AST_NAME && is_type_word(t->kid[k]->kid[0]->name))) walk(n, t->kid[k]->kid[0]);
+      if (t->kid[k]->kind == AST_IX && !(t->kid[k]->kid[0]->kind == AST_NAME && is_type_word(t->kid[k]->kid[0]->name))) walk(n, t->kid[k]->kid[0]);
     return;
   case AST_TYPE_TUPLE:
     for (int k = 0; k < t->nkid; k++) check_type(n, t->kid[k]->kid[0]);

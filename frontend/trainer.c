@@ -608,8 +608,9 @@ static void run_export(Elab *e, void *env) {
   inside->scope = e->c.scope;
   Decl *d = arena_new(e->arena, Decl);
   *d = (Decl){.ast = fn, .module = inside, .name = x->ast->name};
-  emit_function(e, d, g);
+  Value *result = emit_function(e, d, g);
   if (e->diags->count > before) give_up(e);
+  if (is_bounded(result)) fail(e, x->ast->loc, "return padded(y), and its length beside it", "`%s` returns %s, whose length is known at run time only", x->ast->name, value_text(e, result));
   if (!g->top->nyield) fail(e, x->ast->loc, "return arrays, numbers or records of them", "`%s` returns nothing that could be handed out", x->ast->name);
   x->out->nstate = 0;
   for (int k = 0; k < nleaf; k++) {

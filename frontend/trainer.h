@@ -66,7 +66,7 @@ void experiment_close(Elab *e, IrGraph *g);
 
 // ---- elab.c
 void elab_fresh(Elab *e, IrGraph *g, Scope *scope, Module *m);
-void emit_function(Elab *e, Decl *d, IrGraph *g);
+Value *emit_function(Elab *e, Decl *d, IrGraph *g);
 bool is_complete(Elab *e, const Ast *fn);                   // every parameter has a type with all its sizes
 
 #endif

@@ -40,7 +40,7 @@ typedef struct Diff {
 } Diff;
 
 static Diff diff_leaves(Elab *e, Value *v) {
-  Diff d = {0};
+  Diff d = {.all = {.bounded = true}};
   value_leaves(e, v, NULL, &d.all);
   d.on = arena_array(e->arena, bool, d.all.v.n ? d.all.v.n : 1);
   for (int k = 0; k < d.all.v.n; k++) d.n += d.on[k] = ir_is_diff(d.all.v.at[k]->type.dtype);
@@ -103,7 +103,7 @@ static Value *derivative(Elab *e, Value *t, const Args *a) {
   Value *y = tuple ? out->item[0] : out;
   if (!value_is_tree(y)) fail(e, loc, "let it end in the number to differentiate", "`%s` needs a function that gives an array, not %s", t->s, value_text(e, y));
   y = to_runtime(e, y, loc);
-  Leaves ys = {0}, rest = {0};
+  Leaves ys = {.bounded = true}, rest = {.bounded = true};
   value_leaves(e, y, NULL, &ys);
   for (int k = 0; k < ys.v.n; k++) {
     IrType yt = ys.v.at[k]->type;
@@ -131,7 +131,7 @@ static Value *derivative(Elab *e, Value *t, const Args *a) {
     if (x.on[k]) vec_push(e->arena, &in.v, x.all.v.at[k]);
   if (direction) {
     Value *d = coerce(e, t->item[1], type_of(e, forward ? shape : y), loc, forward ? "the tangent" : "the cotangent");
-    Leaves dir = {0};
+    Leaves dir = {.bounded = true};
     value_leaves(e, d, NULL, &dir);
     for (int k = 0; k < dir.v.n; k++)
       if (!forward || x.on[k]) vec_push(e->arena, &in.v, dir.v.at[k]);
@@ -208,6 +208,7 @@ static Value *vmap(Elab *e, Value *t, const Args *a) {
     Value *axis = axes ? axes->item[k] : NULL;
     v.on[k] = axis ? axis->kind != V_BOOL : value_is_tree(a->value[k]) && (a->value[k]->kind == V_LIST || !value_is_static(a->value[k]));
     if (!v.on[k]) continue;
+    if (is_bounded(a->value[k])) fail(e, loc, "each x in xs { … } goes over the first axis of such an array", "`vmap` over %s, whose length is known at run time only", value_text(e, a->value[k]));
     x[nx] = to_front(e, to_runtime(e, a->value[k], loc), axis ? to_int(e, axis, loc, "an axis") : 0, loc);
     Leaves l = {0};
     value_leaves(e, x[nx++], NULL, &l);

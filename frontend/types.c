@@ -43,17 +43,43 @@ static Type *value_as_type(Elab *e, Value *v, Loc loc) {
   fail(e, loc, "types are bool, i32, f32, …, key, records, agent.params, E.state, with leading axes in brackets: f32[8, 4]", "expected a type, found %s", value_text(e, v));
 }
 
-static int eval_dims(Elab *e, const Ast *t, int from, int64_t *dim) {
+// T of `T <= 64`, or the dimension itself.
+static const Ast *below_bound(const Ast *d) { return d->kind == AST_BIN && d->op == AST_LE ? d->kid[0] : d; }
+
+// Whether every generic name in a written type or dimension is bound.
+static bool known(Elab *e, const Ast *t) {
+  if (!t) return true;
+  if (t->kind == AST_IX_DOTS) return scope_find(e->c.scope, "...") != NULL;
+  if (t->kind == AST_NAME) return dtype_find(t->name) >= 0 || is_class(t->name) || !is_generic(e, t->name);
+  if (t->kind == AST_FIELD || t->kind == AST_ITEM) return known(e, t->kid[0]);
+  for (int k = 0; k < t->nkid; k++)
+    if (!known(e, t->kid[k])) return false;
+  return true;
+}
+
+// `len`: where sizes that are lengths go; NULL: they are refused.
+static int eval_dims(Elab *e, const Ast *t, int from, int64_t *dim, IrValue **len) {
   int n = 0;
   for (int k = from; k < t->nkid; k++) {
     if (t->kid[k]->kind == AST_IX_DOTS) {
       Binding *b = scope_find(e->c.scope, "...");
       if (!b) fail(e, t->kid[k]->loc, "write `...` in the type of a parameter too", "`...` has no meaning here: no argument shows which axes it stands for");
-      for (int j = 0; j < b->value->n; j++) dim[n++] = b->value->item[j]->i;
+      for (int j = 0; j < b->value->n; j++, n++) {
+        Value *size = b->value->item[j];
+        dim[n] = length_most(e, size);
+        if (dim[n] && !len) to_int(e, size, t->kid[k]->loc, "a dimension");
+        if (dim[n]) len[n] = size->ir;
+        else dim[n] = size->i;
+      }
       continue;
     }
     if (t->kid[k]->kind != AST_IX || n == IR_MAX_RANK) fail(e, t->kid[k]->loc, "sizes stand in brackets: f32[8, N]", "expected a dimension");
-    dim[n++] = to_int(e, eval(e, t->kid[k]->kid[0]), t->kid[k]->loc, "a dimension");
+    const Ast *d = below_bound(t->kid[k]->kid[0]);
+    if (d != t->kid[k]->kid[0] && !known(e, d)) fail(e, d->loc, "parameters of functions, models and losses have such axes", "there is nothing that `%s` could take its length from", d->name ? d->name : "this");
+    Value *size = eval(e, d);
+    int64_t most = len ? length_most(e, size) : 0;
+    if (most) len[n] = len_within(e, size, most, d->loc);
+    dim[n++] = most ? most : to_int(e, size, t->kid[k]->loc, "a dimension");
     if (dim[n - 1] < 0) fail(e, t->kid[k]->loc, "sizes are 0 or more", "a dimension of %lld", (long long)dim[n - 1]);
   }
   return n;
@@ -115,26 +141,22 @@ Type *eval_type(Elab *e, const Ast *t) {
         int64_t dim[IR_MAX_RANK];
         Ast lead = *t;
         lead.nkid = from;
-        return type_lead(e, r, eval_dims(e, &lead, 1, dim), dim);
+        return type_lead(e, r, eval_dims(e, &lead, 1, dim, NULL), dim);
       }
       head = value_as_type(e, v, base->loc);
     }
     int64_t dim[IR_MAX_RANK];
-    int n = eval_dims(e, t, from, dim);
-    return type_lead(e, head, n, dim);
+    IrValue *len[2 * IR_MAX_RANK] = {NULL};
+    int n = eval_dims(e, t, from, dim, head->kind == T_ARRAY ? len : NULL);
+    Type *r = type_lead(e, head, n, dim);
+    for (int k = 0; k < n; k++) {
+      if (!len[k]) continue;
+      if (!r->len) r->len = arena_array(e->arena, IrValue *, r->array.rank);
+      r->len[k] = len[k];
+    }
+    return r;
   }
   return value_as_type(e, eval(e, t), t->loc);
-}
-
-// Whether every generic name in a written type or dimension is bound.
-static bool known(Elab *e, const Ast *t) {
-  if (!t) return true;
-  if (t->kind == AST_IX_DOTS) return scope_find(e->c.scope, "...") != NULL;
-  if (t->kind == AST_NAME) return dtype_find(t->name) >= 0 || is_class(t->name) || !is_generic(e, t->name);
-  if (t->kind == AST_FIELD || t->kind == AST_ITEM) return known(e, t->kid[0]);
-  for (int k = 0; k < t->nkid; k++)
-    if (!known(e, t->kid[k])) return false;
-  return true;
 }
 
 Type *try_type(Elab *e, const Ast *t) {
@@ -176,12 +198,28 @@ static const char *dims_text(Elab *e, const char *head, const Dims *d) {
   return s.s;
 }
 
-static bool match_dim(Elab *e, const Ast *ix, int64_t size, Loc loc, const char *what) {
-  const Ast *d = ix->kind == AST_IX ? ix->kid[0] : ix;
+// Whether a size that was bound before, a number or a length, is that of an axis.
+static bool size_is(const Value *v, int64_t size, IrValue *len) {
+  if (v->kind == V_ARRAY) return len && v->most == size && len_same(v->ir, len);
+  return !len && v->kind == V_NUM && v->i == size;
+}
+
+static bool match_dim(Elab *e, const Ast *ix, int64_t size, IrValue *len, Loc loc, const char *what) {
+  const Ast *d = ix->kind == AST_IX ? ix->kid[0] : ix, *whole = d;
+  d = below_bound(d);
+  if (d != whole) {
+    int64_t most = to_int(e, eval(e, whole->kid[1]), whole->kid[1]->loc, "a bound");
+    if (size > most) fail(e, loc, "give it less, x[:n], or raise the bound", "%s: a size of %lld is outside of the bound %lld", what, (long long)size, (long long)most);
+  }
   if (d->kind == AST_NAME && strcmp(d->name, "_") == 0) return true;
   if (d->kind == AST_NAME && is_generic(e, d->name)) {
-    scope_bind(e, d->name, value_int(e, size), false, d->loc);
+    if (len && !len->hint) len->hint = d->name;
+    scope_bind(e, d->name, len ? length(e, len, size) : value_int(e, size), false, d->loc);
     return true;
+  }
+  if (len) {
+    Value *v = known(e, d) ? eval(e, d) : NULL;
+    return v && size_is(v, size, len);
   }
   if (!known(e, d)) {
     Late *l = arena_new(e->arena, Late);
@@ -191,6 +229,7 @@ static bool match_dim(Elab *e, const Ast *ix, int64_t size, Loc loc, const char 
   }
   Value *v = eval(e, d);
   if (v->kind == V_TYPE) fail(e, d->loc, "a capitalised name stands for one thing throughout a signature: use another one", "`%s` is a type here, not a size", d->name ? d->name : "this");
+  if (v->kind == V_ARRAY && v->most) return false;
   return to_int(e, v, d->loc, "a dimension") == size;
 }
 
@@ -204,7 +243,7 @@ void match_late(Elab *e) {
 }
 
 // Matches sizes with written dimensions, `...` taking what the others leave.
-static bool match_dims(Elab *e, const Dims *d, const IrType *t, Loc loc, const char *what) {
+static bool match_dims(Elab *e, const Dims *d, const IrType *t, IrValue *const *len, Loc loc, const char *what) {
   int dots = -1;
   for (int k = 0; k < d->n; k++)
     if (d->at[k]->kind == AST_IX_DOTS) dots = k;
@@ -215,18 +254,18 @@ static bool match_dims(Elab *e, const Dims *d, const IrType *t, Loc loc, const c
     Binding *b = scope_find(e->c.scope, "...");
     if (!b) {
       Value *item[IR_MAX_RANK];
-      for (int k = 0; k < extra; k++) item[k] = value_int(e, t->dim[dots + k]);
+      for (int k = 0; k < extra; k++) item[k] = len && len[dots + k] ? length(e, len[dots + k], t->dim[dots + k]) : value_int(e, t->dim[dots + k]);
       scope_bind(e, "...", value_list(e, extra, item), false, loc);
     } else {
       if (b->value->n != extra) return false;
       for (int k = 0; k < extra; k++)
-        if (b->value->item[k]->i != t->dim[dots + k]) return false;
+        if (!size_is(b->value->item[k], t->dim[dots + k], len ? len[dots + k] : NULL)) return false;
     }
   }
   for (int k = 0; k < d->n; k++) {
     if (k == dots) continue;
     int axis = dots >= 0 && k > dots ? k - 1 + extra : k;
-    if (!match_dim(e, d->at[k], t->dim[axis], loc, what)) return false;
+    if (!match_dim(e, d->at[k], t->dim[axis], len ? len[axis] : NULL, loc, what)) return false;
   }
   return true;
 }
@@ -237,7 +276,8 @@ static Value *match_array(Elab *e, const char *head, const Dims *d, Value *v, Lo
     Binding *b = scope_find(e->c.scope, head);
     if (b && b->value->kind == V_TYPE) dt = (int)b->value->type->array.dtype;
   }
-  IrValue *x;
+  IrValue *x, **len = v->len;
+  v = storage(e, v);
   if (v->kind == V_REC || v->kind == V_KEY)
     fail(e, loc, v->kind == V_REC ? "name one of its fields" : "draw from it: uniform(key, [n]), normal(key, [n])", "%s must be %s, not %s", what, dims_text(e, head, d), value_text(e, v));
   if (dt >= 0) {
@@ -250,10 +290,11 @@ static Value *match_array(Elab *e, const char *head, const Dims *d, Value *v, Lo
       fail(e, loc, strcmp(head, "int") == 0 ? "convert it: i32(…)" : "convert it: f32(…)", "%s must be %s (any %s type), not %s", what, dims_text(e, head, d), head, value_text(e, v));
     scope_bind(e, head, value_type(e, type_array(e, ir_scalar(x->type.dtype))), false, loc);
   }
-  if (!match_dims(e, d, &x->type, loc, what))
-    fail(e, loc, rank_help(d->n, &x->type), "%s must be %s, not %s", what, dims_text(e, head, d), ir_type_text(e->arena, &x->type));
+  if (!match_dims(e, d, &x->type, len, loc, what))
+    fail(e, loc, len ? "a name in the signature, f32[T], takes such a length; axes of one name have one length" : rank_help(d->n, &x->type), "%s must be %s, not %s", what, dims_text(e, head, d), len ? value_text(e, bounded(e, x, len)) : ir_type_text(e->arena, &x->type));
   if (v->kind == V_NUM && d->n == 0) return v->setting ? v : value_array(e, x);
-  return value_array(e, x);
+  if (v->kind == V_ARRAY && v->most && d->n == 0 && x == v->ir) return v;
+  return len ? bounded(e, x, len) : value_array(e, x);
 }
 
 static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const char *what);
@@ -279,7 +320,7 @@ static void match_lead(Elab *e, const Dims *lead, Type *own, Value *v, Loc loc, 
   if (!types.n || !l.v.n) return;
   IrType t = l.v.at[0]->type;
   t.rank -= types.at[0].rank;
-  if (t.rank < 0 || !match_dims(e, lead, &t, loc, what))
+  if (t.rank < 0 || !match_dims(e, lead, &t, NULL, loc, what))
     fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s has the wrong leading axes: expected %s before %s, found %s", what, dims_text(e, "", lead), ir_type_text(e->arena, &types.at[0]), ir_type_text(e->arena, &l.v.at[0]->type));
 }
 
@@ -339,7 +380,7 @@ static Value *match_tree(Elab *e, const char *name, Dims *lead, Value *v, Loc lo
     IrType first = types.at[0];
     if (first.rank < lead->n) fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s must have %d leading axes, found %s", what, lead->n, type_text(e, t));
     first.rank = lead->n;
-    if (!match_dims(e, lead, &first, loc, what)) fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s has the wrong leading axes: expected %s, found %s", what, dims_text(e, name, lead), type_text(e, t));
+    if (!match_dims(e, lead, &first, NULL, loc, what)) fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s has the wrong leading axes: expected %s, found %s", what, dims_text(e, name, lead), type_text(e, t));
     if (b) return v;
     Leaves l = {0};
     value_leaves(e, v, NULL, &l);
@@ -364,7 +405,7 @@ static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const 
     if (strcmp(t->name, "key") == 0) {
       if (v->kind != V_KEY) fail(e, loc, "keys come from a parameter `key`, from the trainer, or from split(key, n)", "%s must be a key, not %s", what, value_text(e, v));
       IrType k = v->ir->type;
-      if (!match_dims(e, lead, &k, loc, what)) fail(e, loc, "split(key, n) gives n keys; each k in keys { … } takes one", "%s must be %s, not %s", what, dims_text(e, "key", lead), value_text(e, v));
+      if (!match_dims(e, lead, &k, NULL, loc, what)) fail(e, loc, "split(key, n) gives n keys; each k in keys { … } takes one", "%s must be %s, not %s", what, dims_text(e, "key", lead), value_text(e, v));
       return v;
     }
     if (dtype_find(t->name) >= 0 || is_class(t->name)) return match_array(e, t->name, lead, v, loc, what);
@@ -439,7 +480,7 @@ static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const 
     bool ok = extra >= 0;
     for (int k = 0; ok && k < own->array.rank; k++) ok = x->type.dim[extra + k] == own->array.dim[k];
     outer.rank = ok ? extra : 0;
-    if (!ok || !match_dims(e, lead, &outer, loc, what))
+    if (!ok || !match_dims(e, lead, &outer, NULL, loc, what))
       fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s must be %s with leading axes %s, not %s", what, ir_type_text(e->arena, &own->array), dims_text(e, "", lead), ir_type_text(e->arena, &x->type));
     return value_array(e, x);
   }

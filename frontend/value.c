@@ -82,7 +82,7 @@ double num_f(const Value *v) { return v->is_int ? (double)v->i : v->f; }
 // ---- asking ---------------------------------------------------------------------------
 
 bool value_is_static(const Value *v) {
-  if (v->kind == V_ARRAY || v->kind == V_KEY) return false;
+  if (v->kind == V_ARRAY || v->kind == V_BOUNDED || v->kind == V_KEY) return false;
   if (v->kind == V_REC || v->kind == V_LIST || v->kind == V_RANGE)
     for (int k = 0; k < v->n; k++)
       if (!value_is_static(v->item[k])) return false;
@@ -91,7 +91,7 @@ bool value_is_static(const Value *v) {
 
 bool value_is_tree(const Value *v) {
   switch (v->kind) {
-  case V_ARRAY: case V_KEY: case V_NUM: case V_BOOL: return true;
+  case V_ARRAY: case V_BOUNDED: case V_KEY: case V_NUM: case V_BOOL: return true;
   case V_LIST: case V_REC:
     for (int k = 0; k < v->n; k++)
       if (!value_is_tree(v->item[k])) return false;
@@ -126,9 +126,19 @@ bool value_same(const Value *a, const Value *b) {
   case V_BUILTIN: return a->builtin == b->builtin;
   case V_MODULE: return a->module == b->module;
   case V_LAMBDA: return a->ast == b->ast && a->scope == b->scope;
-  case V_ARRAY: case V_KEY: return a->ir == b->ir;
+  case V_ARRAY: case V_BOUNDED: case V_KEY: return a->ir == b->ir;
   default: return false;
   }
+}
+
+static void put_bounded(Str *s, const IrType *t, IrValue *const *len) {
+  str_printf(s, "%s", ir_dtype_name(t->dtype));
+  for (int k = 0; k < t->rank; k++) {
+    str_printf(s, k ? ", " : "[");
+    if (len[k]) str_printf(s, "%s <= ", len[k]->hint ? len[k]->hint : "n");
+    str_printf(s, "%lld", (long long)t->dim[k]);
+  }
+  str_printf(s, "]");
 }
 
 static void put_value(Elab *e, Str *s, const Value *v) {
@@ -156,6 +166,7 @@ static void put_value(Elab *e, Str *s, const Value *v) {
   case V_MODULE: str_printf(s, "the module `%s`", v->module->name); break;
   case V_LAYERS: str_printf(s, "layers(%lld)", (long long)v->i); break;
   case V_ARRAY: str_printf(s, "%s", ir_type_text(e->arena, &v->ir->type)); break;
+  case V_BOUNDED: put_bounded(s, &v->ir->type, v->len); break;
   case V_KEY:
     if (v->ir->type.rank == 0) str_printf(s, "key");
     else str_printf(s, "key%s", ir_type_text(e->arena, &v->ir->type) + 3);
@@ -216,9 +227,23 @@ void value_leaves(Elab *e, Value *v, const char *path, Leaves *out) {
     return;
   }
   if (v->kind == V_POISON) give_up(e);
-  IrValue *ir = v->kind == V_KEY ? v->ir : to_array(e, v, e->c.b.loc);
+  IrValue *ir = v->kind == V_KEY || (v->kind == V_BOUNDED && out->bounded) ? v->ir : to_array(e, v, e->c.b.loc);
   vec_push(e->arena, &out->v, ir);
   vec_push(e->arena, &out->path, path);
+}
+
+// ir may have more leading axes than what it is like (a loop stacked it), or fewer (a turn takes one).
+static Value *bounded_like(Elab *e, const Value *like, IrValue *ir) {
+  IrValue *len[IR_MAX_RANK] = {NULL};
+  int more = ir->type.rank - like->ir->type.rank;
+  for (int k = more < 0 ? -more : 0; k < like->ir->type.rank; k++) {
+    len[k + more] = like->len[k];
+    if (!like->len[k]) continue;
+    const IrRegion *home = like->len[k]->op ? like->len[k]->op->parent : like->len[k]->region;
+    if (home != e->c.b.at && ir_defined_in(like->len[k], e->c.b.at))
+      fail(e, e->c.b.loc, "padded(x) has the size of the bound, 0 where it is not filled: hand that on, and the length beside it", "the length of %s is computed inside of a loop or branch: it cannot leave it", value_text(e, like));
+  }
+  return bounded(e, ir, len);
 }
 
 Value *value_rebuild(Elab *e, Value *shape, IrValue *const *leaf, int *at) {
@@ -228,6 +253,7 @@ Value *value_rebuild(Elab *e, Value *shape, IrValue *const *leaf, int *at) {
     return value_like(e, shape, shape->n, item);
   }
   IrValue *ir = leaf[(*at)++];
+  if (shape->kind == V_BOUNDED) return bounded_like(e, shape, ir);
   return shape->kind == V_KEY ? value_key(e, ir) : value_array(e, ir);
 }
 
@@ -254,6 +280,7 @@ Type *type_of(Elab *e, Value *v) {
     for (int k = 0; k < v->n; k++) t->item[k] = type_of(e, v->item[k]);
     return t;
   case V_KEY: t->kind = T_KEY; t->array = v->ir->type; return t;
+  case V_BOUNDED: t->array = v->ir->type; t->len = v->len; return t;
   case V_NUM: t->array = ir_scalar(v->is_int ? IR_I32 : IR_F32); return t;
   case V_BOOL: t->array = ir_scalar(IR_BOOL); return t;
   default: t->array = to_array(e, v, e->c.b.loc)->type; return t;
@@ -270,6 +297,10 @@ Type *type_lead(Elab *e, Type *t, int n, const int64_t *dim) {
     return r;
   }
   if (t->array.rank + n > IR_MAX_RANK) fail(e, e->c.b.loc, "join some of the axes", "an array of %d axes: at most %d are possible", t->array.rank + n, IR_MAX_RANK);
+  if (t->len) {
+    r->len = arena_array(e->arena, IrValue *, n + t->array.rank);
+    for (int k = 0; k < t->array.rank; k++) r->len[n + k] = t->len[k];
+  }
   memmove(r->array.dim + n, t->array.dim, sizeof *dim * (size_t)t->array.rank);
   memcpy(r->array.dim, dim, sizeof *dim * (size_t)n);
   r->array.rank += n;
@@ -280,7 +311,12 @@ Type *type_lead(Elab *e, Type *t, int n, const int64_t *dim) {
 
 bool type_same(const Type *a, const Type *b) {
   if (a->kind != b->kind) return false;
-  if (a->kind != T_REC) return ir_type_eq(&a->array, &b->array);
+  if (a->kind != T_REC) {
+    if (!ir_type_eq(&a->array, &b->array) || !a->len != !b->len) return false;
+    for (int k = 0; a->len && k < a->array.rank; k++)
+      if (!a->len[k] != !b->len[k] || (a->len[k] && !len_same(a->len[k], b->len[k]))) return false;
+    return true;
+  }
   if (a->n != b->n) return false;
   for (int k = 0; k < a->n; k++) {
     if (a->name && b->name && strcmp(a->name[k], b->name[k]) != 0) return false;
@@ -290,6 +326,7 @@ bool type_same(const Type *a, const Type *b) {
 }
 
 static void put_type(Elab *e, Str *s, const Type *t) {
+  if (t->kind == T_ARRAY && t->len) { put_bounded(s, &t->array, t->len); return; }
   if (t->kind == T_ARRAY) { str_printf(s, "%s", ir_type_text(e->arena, &t->array)); return; }
   if (t->kind == T_KEY) { str_printf(s, "key%s", ir_type_text(e->arena, &t->array) + 3); return; }
   if (t->decl) str_printf(s, "%s", t->decl->name);
@@ -319,6 +356,7 @@ Value *type_zeros(Elab *e, Type *t) {
     return v;
   }
   IrValue *z = ir_fill(&e->c.b, t->array, 0);
+  if (t->len) return bounded(e, z, t->len);
   return t->kind == T_KEY ? value_key(e, z) : value_array(e, z);
 }
 

@@ -36,7 +36,8 @@ typedef enum VKind {
   V_TRANSFORM, // s = "grad", … of item[0]; options in item[1…]
   V_MODULE,    // module
   V_LAYERS,    // layers(n): i
-  V_ARRAY,     // ir
+  V_ARRAY,     // ir; most, with the setting that it is in item[0]
+  V_BOUNDED,   // ir: storage; len
   V_KEY,       // ir: u64[..]; stream keys count their mentions
   V_REC,       // record, tuple, parameters: n, item, names (NULL: unnamed)
 } VKind;
@@ -68,6 +69,9 @@ struct Value {
   Value **statics; int nstatic;    // bracket values of decl
   Module *module;
   const Builtin *builtin;
+  int64_t most;                    // V_ARRAY: an i32 scalar that is a length, no more than this; 0: no length
+  bool raw;                        //   it may be below 0
+  IrValue **len;                   // V_BOUNDED: for each axis how much is filled (i32 scalar), or NULL: all of it
   int setting;                     // V_NUM: 1 + index of the setting it is, 0 otherwise
   int *mentions; int depth;        // V_KEY: a stream counts mentions; loops that were open when it was made
 };
@@ -77,6 +81,7 @@ typedef enum TKind { T_ARRAY, T_KEY, T_REC } TKind;
 struct Type {
   TKind kind;
   IrType array;                    // T_ARRAY; T_KEY: u64[..]
+  IrValue **len;                   // T_ARRAY: lengths of bounded axes, as in Value; or NULL
   int n; Type **item; const char **name;
   Decl *decl; Value **statics; int nstatic;
 };
@@ -237,8 +242,9 @@ const char *value_text(Elab *e, const Value *v);   // for messages: "f32[8, 4]",
 Value *value_field(const Value *rec, const char *name);  // NULL: none
 Value *value_with(Elab *e, const Value *rec, const char *name, Value *v);
 Value *value_like(Elab *e, const Value *shape_of, int n, Value **item); // same record, other items
-// Leaves of a tree in order. Numbers and bools become arrays of their default type.
-typedef struct Leaves { VEC(IrValue *) v; VEC(const char *) path; } Leaves;
+// Leaves of a tree in order. Numbers and bools become arrays of their default type. With `bounded`, arrays
+// with bounded axes are their storage; else they are refused.
+typedef struct Leaves { VEC(IrValue *) v; VEC(const char *) path; bool bounded; } Leaves;
 void value_leaves(Elab *e, Value *v, const char *path, Leaves *out);
 Value *value_rebuild(Elab *e, Value *shape, IrValue *const *leaf, int *at); // the same tree with other leaves
 double num_f(const Value *v);
@@ -250,6 +256,27 @@ bool type_same(const Type *a, const Type *b);
 const char *type_text(Elab *e, const Type *t);
 Value *type_zeros(Elab *e, Type *t);
 void type_leaves(Elab *e, Type *t, const char *path, TypeVec *types, NameVec *paths);
+
+// ---- bounded.c: axes that are filled up to a length known at run time
+typedef struct Lens { IrValue *at[IR_MAX_RANK]; bool fixed[IR_MAX_RANK]; } Lens; // of a result's axes; fixed: known while compiling
+Value *bounded(Elab *e, IrValue *x, IrValue *const *len);    // V_ARRAY if no axis has a length
+bool is_bounded(const Value *v);                             // it, or a part of it
+Value *storage(Elab *e, Value *v);                           // of V_BOUNDED the whole storage, as V_ARRAY
+IrValue *len_of(const Value *v, int axis);                   // NULL: the axis is filled
+bool len_same(const IrValue *a, const IrValue *b);
+Value *length(Elab *e, IrValue *len, int64_t most);          // as a number: T in f32[T <= 64]
+int64_t length_most(Elab *e, const Value *v);                // the greatest it can be; 0: v is no length
+Value *length_among(Elab *e, Value *v, IrDtype t);            // a length as a float of type t; what is none, as it is
+IrValue *len_within(Elab *e, Value *n, int64_t size, Loc loc);
+IrValue *len_less(Elab *e, IrValue *len, int64_t n);
+IrValue *masked(Elab *e, Value *v, int n, const int64_t *axes, double rest);
+IrValue *cut_off(Elab *e, IrValue *x, int axis, IrValue *len);
+Value *stacked_len(Elab *e, Value *r, IrValue *len);
+void lens_join(Elab *e, Lens *l, int axis, const Value *v, int from, Loc loc, const char *what); // fails where lengths differ
+Value *lens_aligned(Elab *e, Value *r, int n, Value *const *v, Loc loc, const char *what);
+double least_of(IrDtype t);
+double greatest_of(IrDtype t);
+Value *shape_storage(Elab *e, Value *shape, IrValue **len);
 
 // ---- errors: each records a diagnostic and leaves the statement
 _Noreturn void fail(Elab *e, Loc loc, const char *help, const char *fmt, ...) __attribute__((format(printf, 4, 5)));

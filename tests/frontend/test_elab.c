@@ -811,6 +811,55 @@ static void transforms(void) {
   CHECK(file, cases);
 }
 
+// ---- axes with a bound ----------------------------------------------------------------------------------------
+
+// What a function of x[:n] gives for a length n that is known at run time only, and for one known while compiling.
+static void bounded_axes(void) {
+  static const char *file =
+    "const x = f32(iota(24)) / 7 - 1.3\n"
+    "const m = sin(reshape(f32(iota(24)), [8, 3]))\n"
+    "fn attend(q: f32[T, D], k: f32[S <= 8, D], v: f32[S, D]) -> f32[T, D] = softmax(q @ k.T / sqrt(D)) @ v\n"
+    "fn heads(h: f32[B, T, D]) { let y = transpose(reshape(h, [B, T, 3, D / 3]), [0, 2, 1, 3]); sum(y[:, 1]^2) + y.shape[2] }\n"
+    "fn norm(h: f32[..., D]) { let d = h - mean(h, axis = -1, keep = true); d / sqrt(mean(d^2, axis = -1, keep = true) + 1e-5) }\n"
+    "layer wide(h: f32[..., I]) -> f32[..., 2] { param w: f32[I, 2] = ones; tanh(h @ w) }\n"
+    "model net(h: f32[T <= 8, 3]) -> f32[2] = h |> wide |> mean(axis = 0)\n"
+    "fn fold(v) { var s = 1.0; for e in v { s = s * e + 0.5 }; s }\n"
+    "fn prefix(v) = sum(scan e in v { e * 2 })\n";
+  static const char *const cases[] = {
+    "sum(x[:N])", "mean(m[:N])", "mean(m[:N], axis = 0)", "max(x[:N]) + min(x[:N])", "prod(x[:N] + 2)", "all(x[:N] < 0)", "any(x[:N] > -1)",
+    "argmax(cos(x[:N]))", "argmin(m[:N], axis = 0)", "sum(cumsum(x[:N]) * x[:N])", "sum(cumsum(x[:N], reversed = true) * x[:N])", "sum(cumprod(x[:N]))", "sum(cummax(x[:N], reversed = true))",
+    "sum(where(x[:N] > -1, x[:N]^2, 1 / x[:N]))", "sum(i32(x[:N] * 10))", "std(x[:N])", "softmax(x[:N])[0]", "logsumexp(x[:N])", "sum(log_softmax(m[:N].T)[0])",
+    "attend(m, m[:N], m[:N])", "sum(attend(m[:N], m, m) * m[:N])", "m[:N].T @ m[:N]", "x[:N] @ m[:N]", "m.T[:, :N] @ x[:N]", "einsum(\"t d, t e -> d e\", m[:N], cos(m[:N]))", "sum(einsum(\"t d, e d -> t e\", m[:N], m)^2)",
+    "x[:N][-1]", "x[:N][0]", "x[:N][i32(1)]", "sum((x[:N][1:] - x[:N][:-1])^2)", "sum(m[:N, 1])", "sum(m[:N][:, _, 1:]^2)", "sum(m[iota(N) % 3])", "sum(x[iota(8)[:N]] * x[:N])",
+    "heads(broadcast(m[_, :N], [2, N, 3]) * x[3])", "sum(norm(m[:N]) * m[:N])", "{ let p = net.init(key); net(p, m[:N]) }",
+    "fold(x[:N])", "prefix(x[:N])", "sum(each r in m[:N] { sum(r) * r[0] })", "{ var s = 0; for i in 0..N { s += i * i }; s }", "{ var s = 0.0; for (i, v) in (0..N, x[:N]) { s += v * f32(i) }; s }",
+    "{ var s = 0.0; for i in 2..N { s += f32(i) }; s }", "sum(x[:N]) / N + sqrt(N) + 1 / len(x[:N]) + 0.5 * N", "{ var y = 0 * m[:N]; for i in 0..3 { y += f32(i) * m[:N] }; sum(y) }", "sum(ones([N, 2]))", "sum(full([N], 2.0) * x[:N])", "sum(broadcast(x[1], [N]))", "len(m[:N]) + len(m.T[0, :N])",
+    "grad(|y| sum(log(y[:N] + 3)))(x)", "grad(|y| mean(softmax(y[:N]) * x[:N]))(x)", "grad(|y| sum(attend(y, y[:N], y[:N])^2))(m)", "grad(fold)(x[:N])[0]", "grad(|w| sum(log(x[:N] + 2) * w))(3.0)",
+    "grad(|y| sum(scan e in y[:N] { sin(e) }))(x)", "grad(|y| grad(|z| sum(z[:N]^3))(y) |> sum)(x)", "jvp(|y| sum(exp(y[:N])), ones([24]))(x)", "each k in iota(3) { sum(x[:N] * f32(k)) }",
+    "if N > 3 { sum(x[:N]) } else { max(x[:N]) }", "remat(|y| sum(y^2))(x[:N])", "sum(padded(x[:N]))"};
+  jmp_buf oom;
+  Arena a = {.oom = &oom};
+  if (setjmp(oom)) abort();
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+    for (int n = 1; n <= 8; n++) {
+      const char *got[2];
+      for (int late = 0; late < 2; late++) {
+        Str s = {.arena = &a};
+        str_printf(&s, late ? "{ let count = min(i32(%d), 8); " : "{ let count = %d; ", n);
+        for (const char *c = cases[k]; *c; c++) str_printf(&s, *c == 'N' ? "count" : "%c", *c);
+        str_printf(&s, " }");
+        Diags d = {.arena = &a};
+        Elab *e = elab_new(&a, &d, source_text(&a, "test.rl", file), &(ElabOptions){0});
+        CU_ASSERT_PTR_NOT_NULL_FATAL(e);
+        got[late] = value_of(&a, &d, elab_expr(e, source_text(&a, "(expression)", s.s), NULL));
+      }
+      if (strcmp(got[0], got[1])) printf("\n  %s, N = %d\n    gives %s\n    not   %s\n", cases[k], n, got[1], got[0]);
+      CU_ASSERT_STRING_EQUAL(got[1], got[0]);
+      CU_ASSERT_PTR_NULL(strstr(got[0], "error"));
+    }
+  arena_free(&a);
+}
+
 static void statistics(void) {
   static const char *file =
     "layer norm(x: float[B, C], train = true, rate = 0.5) -> float[B, C] {\n"
@@ -1054,6 +1103,7 @@ void suite_elab(void) {
   test_add(s, "rules and environments", rules_and_environments);
   test_add(s, "derivatives", derivatives);
   test_add(s, "transforms", transforms);
+  test_add(s, "axes with a bound", bounded_axes);
   test_add(s, "running statistics and optional fields", statistics);
   test_add(s, "draws", draws);
   test_add(s, "trainers", trainers);

@@ -1,8 +1,8 @@
-// expect 9:13: the bounds of a range must be known when compiling
+// expect 9:13: the end of a range must be known when compiling, or have a bound
 // expect 14:12: f32 has no axis to loop over
 // expect 19:17: a loop in step over 4 and 3 items
 // expect 24:12: the function `sin` cannot be looped over
-// expect 27:27: the bounds of a range must be known when compiling
+// expect 27:27: the end of a range must be known when compiling, or have a bound
 // expect 28:21: the end of a range must come out as an integer, but is 0.5
 fn f(n: i32) {
   var y = 0.0

@@ -1,7 +1,7 @@
 // expect 9:22: a size must be known when compiling, but this is a run-time value (i32)
 // expect 10:25: a size must be known when compiling, but this is a run-time value (i32)
 // expect 11:34: a size must be known when compiling, but this is a run-time value (i32)
-// expect 12:30: a bound must be known when compiling, but this is a run-time value (i32)
+// expect 12:29: a bound must be known when compiling, but this is a run-time value (i32)
 // expect 13:20: `iota`'s size must be known when compiling, but this is a run-time value (i32)
 // expect 14:27: a size must be known when compiling, but this is a run-time value (i32)
 // expect 15:30: an axis must be known when compiling, but this is a run-time value (i32)
@@ -9,7 +9,7 @@
 fn f(n: i32) = zeros([n])
 fn g(x: f32[4]) = zeros([i32(sum(x))])
 fn h(n: i32, x: f32[4]) = reshape(x, [n, 2])
-fn i(n: i32, x: f32[4]) = x[:n]
+fn i(n: i32, x: f32[4]) = x[n:]
 fn j(n: i32) = iota(n)
 fn k(key, n: i32) = normal(key, [n])
 fn l(x: f32[4], k: i32) = sum(x, axis = k)
