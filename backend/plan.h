@@ -141,6 +141,9 @@ char *plan_node_text(Arena *a, const Plan *p, const PlanNode *n);
 typedef VEC(const PlanNode *) PlanWork;
 PlanWork plan_work(Arena *a, const Plan *p);
 // Checks the law above by walking the plan: NULL or what is wrong (in the plan's arena). Debug builds run it.
+// The stages of planning in order, for `rlc passes`; NULL behind the last.
+typedef struct PlanStage { const char *name, *needs, *gives, *why; } PlanStage;
+const PlanStage *plan_stage(int k);
 char *plan_verify(const Plan *p);
 
 // Flops and bytes of one execution of a node (control: of its bodies, all turns; while: one turn; cond: the dearer side).

@@ -4,12 +4,21 @@
 #include "driver/driver.h"
 #include "ir/embed.h"
 
+static void print_pass(int n, const char *name, const char *needs, const char *gives, const char *why) {
+  printf("%2d  %s\n      needs  %s\n      gives  %s\n      why    %s\n", n, name, needs, gives, why);
+}
+
 int command_passes(Driver *d, int argc, char **argv) {
   (void)d;
   if (argc > 1) return usage("passes", "it takes no argument: %s", argv[1]);
   int n = 0;
-  for (const Pass *p = pass_pipeline; p->name; p++)
-    printf("%2d  %s\n      needs  %s\n      gives  %s\n      why    %s\n", ++n, p->name, p->needs, p->gives, p->why);
+  puts("passes over the graph (`rlc opt --passes=NAME,NAME` runs them on its text):");
+  for (const Pass *p = pass_pipeline; p->name; p++) print_pass(++n, p->name, p->needs, p->gives, p->why);
+  puts("stages of planning (`rlc emit --plan` prints what they make):");
+  for (int k = 0; plan_stage(k); k++) {
+    const PlanStage *s = plan_stage(k);
+    print_pass(++n, s->name, s->needs, s->gives, s->why);
+  }
   return RT_FINE;
 }
 

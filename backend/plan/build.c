@@ -1,5 +1,24 @@
 #include "backend/plan/state.h"
 
+static void fuse(Planner *p) { plan_fuse(p, p->top); }
+static void order(Planner *p) { plan_order(p, p->top); }
+static void shape(Planner *p) { plan_shape(p, p->top); }
+
+static const struct { PlanStage says; void (*run)(Planner *p); } stage[] = {
+  {{"mark", "a graph after the passes", "which values are used, and which must be in memory because of what uses them",
+    "what a routine, a loop or an output reads is settled before anything fuses"}, plan_mark},
+  {{"fuse", "values marked", "which other values are stored, and which node stores each: nests, products with epilogues",
+    "a value between two nodes costs a trip through memory, inside of one a register"}, fuse},
+  {{"order", "nodes", "what each node reads, and the order of the nodes in a block",
+    "readers of a value come before the node that would write over it, where nothing forbids it: fewer copies"}, order},
+  {{"shape", "nodes in order", "the vector axis, the pieces that threads may take and the scratch room of each node",
+    "from shapes alone, so that results do not depend on the number of threads"}, shape},
+  {{"place", "nodes in order, with their form", "life times, shared buffers, states updated in place, copies, addresses",
+    "last: a step allocates nothing, since every array has an offset"}, plan_place},
+};
+
+const PlanStage *plan_stage(int k) { return k < (int)(sizeof stage / sizeof *stage) ? &stage[k].says : NULL; }
+
 Plan *plan_make(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanTarget *t, PlanConsts *consts, const char *name) {
   Planner p = {.a = a, .g = g, .io = io, .target = t, .consts = consts};
   p.plan = arena_new(a, Plan);
@@ -9,11 +28,7 @@ Plan *plan_make(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanT
   p.plan->value = arena_array(a, PlanValue, g->nvalue);
   p.fact = arena_array(a, Fact, g->nvalue);
   if (!consts->data.arena) consts->data.arena = a;
-  plan_mark(&p);
-  plan_fuse(&p, p.top);
-  plan_order(&p, p.top);
-  plan_shape(&p, p.top);
-  plan_place(&p);
+  for (int k = 0; plan_stage(k); k++) stage[k].run(&p);
   p.plan->const_data = consts->data.s;
   p.plan->const_bytes = (int64_t)consts->data.n;
   return p.plan;

@@ -6,7 +6,7 @@
 //   shape    vector axis, pieces, scratch room of a node                       [shape.c]
 //   place    life times, shared buffers, copies, addresses                     [memory.c]
 //
-// build.c runs them in this order.
+// build.c runs them in this order, and says what each needs and gives (`rlc passes`).
 #ifndef RLC_PLAN_STATE_H
 #define RLC_PLAN_STATE_H
 
