@@ -56,6 +56,7 @@ typedef enum PlanKind {
   PLAN_SCAN, PLAN_MAP,   // turns 0 … n-1 (or back) of body[0]
   PLAN_WHILE,    // body[0] computes the condition (STORED bool), body[1] the turn
   PLAN_COND,     // body[0] if the operand is true, else body[1]
+  PLAN_FORK,     // body[0] and body[1], at one time or one after the other: neither reads what the other writes
 } PlanKind;
 
 typedef struct PlanNode PlanNode;
@@ -64,7 +65,7 @@ typedef struct PlanBlock { PlanNode *first, *last; } PlanBlock;
 struct PlanNode {
   PlanKind kind;
   PlanNode *next;
-  const IrOp *op;                  // DOT, CONV, LIB, UPDATE and control: the op. NEST: the op that began the group
+  const IrOp *op;                  // DOT, CONV, LIB, UPDATE and control: the op. NEST: the op that began the group. FORK: NULL
   int nroot; IrValue **root;       // NEST, DOT, CONV: values this node stores, operands before users; all of the domain's shape
   int rank; int64_t dim[IR_MAX_RANK]; // the domain: the roots' shape
   bool linear;                     // NEST: rank is 1 and dim[0] counts elements: all roots and all values read
@@ -113,6 +114,7 @@ typedef struct Plan {
 typedef struct PlanTarget {        // what planning must know of the machine
   int vector_bits;                 // 128, 256 or 512
   bool fma;
+  double fork_ns;                  // what two sides must save together; less, for tests, forks whatever can be
 } PlanTarget;
 
 // Constants of a target, measured once by bench/ and written down here.
@@ -124,6 +126,7 @@ typedef struct PlanTarget {        // what planning must know of the machine
 // on one core, as estimated from its shapes, is not cut, and a piece is about half of that or more. Who runs
 // it is not asked: the bits are the same on any number of threads.
 #define PLAN_PIECES_NS    60000
+#define PLAN_FORK_NS      1000     // fork_ns: the threads' meeting costs 0.5 us, and its delays as much again
 #define PLAN_OPS_PER_NS   30       // of elementwise code on one core, and of memory: bytes / 4
 #define PLAN_FMAS_PER_NS  60       // of products and convolutions of a few hundred kflop
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest

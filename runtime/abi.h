@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define RT_ABI 2
+#define RT_ABI 3
 
 // Memory of a program: one block a space. Addresses in compiled code are
 // base[space] + constant offset + loop turn * constant stride.
@@ -31,6 +31,8 @@ typedef struct RtFrame {
 // apart from each other, so any thread may take any piece and the bits are the same.
 typedef void (*RtKernel)(char **argv, int64_t piece);
 void rt_parallel(RtPool *pool, RtKernel kernel, char **argv, int64_t pieces);
+// Pieces 0 and 1, worth microseconds: two threads, or one where the other has lately been waited for.
+void rt_fork(RtPool *pool, RtKernel kernel, char **argv);
 
 // Same numbers as IrDtype in ir/ir.h.
 typedef enum RtDtype {

@@ -20,6 +20,9 @@
 #include "runtime/memory.h"
 
 #define SPIN_NS 50000
+#define LATE_NS 150000         // waiting for the other side this long, and much longer than for the own one, is no imbalance
+#define ALONE 8                // that many times the wait lost, both sides stay with the caller
+#define MISSED 4               // forks in a row whose second side nobody took
 #define MAX_THREADS 256
 
 struct RtPool {
@@ -32,6 +35,8 @@ struct RtPool {
   _Atomic int sleepers;
   _Atomic bool quit;
   long spins;                                       // turns of relax() in SPIN_NS
+  int64_t alone_until;                              // rt_fork, on now_ns(): the caller works alone
+  int missed;                                       // rt_fork: the last ones for which nobody came
   int nthread;
   pthread_t thread[MAX_THREADS];
 };
@@ -52,15 +57,16 @@ static bool open_job(const RtPool *p, uint64_t word) {
   return !(word >> 32 & 1) && (uint32_t)word < atomic_load_explicit(&p->pieces, memory_order_relaxed);
 }
 
-// Works on whatever is open, until nothing is.
-static void work(RtPool *p) {
-  for (;;) {
+// Works on whatever is open, until nothing is. Returns how many pieces it took.
+static int64_t work(RtPool *p) {
+  for (int64_t taken = 0;; ) {
     uint64_t w = atomic_load(&p->word);
-    if (!open_job(p, w)) return;
+    if (!open_job(p, w)) return taken;
     RtKernel kernel = atomic_load_explicit(&p->kernel, memory_order_relaxed);
     char **argv = atomic_load_explicit(&p->argv, memory_order_relaxed);
     if (!atomic_compare_exchange_weak(&p->word, &w, w + 1)) continue;
     kernel(argv, (int64_t)(uint32_t)w);
+    taken++;
     atomic_fetch_add_explicit(&p->done, 1, memory_order_release);
   }
 }
@@ -94,7 +100,17 @@ static void wake_sleepers(RtPool *p, int most) {
   futex(&p->wake, FUTEX_WAKE, (uint32_t)most);
 }
 
-static void job(RtPool *p, RtKernel kernel, char **argv, uint32_t pieces) {
+static int64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+// What a job was like for the caller: pieces it took, how long it worked and then waited for others.
+typedef struct Course { int64_t taken, worked, waited; } Course;
+
+static void job(RtPool *p, RtKernel kernel, char **argv, uint32_t pieces, Course *c) {
+  int64_t began = c ? now_ns() : 0;
   uint64_t epoch = atomic_load_explicit(&p->word, memory_order_relaxed) >> 32;
   atomic_store(&p->word, (epoch + 1) << 32);
   atomic_store_explicit(&p->kernel, kernel, memory_order_relaxed);
@@ -103,11 +119,12 @@ static void job(RtPool *p, RtKernel kernel, char **argv, uint32_t pieces) {
   atomic_store_explicit(&p->done, 0, memory_order_relaxed);
   atomic_store(&p->word, (epoch + 2) << 32);
   wake_sleepers(p, (int)(pieces - 1 < (uint32_t)p->nthread ? pieces - 1 : (uint32_t)p->nthread));
-  work(p);
+  int64_t taken = work(p), own = c ? now_ns() : 0;
   for (long spin = 0; atomic_load_explicit(&p->done, memory_order_acquire) != pieces; spin++) {
     if (spin < p->spins) relax();
     else sched_yield();                             // whoever holds the last piece may want this core
   }
+  if (c) *c = (Course){taken, own - began, now_ns() - own};
 }
 
 void rt_parallel(RtPool *p, RtKernel kernel, char **argv, int64_t pieces) {
@@ -115,13 +132,23 @@ void rt_parallel(RtPool *p, RtKernel kernel, char **argv, int64_t pieces) {
     for (int64_t i = 0; i < pieces; i++) kernel(argv, i);
     return;
   }
-  job(p, kernel, argv, (uint32_t)pieces);
+  job(p, kernel, argv, (uint32_t)pieces, NULL);
 }
 
-static int64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * 1000000000ll + t.tv_nsec;
+// On a machine that others use, a thread may be stopped in the middle of its side, for milliseconds where the side takes
+// microseconds, or not come at all. What such a wait costs is spread: for ALONE times as long no one is waited for; nor
+// after MISSED forks for which no one came, for longer each time.
+void rt_fork(RtPool *p, RtKernel kernel, char **argv) {
+  if (!p || (p->alone_until && now_ns() < p->alone_until)) {
+    for (int64_t i = 0; i < 2; i++) kernel(argv, i);
+    return;
+  }
+  Course c;
+  job(p, kernel, argv, 2, &c);
+  p->missed = c.taken == 2 ? p->missed + 1 : 0;
+  int64_t alone = c.waited > LATE_NS && c.waited > 4 * c.worked ? ALONE * c.waited : 0;
+  if (p->missed >= MISSED) alone = LATE_NS << (p->missed - MISSED < 6 ? p->missed - MISSED : 6);
+  p->alone_until = alone ? now_ns() + alone : 0;
 }
 
 // relax() takes 5 to 150 cycles, depending on the processor.

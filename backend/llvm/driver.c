@@ -257,6 +257,74 @@ static void cond_node(Driver *d, const PlanNode *n) {
   enter(g, done);
 }
 
+// ---- forks ----------------------------------------------------------------------------------------------------
+
+// What a side needs of the function around it: bases, the turns of the loops around.
+static int handed(const Driver *d) { return RT_NSPACE + d->turn.n; }
+
+static LLVMValueRef slot(Driver *d, LLVMValueRef from, int k) {
+  return LLVMBuildInBoundsGEP2(d->g->b, LLVMPointerTypeInContext(d->g->ctx, 0), from, (LLVMValueRef[]){ gen_i64(d->g, k) }, 1, "");
+}
+
+static void open_argv(Driver *d) {
+  // Room for the widest argument vector, known at the end: a placeholder that the alloca replaces.
+  d->argv = LLVMBuildArrayAlloca(d->g->b, LLVMPointerTypeInContext(d->g->ctx, 0), LLVMConstInt(LLVMInt32TypeInContext(d->g->ctx), 1, false), "argv");
+}
+
+static void close_function(Driver *d) {
+  LLVMSetOperand(d->argv, 0, LLVMConstInt(LLVMInt32TypeInContext(d->g->ctx), (unsigned long long)(d->nargv + 1), false));
+  LLVMBuildRetVoid(d->g->b);
+}
+
+// void sides(char **argv, i64 side): no threads are asked for inside.
+static LLVMValueRef sides_function(Driver *outer, const PlanNode *n, LLVMTypeRef type) {
+  Gen *g = outer->g;
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0), i64 = LLVMInt64TypeInContext(g->ctx);
+  Driver in = { .mod = outer->mod, .g = g, .plan = outer->plan, .pool = LLVMConstNull(ptr), .profile = outer->profile }, *d = &in;
+  LLVMValueRef fn = g->fn;
+  LLVMBasicBlockRef back = LLVMGetInsertBlock(g->b);
+  g->fn = gen_function(g, "sides", type);
+  LLVMSetLinkage(g->fn, LLVMInternalLinkage);
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
+  LLVMValueRef from = LLVMGetParam(g->fn, 0);
+  for (int k = 0; k < RT_NSPACE; k++) d->base[k] = LLVMBuildLoad2(g->b, ptr, slot(d, from, k), "");
+  for (int k = 0; k < outer->turn.n; k++) {
+    Turn t = { .loop = outer->turn.at[k].loop, .at = LLVMBuildLoad2(g->b, i64, slot(d, from, RT_NSPACE + k), "") };
+    t.narrow = LLVMBuildTrunc(g->b, t.at, LLVMInt32TypeInContext(g->ctx), "");
+    vec_push(g->arena, &d->turn, t);
+  }
+  open_argv(d);
+  LLVMBasicBlockRef side[2] = { new_block(g, "first"), new_block(g, "second") }, done = new_block(g, "done");
+  LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntEQ, LLVMGetParam(g->fn, 1), gen_i64(g, 0), ""), side[0], side[1]);
+  for (int k = 0; k < 2; k++) {
+    enter(g, side[k]);
+    emit_block(d, &n->body[k]);
+    LLVMBuildBr(g->b, done);
+  }
+  enter(g, done);
+  close_function(d);
+  outer->profile = d->profile;
+  LLVMValueRef made = g->fn;
+  g->fn = fn;
+  LLVMPositionBuilderAtEnd(g->b, back);
+  return made;
+}
+
+static void fork_node(Driver *d, const PlanNode *n) {
+  Gen *g = d->g;
+  if (d->port) {                   // no threads here: one side behind the other
+    for (int k = 0; k < 2; k++) emit_block(d, &n->body[k]);
+    return;
+  }
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0), i64 = LLVMInt64TypeInContext(g->ctx), none = LLVMVoidTypeInContext(g->ctx);
+  LLVMValueRef f = sides_function(d, n, LLVMFunctionType(none, (LLVMTypeRef[]){ ptr, i64 }, 2, false));
+  if (handed(d) > d->nargv) d->nargv = handed(d);
+  for (int k = 0; k < RT_NSPACE; k++) LLVMBuildStore(g->b, d->base[k], slot(d, d->argv, k));
+  for (int k = 0; k < d->turn.n; k++) LLVMBuildStore(g->b, d->turn.at[k].at, slot(d, d->argv, RT_NSPACE + k));
+  LLVMTypeRef run = LLVMFunctionType(none, (LLVMTypeRef[]){ ptr, ptr, ptr }, 3, false);
+  LLVMBuildCall2(g->b, run, outside(g, "rt_fork", run), (LLVMValueRef[]){ d->pool, f, d->argv }, 3, "");
+}
+
 static LLVMValueRef clock_now(Gen *g) {
   LLVMTypeRef type = LLVMFunctionType(LLVMInt64TypeInContext(g->ctx), NULL, 0, false);
   return LLVMBuildCall2(g->b, type, outside(g, "llvm.readcyclecounter", type), NULL, 0, "");
@@ -284,6 +352,7 @@ static void emit_block(Driver *d, const PlanBlock *b) {
     case PLAN_SCAN: case PLAN_MAP: turns_node(d, n); break;
     case PLAN_WHILE: while_node(d, n); break;
     case PLAN_COND: cond_node(d, n); break;
+    case PLAN_FORK: fork_node(d, n); break;
   }
 }
 
@@ -335,10 +404,8 @@ void driver_plan(Module *m, const Plan *p) {
   if (p == m->program->plan[m->program->nplan - 1]) d.profile = m->program->profile;
   if (m->program->export) open_export(&d);
   else open_frame(&d);
-  // Room for the widest argument vector, known at the end: a placeholder that the alloca replaces.
-  d.argv = LLVMBuildArrayAlloca(g->b, LLVMPointerTypeInContext(g->ctx, 0), LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 1, false), "argv");
+  open_argv(&d);
   emit_block(&d, &p->body);
-  LLVMSetOperand(d.argv, 0, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), (unsigned long long)(d.nargv + 1), false));
-  LLVMBuildRetVoid(g->b);
+  close_function(&d);
   g->fn = NULL;
 }

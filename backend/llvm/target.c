@@ -40,20 +40,21 @@ static bool has(const char *features, const char *name) {
 bool llvm_target_resolve(Arena *a, Target *t, const char **why) {
   const char *triple = t->triple ? t->triple : host_triple(a);
   if (!is_x86(triple)) {
-    t->plan = (PlanTarget){ .vector_bits = 128, .fma = true };
+    t->plan = (PlanTarget){ .vector_bits = 128, .fma = true, .fork_ns = PLAN_FORK_NS };
     return true;
   }
   if (is_host(t)) {
     char *f = LLVMGetHostCPUFeatures();
     bool wide = has(f, "avx512f") && has(f, "avx512vl") && has(f, "avx512dq") && has(f, "avx512bw");
-    t->plan = (PlanTarget){ .vector_bits = wide ? 512 : has(f, "avx2") ? 256 : 128, .fma = has(f, "fma") };
+    t->plan = (PlanTarget){ .vector_bits = wide ? 512 : has(f, "avx2") ? 256 : 128, .fma = has(f, "fma"),
+                            .fork_ns = PLAN_FORK_NS };
     LLVMDisposeMessage(f);
     return true;
   }
   const char *cpu = t->cpu ? t->cpu : "x86-64";
   for (size_t k = 0; k < sizeof cpus / sizeof *cpus; k++)
     if (!strcmp(cpus[k].name, cpu)) {
-      t->plan = (PlanTarget){ .vector_bits = cpus[k].bits, .fma = cpus[k].fma };
+      t->plan = (PlanTarget){ .vector_bits = cpus[k].bits, .fma = cpus[k].fma, .fork_ns = PLAN_FORK_NS };
       return true;
     }
   Str s = { .arena = a };

@@ -8,7 +8,8 @@
 #define MOST_OPS 200          // inlined ops of a nest
 #define LIGHT 8192            // elements of a nest that may run later than it could
 #define MOST_LOOSE 2000       // groups that are compared with each other
-#define ALONE 12              // ops that are worth a node of their own if they share nothing with the rest
+#define ALONE 12              // ops that are worth a node of their own if they share nothing with the rest,
+#define ALONE_READS 2048      // or elements that are reduced
 
 // ---- the table of groups ------------------------------------------------------------------------
 static uint64_t group_key(int level, uint64_t sort, const IrType *t) {
@@ -245,6 +246,12 @@ static void meet(Parts *t, const IrValue *v, int root, bool first) {
   for (int k = 0; k < v->op->nin; k++) meet(t, v->op->in[k], root, false);
 }
 
+static bool is_large_reduction(const Group *g) {
+  for (int k = 0; k < g->root.n; k++)
+    if (g->root.at[k]->op && is_large_reduce(g->root.at[k]->op)) return true;
+  return false;
+}
+
 // Gives each root the number of its node within the group; returns how many there are.
 static int split_group(Fuse *s, Group *g, int *node) {
   int n = g->root.n, nnode = 0, small = -1, *ops = arena_array(s->p->a, int, n), *of = arena_array(s->p->a, int, n);
@@ -256,11 +263,12 @@ static int split_group(Fuse *s, Group *g, int *node) {
   for (int k = 0; k < n; k++) meet(&t, g->root.at[k], k, true);
   s->p->stamp++;
   for (int k = 0; k < n; k++) ops[part_of(&t, k)] += count_ops(s->p, s->b, g->root.at[k], s->p->stamp);
+  bool heavy = weight(g) >= ALONE_READS && is_large_reduction(g);
   for (int k = 0; k < n; k++) node[k] = -1;
   for (int k = 0; k < n; k++) {
     int part = part_of(&t, k);
     if (node[part] < 0) {
-      bool alone = ops[part] >= ALONE;
+      bool alone = ops[part] >= ALONE || heavy;
       node[part] = alone || small < 0 ? nnode++ : small;
       if (!alone) small = node[part];
     }

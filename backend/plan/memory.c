@@ -12,6 +12,9 @@
 // other reads. An object is live over a set of intervals (closed); two objects may share a buffer if these are
 // disjoint. A node may then write over an operand that it reads at its own index only.
 //
+// The sides of a fork are one behind the other in this order, but run at one time: what one of them writes or reads
+// shares no place with what the other does.
+//
 // Sharing is tried for each pair that a copy would otherwise join, largest first; then where it only saves room.
 #include "backend/plan/state.h"
 
@@ -44,12 +47,16 @@ typedef struct Class {
   int part_of; const IrOp *loop; int64_t stride; // PIN_SLOT: of this object
   Block *body;                   // PIN_SLOT: where it stays in one place
   int lo, hi;                    // of the room in the arena
+  uint64_t on[2];                // forks on whose first, second side it is written or read
 } Class;
 
 typedef struct Pair { int object, with; int64_t bytes; bool needless; int order; } Pair; // `with`: object of the class to share with; needless: no copy is saved
 
+typedef struct Sides { Span side[2]; } Sides; // of a fork
+
 typedef struct Memory {
   Planner *p;
+  VEC(Sides) fork;
   VEC(Object) object;
   VEC(Class) cls;
   VEC(Pair) pair;
@@ -76,6 +83,26 @@ static void number(Planner *p, Block *b) {
   b->t1 = ++p->tick;
 }
 
+static void find_sides(Memory *m, Block *b) {
+  for (int k = 0; k < b->fork.n; k++) {
+    const Fork *f = &b->fork.at[k];
+    int t[3] = {4 * b->unit.at[f->from]->tick, 4 * b->unit.at[f->mid]->tick, 4 * b->unit.at[f->to - 1]->end + 4};
+    Sides s = {{{t[0], t[1] - 1}, {t[1], t[2] - 1}}};
+    vec_push(m->p->a, &m->fork, s);
+  }
+  for (int k = 0; k < b->unit.n; k++)
+    for (int i = 0; i < 2; i++)
+      if (b->unit.at[k]->body[i]) find_sides(m, b->unit.at[k]->body[i]);
+}
+
+// The object is written or read then.
+static void touch(Memory *m, int object, int time) {
+  Class *c = &m->cls.at[class_of(m, object)];
+  for (int k = 0; k < m->fork.n; k++)
+    for (int t = 0; t < 2; t++)
+      if (m->fork.at[k].side[t].from <= time && time <= m->fork.at[k].side[t].to) c->on[t] |= UINT64_C(1) << k;
+}
+
 // ---- objects --------------------------------------------------------------------------------------
 static int new_object(Memory *m, const IrValue *v, Block *b, int64_t bytes, int def) {
   Object o = {.v = v, .block = b, .bytes = bytes, .def = def, .last = def, .part_of = -1, .cls = m->cls.n};
@@ -83,6 +110,7 @@ static int new_object(Memory *m, const IrValue *v, Block *b, int64_t bytes, int 
   vec_push(m->p->a, &m->cls, c);
   vec_push(m->p->a, &m->object, o);
   if (v) fact_of(m->p, v)->obj = m->object.n - 1;
+  touch(m, m->object.n - 1, def);
   return m->object.n - 1;
 }
 
@@ -101,6 +129,7 @@ static void use_at(Memory *m, int object, Block *b, int time) {
     use_at(m, o->part_of, loop->block, 4 * loop->end + 1);
     return;
   }
+  touch(m, object, time);
   if (b == o->block) {
     if (time > o->last) o->last = time;
     return;
@@ -117,7 +146,9 @@ static void add_live(Memory *m, int object, int from, int to) {
 
 // The object has the class of another, whatever their lives.
 static void same_class(Memory *m, int object, int with) {
-  m->cls.at[class_of(m, object)].into = class_of(m, with);
+  Class *c = &m->cls.at[class_of(m, object)];
+  c->into = class_of(m, with);
+  for (int t = 0; t < 2; t++) m->cls.at[c->into].on[t] |= c->on[t];
 }
 
 static void add_pair(Memory *m, int object, int with, bool needless) {
@@ -416,13 +447,15 @@ static void find_lives(Memory *m) {
 }
 
 // ---- sharing ------------------------------------------------------------------------------------------
+static bool side_by_side(const Class *a, const Class *b) { return (a->on[0] & b->on[1]) | (a->on[1] & b->on[0]); }
+
 static bool apart(const Class *a, const Class *b) {
   for (int i = 0, k = 0; i < a->live.n && k < b->live.n;) {
     if (a->live.at[i].to < b->live.at[k].from) i++;
     else if (b->live.at[k].to < a->live.at[i].from) k++;
     else return false;
   }
-  return true;
+  return !side_by_side(a, b);
 }
 
 static bool inside(const Class *c, const Block *body) {
@@ -444,6 +477,7 @@ static void try_share(Memory *m, const Pair *q) {
   for (int j = 0; j < a->live.n; j++) vec_push(m->p->a, &b->live, a->live.at[j]);
   tidy(b);
   a->into = b->into;
+  for (int t = 0; t < 2; t++) b->on[t] |= a->on[t];
 }
 
 static int by_bytes(const void *a, const void *b) {
@@ -492,6 +526,8 @@ static void settle(Memory *m, Block *b, Moves *list, int tick) {
     if ((!is_part(m, v.from) && class_of(m, v.from) == class_of(m, v.to)) || !obj(m, v.from)->bytes) continue;
     note_waste(m, &v);
     add_live(m, v.from, 4 * tick, 4 * tick + 1);
+    touch(m, v.from, 4 * tick);
+    touch(m, v.to, 4 * tick);
     list->at[n++] = v;
   }
   while (n) {
@@ -561,7 +597,7 @@ static void place_arena(Memory *m) {
     int k = 0;
     for (; k < nplaced; k++) {
       const Class *d = &m->cls.at[placed[k].cls];
-      if (d->hi < c->lo || c->hi < d->lo || placed[k].end <= at) continue;
+      if (placed[k].end <= at || ((d->hi < c->lo || c->hi < d->lo) && !side_by_side(c, d))) continue;
       if (placed[k].offset >= at + c->bytes) break;
       at = round_up(placed[k].end);
     }
@@ -607,17 +643,30 @@ static void emit_moves(Memory *m, PlanBlock *out, const Move *move, int n) {
   }
 }
 
-static void emit_block(Memory *m, Block *b, PlanBlock *out) {
+static void emit_block(Memory *m, Block *b, PlanBlock *whole) {
+  PlanBlock *out = whole;
+  const Fork *f = b->fork.at, *last = f + b->fork.n;
+  PlanNode *fork = NULL;
   emit_moves(m, out, b->head.at, b->head.n);
   for (int k = 0; k < b->unit.n; k++) {
     Unit *u = b->unit.at[k];
+    if (fork && k == f->to) {
+      fork = NULL;
+      f++;
+    }
+    if (f < last && k == f->from) {
+      fork = arena_new(m->p->a, PlanNode);
+      *fork = (PlanNode){.kind = PLAN_FORK, .vector = -1, .pieces = 1};
+      append(m->p, whole, fork);
+    }
+    out = fork ? &fork->body[k >= f->mid] : whole;
     emit_moves(m, out, u->before.at, u->before.n);
     if (u->scratch >= 0) u->node->scratch = ref_of(m, u->scratch);
     for (int i = 0; i < 2; i++)
       if (u->body[i]) emit_block(m, u->body[i], &u->node->body[i]);
     append(m->p, out, u->node);
   }
-  emit_moves(m, out, b->tail.at, b->tail.n);
+  emit_moves(m, whole, b->tail.at, b->tail.n);
 }
 
 static void set_homes(Memory *m, Block *b) {
@@ -645,6 +694,7 @@ void plan_place(Planner *p) {
   Memory m = {.p = p};
   for (int k = 0; k < p->g->nvalue; k++) p->fact[k].obj = -1;
   number(p, p->top);
+  find_sides(&m, p->top);
   place_inputs(&m);
   walk_block(&m, p->top);
   place_outputs(&m);

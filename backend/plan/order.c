@@ -126,6 +126,7 @@ static void link_units(Planner *p, Block *b) {
         Unit *w = f->wanted.at[j];
         if (w == u || w->block != b) continue;
         vec_push(p->a, &u->frees, w);
+        vec_push(p->a, &w->awaits, u);
         w->blockers++;
       }
     }

@@ -105,7 +105,9 @@ static void put_domain(Printer *p, const PlanNode *n) {
   if (n->blas) P(" blas");
 }
 
-static const char *const kind_name[] = {"nest", "dot", "conv", "lib", "update", "copy", "scan", "map", "while", "cond"};
+static int nbody(const PlanNode *n) { return n->kind < PLAN_SCAN ? 0 : n->kind == PLAN_FORK ? 2 : n->op->nregion; }
+
+static const char *const kind_name[] = {"nest", "dot", "conv", "lib", "update", "copy", "scan", "map", "while", "cond", "fork"};
 
 static void put_node(Printer *p, const PlanNode *n) {
   indent(p);
@@ -120,7 +122,7 @@ static void put_node(Printer *p, const PlanNode *n) {
   }
   if (n->nroot) put_domain(p, n);
   if (n->nroot) put_ops(p, n);
-  else P(" %s", ir_info[n->op->code].name);
+  else if (n->op) P(" %s", ir_info[n->op->code].name);
   if (n->kind == PLAN_SCAN || n->kind == PLAN_MAP) P(" n %lld%s", (long long)ir_int(n->op, A_N), ir_int(n->op, A_REVERSE) ? " reversed" : "");
   P(" |");
   put_quantity(p, plan_flops(p->plan, n), "flop");
@@ -134,7 +136,7 @@ static void put_node(Printer *p, const PlanNode *n) {
   p->depth++;
   if (n->nroot) put_reads(p);
   for (int k = 0; k < n->nroot; k++) put_home(p, n->root[k]);
-  for (int k = 0; !n->nroot && k < n->op->nin; k++) {
+  for (int k = 0; !n->nroot && n->op && k < n->op->nin; k++) {
     indent(p);
     P("of ");
     put_value(p, n->op->in[k]);
@@ -142,8 +144,8 @@ static void put_node(Printer *p, const PlanNode *n) {
     put_ref(p, &p->plan->value[n->op->in[k]->id].ref);
     P("\n");
   }
-  for (int k = 0; !n->nroot && k < n->op->nout; k++) put_home(p, n->op->out[k]);
-  for (int k = 0; n->kind >= PLAN_SCAN && k < n->op->nregion; k++) {
+  for (int k = 0; !n->nroot && n->op && k < n->op->nout; k++) put_home(p, n->op->out[k]);
+  for (int k = 0; k < nbody(n); k++) {
     indent(p);
     P("%s{\n", n->kind == PLAN_COND ? k ? "else " : "then " : n->kind == PLAN_WHILE && !k ? "test " : "");
     p->depth++;
@@ -192,7 +194,7 @@ char *plan_node_text(Arena *a, const Plan *plan, const PlanNode *n) {
 static void work(Arena *a, const PlanBlock *b, PlanWork *out) {
   for (const PlanNode *n = b->first; n; n = n->next)
     if (n->kind < PLAN_SCAN) vec_push(a, out, n);
-    else for (int k = 0; k < n->op->nregion; k++) work(a, &n->body[k], out);
+    else for (int k = 0; k < nbody(n); k++) work(a, &n->body[k], out);
 }
 
 PlanWork plan_work(Arena *a, const Plan *p) {

@@ -201,11 +201,12 @@ static void cut(PlanNode *n, int axis, int64_t pieces, int64_t multiple) {
 }
 
 // `fmas`: multiply-adds of a product, which n->flops does not count yet.
-static void choose_pieces(PlanNode *n, double fmas) {
+static void choose_pieces(Unit *u, double fmas) {
+  PlanNode *n = u->node;
   n->pieces = 1;
   n->piece_axis = 0;
   n->piece_len = n->rank ? n->dim[0] : 1;
-  double ns = (n->flops + n->traffic / 4) / PLAN_OPS_PER_NS + fmas / PLAN_FMAS_PER_NS;
+  double ns = u->ns = (n->flops + n->traffic / 4) / PLAN_OPS_PER_NS + fmas / PLAN_FMAS_PER_NS;
   if (ns < PLAN_PIECES_NS || !n->rank) return;
   int64_t pieces = 2;
   while (pieces < MOST_PIECES && ns / (double)pieces > PLAN_PIECES_NS) pieces *= 2;
@@ -236,7 +237,7 @@ static void shape_dot(Planner *p, Unit *u) {
   double flops = 2.0 * (double)m * (double)cols * (double)k;
   double all = ir_count(y) ? flops * (double)(ir_count(y) / (m * cols)) : 0;
   n->blas = flops > PLAN_BLAS_FLOPS && (x->dtype == IR_F32 || x->dtype == IR_F64);
-  choose_pieces(n, all / 2);
+  choose_pieces(u, all / 2);
   n->flops += all;
   n->traffic += (double)(ir_bytes(x) + ir_bytes(&op->in[1]->type));
   int width = ir_dtype_bytes(x->dtype) < 4 ? 4 : ir_dtype_bytes(x->dtype);
@@ -269,13 +270,14 @@ static void shape_lib(PlanNode *n) {
   }
 }
 
-static void shape_conv(PlanNode *n) {
+static void shape_conv(Unit *u) {
+  PlanNode *n = u->node;
   const IrOp *op = n->op;
   const IrType *w = op->code == IR_CONV_DW ? &op->out[0]->type : &op->in[1]->type;
   const IrType *y = op->code == IR_CONV ? &op->out[0]->type : op->code == IR_CONV_DX ? &op->in[0]->type : &op->in[1]->type;
   double out = y->dim[3] ? (double)(ir_count(y) / y->dim[3]) : 0;
   double fmas = out * (double)ir_count(w);
-  choose_pieces(n, fmas);
+  choose_pieces(u, fmas);
   n->flops += 2 * fmas;
   n->traffic += (double)(ir_bytes(&op->in[0]->type) + ir_bytes(&op->in[1]->type));
 }
@@ -287,6 +289,7 @@ static void shape_unit(Planner *p, Unit *u) {
     n->traffic = 2 * (double)ir_bytes(&n->op->in[n->op->code == IR_SCATTER ? 2 : 1]->type);
     n->flops = n->op->code == IR_SCATTER ? (double)ir_count(&n->op->in[2]->type) : 0;
   }
+  u->ns = (n->flops + n->traffic / 4) / PLAN_OPS_PER_NS;
   if (!u->root.n) return;
   Cost c = {.p = p, .node = n};
   cost_node(&c, u);
@@ -296,18 +299,24 @@ static void shape_unit(Planner *p, Unit *u) {
   n->flops = points * (c.work + reduced * c.inner);
   n->traffic = points * c.traffic;
   if (n->kind == PLAN_DOT) shape_dot(p, u);
-  else if (n->kind == PLAN_CONV) shape_conv(n);
+  else if (n->kind == PLAN_CONV) shape_conv(u);
   else {
     choose_vector(n, &c);
-    choose_pieces(n, 0);
+    choose_pieces(u, 0);
   }
 }
 
 void plan_shape(Planner *p, Block *b) {
   for (int k = 0; k < b->unit.n; k++) {
     shape_unit(p, b->unit.at[k]);
-    for (int i = 0; i < 2; i++)
-      if (b->unit.at[k]->body[i]) plan_shape(p, b->unit.at[k]->body[i]);
+    Unit *u = b->unit.at[k];
+    double body[2] = {0};
+    for (int i = 0; i < 2 && u->body[i]; i++) {
+      plan_shape(p, u->body[i]);
+      for (int j = 0; j < u->body[i]->unit.n; j++) body[i] += u->body[i]->unit.at[j]->ns;
+    }
+    if (u->node->kind == PLAN_COND) u->ns += body[0] > body[1] ? body[0] : body[1];
+    else if (u->body[0] && !u->body[1]) u->ns += body[0] * (double)ir_int(u->node->op, A_N);
   }
 }
 

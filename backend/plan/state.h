@@ -4,6 +4,7 @@
 //   fuse     which other values are stored, and which node stores each         [fuse.c, use.c, group.c]
 //   order    what each node reads; the order of nodes in a block               [order.c]
 //   shape    vector axis, pieces, scratch room of a node                       [shape.c]
+//   split    nodes side by side on two threads                                 [split.c]
 //   place    life times, shared buffers, copies, addresses                     [memory.c]
 //
 // build.c runs them in this order, and says what each needs and gives (`rlc passes`).
@@ -32,11 +33,17 @@ struct Unit {                  // a node that is being planned
   int waits;                   // units it still waits for
   int blockers;                // unscheduled readers of values it would like to write over
   VEC(Unit *) then, frees;     // units that wait for it; whose blocker it is
+  VEC(Unit *) awaits;          // units that read what it would like to write over
+  int index;                   // place in its block before forks are made
+  double ns;                   // estimated, on one core
+  bool cut;                    // it, or something in it, is run by several threads
   bool done;
   int tick, end;               // position in the whole plan's order; control: of its end
   Moves before;                // copies in front of it
   int scratch;                 // object, or -1
 };
+
+typedef struct Fork { int from, mid, to; } Fork; // units of its block: the first side's, then the second's
 
 struct Block {
   const IrRegion *region;
@@ -47,6 +54,7 @@ struct Block {
   VEC(IrValue *) capture;      // values of outer blocks used here or in blocks inside
   VEC(const IrValue *) wants;  // values that something in the block would like to write over
   VEC(Unit *) unit;            // in order of execution once ordered
+  VEC(Fork) fork;              // in order
   Moves head, tail;            // copies at the start and at the end of each turn
   int t0, t1;                  // ticks of these
 };
@@ -81,6 +89,8 @@ typedef struct Fact {          // by value id
   Unit *unit;                  // that writes it; NULL for arguments and constants
   VEC(Unit *) wanted;          // by units of the block being ordered that would like to write over it
   int obj;
+  int8_t side;                 // of the fork that last read or wrote it, 0 outside of forks; -1: not known
+  int reader;                  // the unit of a stretch that last read it [split.c]
 } Fact;
 
 // A group that computes a value, or (group -1) another node that reads it: its level, and whether it does so
@@ -99,6 +109,7 @@ typedef struct Planner {
   Bound *bound;                // by value id; NULL until needed
   int stamp;
   int tick;
+  int nfork;
   Block *top;
 } Planner;
 
@@ -122,6 +133,7 @@ void plan_mark(Planner *p);
 void plan_fuse(Planner *p, Block *b);
 void plan_order(Planner *p, Block *b);
 void plan_shape(Planner *p, Block *b);
+void plan_split(Planner *p, Block *b);
 void plan_place(Planner *p);
 
 // Calls f for each STORED value that computing v reaches through INLINE ones.

@@ -13,6 +13,8 @@ typedef struct Bytes { VEC(Piece) v; } Bytes;                // sorted, apart
 typedef struct Range { RtSpace space; int64_t lo, hi; } Range;
 typedef struct Seen { const IrValue *v; Range at; bool point; } Seen;
 
+typedef struct Touched { VEC(Range) read, written; } Touched;
+
 typedef struct Verify {
   const Plan *p;
   Arena *a;
@@ -22,6 +24,7 @@ typedef struct Verify {
   int *mark; bool *mark_point; int stamp;
   const PlanNode **root_of;     // by value id
   VEC(Seen) seen;               // what the node reads
+  Touched *side;                // of the fork that is being walked, or NULL
   int tags;
   char *why;
 } Verify;
@@ -57,6 +60,7 @@ static void split(Verify *c, Bytes *b, int64_t at) {
 
 static void write(Verify *c, Range r, Content is) {
   if (r.lo == r.hi) return;
+  if (c->side) vec_push(c->a, &c->side->written, r);
   if (r.space == RT_CONST || r.space == RT_SETTING) BAD("something is written into %s", r.space == RT_CONST ? "constants" : "settings");
   Bytes *b = &c->mem[r.space];
   split(c, b, r.lo);
@@ -104,6 +108,10 @@ static void read(Verify *c, const PlanNode *n, const IrValue *v) {
   if (!stored(c, v)) BAD("%s reads %%%d, which has no memory", ir_info[n->op->code].name, v->id);
   else if (!content(c, v).tag) BAD("%s reads %%%d before it is written", ir_info[n->op->code].name, v->id);
   else if (!holds(c, place(c, v), content(c, v))) BAD("%s reads %%%d, which has been written over", ir_info[n->op->code].name, v->id);
+  if (c->side && stored(c, v)) {
+    Range r = place(c, v);
+    vec_push(c->a, &c->side->read, r);
+  }
 }
 
 // The place of `v` has the content of `is`, and v is it from now on.
@@ -199,6 +207,7 @@ static void check_whole(Verify *c, const PlanNode *n) {
 static void check_copy(Verify *c, const PlanNode *n) {
   Range from = range(c, &n->from, n->bytes), to = range(c, &n->to, n->bytes);
   if (overlap(from, to)) BAD("a copy overlaps itself");
+  if (c->side) vec_push(c->a, &c->side->read, from);
   Bytes *b = &c->mem[from.space];
   split(c, b, from.lo);
   split(c, b, from.hi);
@@ -319,6 +328,24 @@ static void check_cond(Verify *c, const PlanNode *n) {
   for (int k = 0; k < op->nout; k++) c->is[op->out[k]->id] = result[k];
 }
 
+// What one side writes, the other neither reads nor writes.
+static void check_fork(Verify *c, const PlanNode *n) {
+  Touched touched[2] = {0}, *outer = c->side;
+  for (int i = 0; i < 2; i++) {
+    c->side = &touched[i];
+    check_block(c, &n->body[i]);
+  }
+  c->side = outer;
+  for (int i = 0; i < 2; i++)
+    for (int k = 0; k < touched[i].written.n; k++) {
+      Range w = touched[i].written.at[k];
+      for (int j = 0; j < touched[!i].read.n; j++)
+        if (overlap(w, touched[!i].read.at[j])) BAD("one side of a fork writes what the other reads");
+      for (int j = 0; j < touched[!i].written.n; j++)
+        if (overlap(w, touched[!i].written.at[j])) BAD("both sides of a fork write to one place");
+    }
+}
+
 static void check_block(Verify *c, const PlanBlock *b) {
   for (const PlanNode *n = b->first; n && !c->why; n = n->next) {
     switch (n->kind) {
@@ -328,6 +355,7 @@ static void check_block(Verify *c, const PlanBlock *b) {
       case PLAN_SCAN: case PLAN_MAP: check_loop(c, n); break;
       case PLAN_WHILE: check_while(c, n); break;
       case PLAN_COND: check_cond(c, n); break;
+      case PLAN_FORK: check_fork(c, n); break;
     }
   }
 }

@@ -303,6 +303,7 @@ static void run_node(Run *r, const PlanNode *n) {
     case PLAN_COPY: run_copy(r, n); break;
     case PLAN_SCAN: case PLAN_MAP: run_loop(r, n); break;
     case PLAN_WHILE: run_while(r, n); break;
+    case PLAN_FORK: for (uint64_t i = 0; i < 2; i++) run_block(r, &n->body[(i + r->seed) % 2]); break;
     case PLAN_COND: run_block(r, &n->body[ir_load(IR_BOOL, address_of(r, n->op->in[0])).i ? 0 : 1]); break;
     default: run_whole(r, n); break;
   }

@@ -44,7 +44,7 @@ static Plan *plan_of(const IrGraph *g) {
     out[k] = (PlanPort){ RT_OUT, end };
     end += (ir_bytes(&g->top->yield[k]->type) + 63) / 64 * 64;
   }
-  PlanTarget target = { .vector_bits = 256, .fma = true };
+  PlanTarget target = { .vector_bits = 256, .fma = true, .fork_ns = PLAN_FORK_NS };
   PlanConsts *consts = arena_new(&arena, PlanConsts);
   consts->data.arena = &arena;
   return plan_build(&arena, g, &(PlanInterface){ in, out }, &target, consts, "main");

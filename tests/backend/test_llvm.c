@@ -482,12 +482,14 @@ static bool has_never(const IrRegion *r) {
   return false;
 }
 
+static RtPool *pool;                               // of the random graphs: sides of forks really meet
+
 static char *fault(Arena *a, const IrGraph *g, uint64_t seed, const Target *t) {
   IrArray in[16], got[64], want[64];
   IrEval how = { .typed = true, .max_turns = 1000 };
   gen_inputs(a, g, seed, in);
   if (ir_eval(a, &how, g, in, want)) return NULL;
-  const char *why = llvm_run(a, g, t, NULL, in, got);
+  const char *why = llvm_run(a, g, t, pool, in, got);
   if (why) return arena_str(a, why);
   char *bad = NULL;
   for (int k = 0; k < g->top->nyield && !bad; k++) bad = llvm_differs(a, &got[k], &want[k], 1e-7, 1e-7);
@@ -510,6 +512,8 @@ static void random_graphs(void) {
   static const char *const cpu[] = { NULL, "x86-64", "x86-64-v3" };
   const char *from = getenv("RLC_SEED"), *count = getenv("RLC_SEEDS");
   uint64_t first = from ? strtoull(from, NULL, 0) : 1, n = count ? strtoull(count, NULL, 0) : 60;
+  int forks = 0;
+  pool = rt_pool_new(2);
   for (uint64_t seed = first; seed < first + n; seed++) {
     Arena a = { 0 };
     jmp_buf oom;
@@ -517,11 +521,13 @@ static void random_graphs(void) {
     Target t = { .cpu = cpu[seed % 3] };
     const char *why;
     llvm_target_resolve(&a, &t, &why);
+    if (seed % 2) t.plan.fork_ns = -1e9;
     GenOptions o = { .nop = 5 + (int)(seed % 40), .depth = 2, .real = IR_F64,
                      .kinds = GEN_CONTROL | GEN_INTS | GEN_JUMPS | GEN_LINALG | GEN_CONV | GEN_COMPLEX };
     IrGraph *g = gen_graph(&a, seed, &o);
     Trial trial = { seed, &t };
     bool bad = !has_never(g->top) && fails(g, &trial);
+    if (!has_never(g->top)) forks += strstr(plan_print(&a, llvm_program(&a, g, &t.plan).plan[0]), "fork |") != NULL;
     CU_ASSERT_FALSE(bad);
     if (bad) {
       IrGraph *small = gen_shrink(&a, g, fails, &trial);
@@ -529,6 +535,9 @@ static void random_graphs(void) {
     }
     arena_free(&a);
   }
+  CU_ASSERT(n < 60 || forks > 5);
+  rt_pool_free(pool);
+  pool = NULL;
 }
 
 // ---- code ------------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-static const PlanTarget target = {.vector_bits = 256, .fma = true};
+static PlanTarget target = {.vector_bits = 256, .fma = true, .fork_ns = PLAN_FORK_NS};
 
 // ---- a graph, its plan, its ports --------------------------------------------------------------
 typedef struct Case {
@@ -212,8 +212,10 @@ static void random_graphs(void) {
   uint64_t n = getenv("PLAN_SEEDS") ? strtoull(getenv("PLAN_SEEDS"), NULL, 10) : 150;
   for (uint64_t seed = from; seed < from + n; seed++) {
     o.nop = 5 + (int)(seed % 40);
+    target.fork_ns = seed % 3 ? PLAN_FORK_NS : -1e9;
     try_random(seed, &o);
   }
+  target.fork_ns = PLAN_FORK_NS;
 }
 
 // ---- by hand ------------------------------------------------------------------------------------------
@@ -524,6 +526,63 @@ static void pieces(void) {
   }
 }
 
+// x tanh(w) tanh(w) twice, with different x and w.
+static IrValue *two_chains(Case *c, IrValue **x, IrValue **w) {
+  IrValue *y[2];
+  for (int k = 0; k < 2; k++) {
+    x[k] = input(c, f32(2, 64, 64), k ? "x" : "y");
+    w[k] = input(c, f32(2, 64, 64), k ? "w" : "v");
+    y[k] = ir_un(&c->b, IR_TANH, ir_dot(&c->b, x[k], w[k], 0, false, false));
+    y[k] = ir_un(&c->b, IR_TANH, ir_dot(&c->b, y[k], w[k], 0, false, false));
+  }
+  return ir_dot(&c->b, y[0], y[1], 0, false, false);
+}
+
+static int ndot(const PlanBlock *b) {
+  int n = 0;
+  for (const PlanNode *p = b->first; p; p = p->next) n += p->kind == PLAN_DOT;
+  return n;
+}
+
+// Two chains run side by side until they meet; states that a side reads and writes anew stay in their place.
+static void side_by_side(void) {
+  Case c;
+  start(&c);
+  IrValue *x[2], *w[2], *y = two_chains(&c, x, w);
+  ir_output(c.g, y, "out");
+  ir_output(c.g, ir_bin(&c.b, IR_MUL, w[0], fill(&c, w[0]->type, 0.5)), "v");
+  ir_output(c.g, ir_bin(&c.b, IR_MUL, w[1], fill(&c, w[1]->type, 0.5)), "w");
+  check(&c);
+  const PlanNode *f = c.plan->body.first;
+  CU_ASSERT_EQUAL_FATAL(f->kind, PLAN_FORK);
+  CU_ASSERT_EQUAL(ndot(&f->body[0]), 2);
+  CU_ASSERT_EQUAL(ndot(&f->body[1]), 2);
+  CU_ASSERT_EQUAL(count_kind(&c.plan->body, PLAN_FORK), 1);
+  CU_ASSERT_EQUAL(count_kind(&c.plan->body, PLAN_COPY), 0);
+  end(&c);
+  start(&c);                                     // one chain has no sides
+  y = input(&c, f32(2, 64, 64), "x");
+  for (int k = 0; k < 4; k++) y = ir_un(&c.b, IR_TANH, ir_dot(&c.b, y, y, 0, false, false));
+  ir_output(c.g, y, "out");
+  check(&c);
+  CU_ASSERT_EQUAL(count_kind(&c.plan->body, PLAN_FORK), 0);
+  end(&c);
+}
+
+// The check of plans sees sides that share a place.
+static void sides_that_share(void) {
+  Case c;
+  start(&c);
+  IrValue *x[2], *w[2];
+  ir_output(c.g, two_chains(&c, x, w), "out");
+  check(&c);
+  const PlanNode *f = c.plan->body.first, *a = f->body[0].first, *b = f->body[1].first;
+  CU_ASSERT_PTR_NULL(plan_verify(c.plan));
+  c.plan->value[b->root[0]->id].ref = c.plan->value[a->root[0]->id].ref;
+  CU_ASSERT_PTR_NOT_NULL(plan_verify(c.plan));
+  end(&c);
+}
+
 // Planning time follows the graph's size; the bound is loose, for slow machines.
 static void large_graph(void) {
   Case c;
@@ -561,6 +620,8 @@ void suite_plan(void) {
   test_add(s, "a copy that the program asks for is told", kept_ring);
   test_add(s, "copies at once", exchange);
   test_add(s, "pieces for threads", pieces);
+  test_add(s, "side by side", side_by_side);
+  test_add(s, "sides that share a place are found", sides_that_share);
   test_add(s, "20,000 ops", large_graph);
   test_add(s, "random graphs", random_graphs);
 }

@@ -1,4 +1,5 @@
 // The pool: every piece once, whatever the number of threads and however often.
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -61,8 +62,42 @@ static void same_bits(void) {
   }
 }
 
+typedef struct Sides { pthread_t by[2]; _Atomic int started; int late; } Sides;
+
+// Each side waits until the other has begun; the one that is not the caller's then takes its time.
+static void two_sides(char **argv, int64_t side) {
+  Sides *s = (Sides *)(void *)argv[0];
+  s->by[side] = pthread_self();
+  atomic_fetch_add(&s->started, 1);
+  for (int k = 0; s->late && atomic_load(&s->started) < 2 && k < 20000; k++) usleep(50);
+  if (s->late && !pthread_equal(pthread_self(), *(pthread_t *)(void *)argv[1])) usleep((useconds_t)s->late);
+}
+
+static bool same_thread(RtPool *p, int late) {
+  Sides s = {.late = late};
+  pthread_t self = pthread_self();
+  char *argv[] = { (char *)&s, (char *)&self };
+  rt_fork(p, two_sides, argv);
+  CU_ASSERT_EQUAL(s.started, 2);
+  return pthread_equal(s.by[0], s.by[1]);
+}
+
+// A side that comes late is not waited for again soon, but later.
+static void late_sides(void) {
+  CU_ASSERT(same_thread(NULL, 0));
+  RtPool *p = rt_pool_new(2);
+  if (p) {
+    CU_ASSERT_FALSE(same_thread(p, 40000));
+    CU_ASSERT(same_thread(p, 0));
+    usleep(8 * 40000 + 200000);
+    CU_ASSERT_FALSE(same_thread(p, 1000));
+  }
+  rt_pool_free(p);
+}
+
 void suite_threads(void) {
   CU_pSuite s = test_suite("threads");
   test_add(s, "every piece once", once_each);
   test_add(s, "the same bits", same_bits);
+  test_add(s, "sides that come late", late_sides);
 }
