@@ -18,8 +18,10 @@ void run_begin(void) {
     exit(2);
   }
   run_arena = (Arena){.oom = &oom};
-  seed = 0x9e3779b97f4a7c15u;
+  run_seed(0);
 }
+
+void run_seed(uint64_t from) { seed = (from + 1) * 0x9e3779b97f4a7c15u; }
 
 void run_end(void) { arena_free(&run_arena); }
 
@@ -28,7 +30,7 @@ static uint64_t draw(void) {
   return seed;
 }
 
-static double uniform(double lo, double hi) { return lo + (hi - lo) * (double)(draw() >> 11) / 9007199254740992.0; }
+double run_uniform(double lo, double hi) { return lo + (hi - lo) * (double)(draw() >> 11) / 9007199254740992.0; }
 
 IrGraph *run_read(const char *text) {
   Diags d = {.arena = &run_arena};
@@ -41,14 +43,19 @@ IrGraph *run_read(const char *text) {
 
 static void fill(IrArray *x, const char *name) {
   int64_t n = ir_count(&x->type), m = x->type.rank ? x->type.dim[x->type.rank - 1] : 1;
+  int64_t rows = x->type.rank > 1 ? x->type.dim[x->type.rank - 2] : 1;
   bool pos = !strncmp(name, "pos", 3), unit = !strncmp(name, "unit", 4), idx = !strncmp(name, "idx", 3);
-  bool spd = !strncmp(name, "spd", 3), low = !strncmp(name, "low", 3);
+  bool spd = !strncmp(name, "spd", 3), low = !strncmp(name, "low", 3), apart = !strncmp(name, "apart", 5);
+  bool away = !strncmp(name, "away", 4);
+  if (!strncmp(name, "none", 4)) return;
   for (int64_t i = 0; i < n; i++) {
-    int64_t row = i / m % m, col = i % m;
-    double v = pos ? uniform(0.1, 2) : unit ? uniform(-0.9, 0.9) : uniform(-2, 2);
-    if (spd) v = row == col ? (double)m + uniform(0, 1) : 1 / (1.0 + (double)(row > col ? row - col : col - row));
-    if (low) v = row == col ? uniform(1, 2) : row > col ? v : 0;
-    if (ir_is_complex(x->type.dtype)) x->f[2 * i] = v, x->f[2 * i + 1] = uniform(-2, 2);
+    int64_t row = i / m % rows, col = i % m;
+    double v = pos ? run_uniform(0.1, 2) : unit ? run_uniform(-0.9, 0.9) : run_uniform(-2, 2);
+    if (spd) v = row == col ? (double)m + run_uniform(0, 1) : 1 / (1.0 + (double)(row > col ? row - col : col - row));
+    if (apart) v = v / 5 + (row == col ? (double)(row * row) + 2 * (double)row + 1 : 0);
+    if (away) v = copysign(0.5 + fabs(v), v);
+    if (low) v = row == col ? run_uniform(1, 2) : row > col ? v : 0;
+    if (ir_is_complex(x->type.dtype)) x->f[2 * i] = v, x->f[2 * i + 1] = run_uniform(-2, 2);
     else if (ir_is_float(x->type.dtype)) x->f[i] = x->type.dtype == IR_F64 ? v : (double)(float)(ldexp(round(ldexp(v, 5)), -5));
     else if (x->type.dtype == IR_BOOL) x->i[i] = (int64_t)(draw() >> 40 & 1);
     else if (x->type.dtype == IR_U64) x->i[i] = (int64_t)draw();
@@ -56,6 +63,8 @@ static void fill(IrArray *x, const char *name) {
     else x->i[i] = ir_is_signed(x->type.dtype) ? (int64_t)(draw() >> 33) % 9 - 4 : (int64_t)(draw() >> 33) % 9;
   }
 }
+
+bool run_is_held(const char *name) { return name && (!strncmp(name, "held", 4) || !strncmp(name, "none", 4)); }
 
 IrArray *run_inputs(const IrGraph *g) {
   IrArray *in = arena_array(&run_arena, IrArray, g->top->narg + 1);

@@ -7,14 +7,18 @@
 
 extern Arena run_arena;             // of the test at hand
 void run_begin(void);               // a fresh arena; call first in each test
+void run_seed(uint64_t seed);       // where run_inputs draws from; run_begin sets it too
+double run_uniform(double lo, double hi);
 void run_end(void);
 
 // The graph of "graph f" + text; a failed check and NULL where it does not read.
 IrGraph *run_read(const char *text);
 // Inputs from a fixed seed. An input's name tells its range: pos… (0.1, 2), unit… (-0.9, 0.9),
 // idx… integers in [-2, 6), spd… symmetric positive definite over its last two axes, low… lower
-// triangular with a diagonal away from zero; else (-2, 2), integers in [-4, 5).
+// triangular with a diagonal away from zero, apart… with a diagonal whose elements are so much greater than the
+// others that the spectrum is too, away… at least 0.5 from 0, none… zeros; else (-2, 2), integers in [-4, 5).
 IrArray *run_inputs(const IrGraph *g);
+bool run_is_held(const char *name);  // held… and none…: inputs whose derivatives are zero by declaration, not by nature
 // Outputs on these inputs in typed mode, or NULL and a message.
 IrArray *run_eval(const IrGraph *g, const IrArray *in);
 // Whether all outputs agree: |x - y| <= tolerance * max(1, |x|), NaN with NaN. Prints the first that does not.

@@ -1,7 +1,7 @@
 // Derivatives against central differences of the reference evaluator, in exact mode.
 // `check` takes a function as a graph and tests its jvp and its vjp; `check2` also those of its vjp.
-#include "passes/passes.h"
 #include "tests/ir/gen.h"
+#include "tests/passes/cases.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -54,37 +54,6 @@ static IrValue *input(Fn *f, double lo, double hi, IrDtype t, int rank, const in
 #define LIST(...) ((int64_t[]){__VA_ARGS__})
 
 static bool diff(const IrValue *v) { return ir_is_diff(v->type.dtype); }
-
-// The function whose body is `f` in a vjp or jvp op: inputs are f's, then cotangents of its
-// differentiable outputs, or tangents of its differentiable inputs. Outputs are the derivatives alone.
-static IrGraph *derivative(const IrGraph *f, IrCode code) {
-  IrGraph *g = ir_graph(&arena, ir_info[code].name);
-  IrBuilder b = {.graph = g, .at = g->top};
-  IrValue **map = arena_array(&arena, IrValue *, f->nvalue + 1);
-  IrRegion *r = ir_region(g);
-  IrValue *in[2 * MOST];
-  int nx = 0, ny = 0, extra;
-  for (int k = 0; k < f->top->narg; k++) {
-    IrValue *x = f->top->arg[k], *outer = ir_input(g, x->type, "x");
-    map[x->id] = diff(x) ? ir_arg(r, x->type) : outer;
-    if (diff(x)) in[nx++] = outer;
-  }
-  ir_clone_into(&(IrBuilder){.graph = g, .at = r}, f->top, map);
-  for (int pass = 0; pass < 2; pass++)
-    for (int k = 0; k < f->top->nyield; k++) {
-      IrValue *y = f->top->yield[k];
-      if (diff(y) != (pass == 0)) continue;
-      ir_yield(r, map[y->id] ? map[y->id] : y);
-      ny += pass == 0;
-    }
-  extra = nx;
-  for (int k = 0; k < (code == IR_VJP ? ny : nx); k++)
-    in[extra++] = ir_input(g, code == IR_VJP ? r->yield[k]->type : r->arg[k]->type, "d");
-  IrAttr at[2] = {ir_attr_int(&arena, A_NX, nx), ir_attr_int(&arena, A_NY, ny)};
-  IrOp *op = ir_build(&b, code, extra, in, NULL, 2, at, 1, &r);
-  for (int k = r->nyield; k < op->nout; k++) ir_output(g, op->out[k], "d");
-  return g;
-}
 
 static IrGraph *copy(const IrGraph *f) {
   IrGraph *g = ir_graph(&arena, f->name);
@@ -165,7 +134,7 @@ static double differences(const Fn *f, const IrGraph *g, IrArray *in, double *x,
 
 // vjp: every element against differences. jvp: ct . jvp(t) against vjp(ct) . t, for random t.
 static void check(const Fn *f) {
-  IrGraph *g = copy(f->g), *back = derivative(f->g, IR_VJP), *forth = derivative(f->g, IR_JVP);
+  IrGraph *g = copy(f->g), *back = run_derivative(f->g, IR_VJP), *forth = run_derivative(f->g, IR_JVP);
   if (!expands_cleanly(f->name, g) || !expands_cleanly(f->name, back) || !expands_cleanly(f->name, forth)) return;
   int n = f->g->top->narg, nx = 0, ny = 0;
   IrArray in[4 * MOST], dx[2 * MOST], dy[2 * MOST], t[2 * MOST], ct[2 * MOST];
@@ -194,7 +163,7 @@ static void check(const Fn *f) {
 static void check2(const Fn *f) {
   check(f);
   Fn d = *f;
-  d.g = derivative(f->g, IR_VJP);
+  d.g = run_derivative(f->g, IR_VJP);
   for (int k = f->g->top->narg; k < d.g->top->narg; k++) d.lo[k] = -1, d.hi[k] = 1;
   check(&d);
 }
@@ -211,7 +180,7 @@ static const char *jvp_name(IrCode c) {
   return name[c];
 }
 
-static bool has_derivative(IrCode c) { return strcmp(jvp_name(c), "zero") && strcmp(jvp_name(c), "never"); }
+static bool has_run_derivative(IrCode c) { return strcmp(jvp_name(c), "zero") && strcmp(jvp_name(c), "never"); }
 
 static void range(IrCode c, double *lo, double *hi) {
   *lo = -2, *hi = 2;
@@ -248,7 +217,7 @@ static void test_elementwise(void) {
   begin_arena();
   for (int c = 0; c < IR_NCODE; c++) {
     const IrInfo *info = &ir_info[c];
-    if (info->lower != LOWER_ELEMENT || !has_derivative((IrCode)c) || info->nin > 2) continue;
+    if (info->lower != LOWER_ELEMENT || !has_run_derivative((IrCode)c) || info->nin > 2) continue;
     for (int rank = 0; rank < 4; rank++)
       if (takes((IrCode)c, IR_F64, info->nin)) elementwise((IrCode)c, IR_F64, rank, shape[rank]);
     if (takes((IrCode)c, IR_C128, info->nin)) elementwise((IrCode)c, IR_C128, 2, shape[2]);
@@ -438,7 +407,7 @@ static void test_products_of_zeros(void) {
     IrValue *y = ir_bin(&f.b, IR_MUL, x, keep);
     y = ir_bin(&f.b, IR_ADD, y, ir_bin(&f.b, IR_SUB, x, ir_un(&f.b, IR_STOP_GRAD, x)));
     OUT(cumulative ? along(&f, IR_CUMPROD, y, 0, 0) : ir_reduce(&f.b, IR_PROD, y, AXES(0)));
-    IrGraph *back = derivative(f.g, IR_VJP);
+    IrGraph *back = run_derivative(f.g, IR_VJP);
     CU_ASSERT(expands_cleanly(f.name, back));
     IrArray in[2] = {ir_array_from(&arena, x->type, (double[]){3, 5, 7, 2}), ir_array(&arena, f.g->top->yield[0]->type)}, dx;
     in[1].f[cumulative ? 2 : 0] = 1;      // y: 3, 0, 7, 0 or 2
@@ -582,7 +551,7 @@ static void test_decompositions(void) {
 
 // ---- conventions
 static double grad_at(Fn *f, const double *x) {
-  IrGraph *back = derivative(f->g, IR_VJP);
+  IrGraph *back = run_derivative(f->g, IR_VJP);
   CU_ASSERT(expands_cleanly(f->name, back));
   IrArray in[2] = {ir_array_from(&arena, f->g->top->arg[0]->type, x), ir_array(&arena, f->g->top->yield[0]->type)}, dx;
   for (int k = 0; k < numbers(&in[1]); k++) in[1].f[k] = 1;
@@ -700,7 +669,7 @@ static void test_residuals(void) {
   IrValue *in[2] = {h0, xs};
   OUT(loop(&f, IR_SCAN, 4, 0, 1, 2, in, body, outer)->out[0]);
   check2(&f);
-  IrGraph *g = derivative(f.g, IR_VJP);
+  IrGraph *g = run_derivative(f.g, IR_VJP);
   CU_ASSERT(expands_cleanly(f.name, g));
   IrOp *primal = find(g->top, IR_SCAN, 0), *back = find(g->top, IR_SCAN, 1);
   CU_ASSERT_PTR_NOT_NULL_FATAL(back);
@@ -832,7 +801,7 @@ static void test_map_that_stays(void) {
   ir_yield(body, ir_build(&f.b, IR_COND, 1, &p, NULL, 0, NULL, 2, sides)->out[0]);
   OUT(loop(&f, IR_MAP, 6, 0, 0, 1, &xs, body, outer)->out[0]);
   check2(&f);
-  IrGraph *g = derivative(f.g, IR_VJP);
+  IrGraph *g = run_derivative(f.g, IR_VJP);
   CU_ASSERT(expands_cleanly(f.name, g));
   CU_ASSERT_PTR_NOT_NULL(find(g->top, IR_MAP, 1));
   end_arena();
@@ -876,13 +845,13 @@ static void test_remat(void) {
   for (int again = 0; again < 2; again++) {
     Fn f = rematted(again);
     check2(&f);
-    IrGraph *g = simplified(derivative(f.g, IR_VJP));
+    IrGraph *g = simplified(run_derivative(f.g, IR_VJP));
     CU_ASSERT_EQUAL(count(g->top, IR_TANH), 1 + again);
     CU_ASSERT_EQUAL(count(g->top, IR_AFTER) > 0, again);
     g = simplified(f.g);
     CU_ASSERT_EQUAL(count(g->top, IR_TANH), 1);
     CU_ASSERT_EQUAL(count(g->top, IR_AFTER), 0);
-    CU_ASSERT_EQUAL(count(simplified(derivative(f.g, IR_JVP))->top, IR_TANH), 1);
+    CU_ASSERT_EQUAL(count(simplified(run_derivative(f.g, IR_JVP))->top, IR_TANH), 1);
   }
   Fn f = fn("nested remat");
   IrValue *x = IN(-1, 1, 2);
@@ -918,7 +887,7 @@ static void test_remat_in_scan(void) {
     ir_yield(body, y);
     OUT(loop(&f, IR_SCAN, 4, 0, 1, 2, (IrValue *[]){h0, xs}, body, outer)->out[0]);
     check2(&f);
-    IrGraph *g = simplified(derivative(f.g, IR_VJP));
+    IrGraph *g = simplified(run_derivative(f.g, IR_VJP));
     kept[again] = find(g->top, IR_SCAN, 0)->nout;
   }
   CU_ASSERT_EQUAL(kept[1], 1 + 1);   // the last h; each turn's h
@@ -944,7 +913,7 @@ static Fn shrinking(void) {
 }
 
 static void refused(const Fn *f, IrCode code, const char *message, const char *help) {
-  Diags d = expand(derivative(f->g, code));
+  Diags d = expand(run_derivative(f->g, code));
   CU_ASSERT_PTR_NOT_NULL_FATAL(d.first);
   if (!strstr(d.first->message, message)) fprintf(stderr, "%s: %s\n", f->name, d.first->message);
   CU_ASSERT_PTR_NOT_NULL(strstr(d.first->message, message));
@@ -956,7 +925,7 @@ static void refused(const Fn *f, IrCode code, const char *message, const char *h
 static void test_while(void) {
   begin_arena();
   Fn f = shrinking();
-  IrGraph *forth = derivative(f.g, IR_JVP), *g = copy(f.g);
+  IrGraph *forth = run_derivative(f.g, IR_JVP), *g = copy(f.g);
   CU_ASSERT(expands_cleanly(f.name, forth) && expands_cleanly(f.name, g));
   IrArray in[2] = {ir_array(&arena, ir_scalar(IR_F64)), ir_array(&arena, ir_scalar(IR_F64))}, dy, one = in[1];
   in[0].f[0] = 0.7;
@@ -965,7 +934,7 @@ static void test_while(void) {
   expect(&f, "jvp", 0, dy.f[0], differences(&f, g, in, &in[0].f[0], &one));
   refused(&f, IR_VJP, "`while` cannot be differentiated in reverse", "`for` or `scan`");
   Fn twice = f;
-  twice.g = derivative(f.g, IR_VJP);
+  twice.g = run_derivative(f.g, IR_VJP);
   refused(&twice, IR_VJP, "`while` cannot be differentiated in reverse", "`for` or `scan`");   // said once
 
   // One that the differentiated output does not depend on is no obstacle.
@@ -975,7 +944,7 @@ static void test_while(void) {
   map[x->id] = y;
   ir_clone_into(&h.b, f.g->top, map);
   ir_output(h.g, mul(&h, y, ir_un(&h.b, IR_STOP_GRAD, map[f.g->top->yield[0]->id])), "y");
-  CU_ASSERT(expands_cleanly(h.name, derivative(h.g, IR_VJP)));
+  CU_ASSERT(expands_cleanly(h.name, run_derivative(h.g, IR_VJP)));
   end_arena();
 }
 
@@ -1024,7 +993,7 @@ static void test_custom(void) {
   Fn once = fn("once");
   once.g = ir_graph(&arena, "once");
   IrValue *in = ir_input(once.g, v->type, "x"), **map = arena_array(&arena, IrValue *, 64);
-  IrGraph *d = derivative(f.g, IR_VJP);
+  IrGraph *d = run_derivative(f.g, IR_VJP);
   once.b = (IrBuilder){.graph = once.g, .at = once.g->top};
   map[d->top->arg[0]->id] = in;
   map[d->top->arg[1]->id] = ir_fill(&once.b, v->type, 1);
@@ -1080,7 +1049,7 @@ static void test_grad_in_scan(void) {
   OUT(op->out[1]);
   check2(&f);
   Fn d = f;
-  d.g = derivative(f.g, IR_JVP);
+  d.g = run_derivative(f.g, IR_JVP);
   for (int k = 3; k < 6; k++) d.lo[k] = -1, d.hi[k] = 1;
   d.name = "vjp of jvp of gradient steps";
   check(&d);
@@ -1101,7 +1070,7 @@ static void test_table_in_scan(void) {
   ir_yield(body, ir_un(&f.b, IR_SIN, mul(&f, s, row)));
   OUT(loop(&f, IR_SCAN, 4, 0, 1, 1, &s0, body, outer)->out[0]);
   check2(&f);
-  IrGraph *g = derivative(f.g, IR_VJP);
+  IrGraph *g = run_derivative(f.g, IR_VJP);
   CU_ASSERT(expands_cleanly(f.name, g));
   IrOp *back = find(g->top, IR_SCAN, 1);
   CU_ASSERT_PTR_NOT_NULL_FATAL(back);
@@ -1126,7 +1095,7 @@ static bool has_diff(int n, IrValue **v) {
 // True if forward and backward agree, or if the graph has what one of them refuses.
 static bool agrees(const IrGraph *f, uint64_t number, const IrRegion *top) {
   if (!has_diff(top->narg, top->arg) || !has_diff(top->nyield, top->yield)) return true;
-  IrGraph *back = derivative(f, IR_VJP), *forth = derivative(f, IR_JVP);
+  IrGraph *back = run_derivative(f, IR_VJP), *forth = run_derivative(f, IR_JVP);
   Diags d = expand(back), e = expand(forth);
   if (d.first || e.first) return true;
   IrArray in[512], dx[512], dy[512], ct[256], t[256];
@@ -1175,7 +1144,7 @@ static void test_all_covered(void) {
     IR_CONV, IR_CONV_DX, IR_CONV_DW, IR_CHOLESKY, IR_TRISOLVE, IR_QR, IR_LU, IR_EIGH,
     IR_SVD, IR_EIG, IR_FFT, IR_SCAN, IR_WHILE, IR_COND, IR_MAP, IR_REMAT, IR_AFTER, IR_VJP, IR_JVP, IR_CUSTOM};
   for (int c = 0; c < IR_NCODE; c++) {
-    bool met = !has_derivative((IrCode)c) || (ir_info[c].lower == LOWER_ELEMENT && ir_info[c].nin < 3);
+    bool met = !has_run_derivative((IrCode)c) || (ir_info[c].lower == LOWER_ELEMENT && ir_info[c].nin < 3);
     for (int k = 0; k < (int)(sizeof here / sizeof *here); k++) met |= here[k] == (IrCode)c;
     if (!met) fprintf(stderr, "no test of the derivative of `%s`\n", ir_info[c].name);
     CU_ASSERT(met);
