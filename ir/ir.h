@@ -31,10 +31,12 @@
 //                  scatter drops what is out of range; repeated indices: set takes the last
 //                  in row-major order, add adds in row-major order.
 //   L9 select      both sides are computed; the cotangent of the side not taken is 0, even
-//                  where the other side is NaN or infinite.
+//                  where the other side is NaN or infinite. A cond that vmap made a select of keeps the
+//                  derivatives of a cond: a lane gets nothing of the branch that it does not take.
 //   L10 vectors    of eigh, svd (v) and eig have the first component that reaches half the modulus of
 //                  their greatest real and positive. The derivatives of vectors of equal values leave
-//                  out what would turn these among themselves.
+//                  out what would turn these among themselves; those of eig's and of complex eigh's leave
+//                  out their scale, of modulus 1 with eigh.
 #ifndef RLC_IR_H
 #define RLC_IR_H
 

@@ -264,7 +264,7 @@ static bool has_map(const IrRegion *r) {
 // Maps are batched before they are run backward: the cotangent of what all lanes share is then one
 // product over the lanes, where the transposed map would give a share for each lane and sum them.
 static void expand_vjp(Ad *ad, IrOp *op) {
-  if (has_map(op->sub[0])) pass_vmap_region(ad->c, op->sub[0]);
+  if (has_map(op->sub[0])) pass_vmap_derived(op->sub[0]);
   IrRegion *r = op->sub[0], *linear = ir_region(ad->g), *home = op->parent;
   int nx = (int)ir_int(op, A_NX), ny = (int)ir_int(op, A_NY);
   IrValue **t = arena_array(ad->c->arena, IrValue *, nx);

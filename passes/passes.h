@@ -28,7 +28,7 @@ bool pass_run(PassContext *c, IrGraph *g, const char *list, const char *print_af
 void pass_autodiff(PassContext *c, IrGraph *g);
 // map regions of straight code become ops with one more axis; divergent ones stay. [passes/vmap.c]
 void pass_vmap(PassContext *c, IrGraph *g);
-void pass_vmap_region(PassContext *c, IrRegion *r);   // the maps in r alone
+void pass_vmap_derived(IrRegion *r);   // the maps in r, which is to be differentiated
 // What a scan need not do turn by turn is done for all turns at once. [passes/fission.c]
 void pass_fission(PassContext *c, IrGraph *g);
 // Constant folding, algebraic identities, common subexpressions, dead code, loop-invariant

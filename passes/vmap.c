@@ -21,6 +21,8 @@ typedef struct Vm {
   IrValue **batched;      // stands for a value that differs by lane: [lanes, ...]
   bool *differs;
   IrValue **result;       // what a map's result was replaced with
+  bool derived;           // what is batched will be differentiated
+  IrValue *guard;         // then, in a branch: bool [lanes], which lanes take it; NULL: all
 } Vm;
 
 static void *grown(Vm *v, const void *old, size_t size, int cap) {
@@ -479,20 +481,47 @@ static bool cond_of_all(Vm *v, IrOp *op) {
   return true;
 }
 
+// x where p [lanes], else y.
+static IrValue *choose(Vm *v, IrValue *p, IrValue *x, IrValue *y) {
+  IrType t = x->type;
+  t.dtype = IR_BOOL;
+  if (t.rank > 1) p = ir_broadcast(&v->b, p, t, (int64_t[]){0});
+  return ir_select(&v->b, p, x, y);
+}
+
+// A branch that all lanes compute and some take. The others may meet a NaN in it, as the derivative of sqrt(x) behind
+// x > 0 is where x < 0, and the cotangent 0 that L9 gives them does not survive a product with that. So what differs
+// by lane comes in through a select, whose transpose stops at these lanes; `guarded` does the same for what does not.
+static void emit_branch(Vm *v, IrOp *op, int side) {
+  IrValue *guard = v->guard, **outer, **was, *p;
+  int n = v->derived ? ir_captures(v->tmp, op->sub[side], &outer) : 0;
+  if (n == 0) {
+    emit_ops(v, op->sub[side]);
+    return;
+  }
+  p = lanes(v, op->in[0]);
+  if (side) p = ir_un(&v->b, IR_NOT, p);
+  v->guard = p = guard ? ir_bin(&v->b, IR_AND, guard, p) : p;
+  was = arena_array(v->tmp, IrValue *, n);
+  for (int k = 0; k < n; k++) {
+    if (!differs(v, outer[k]) || !ir_is_diff(outer[k]->type.dtype)) continue;
+    was[k] = lanes(v, outer[k]);
+    v->batched[outer[k]->id] = choose(v, p, was[k], ir_un(&v->b, IR_STOP_GRAD, was[k]));
+  }
+  emit_ops(v, op->sub[side]);
+  for (int k = 0; k < n; k++)
+    if (was[k]) v->batched[outer[k]->id] = was[k];
+  v->guard = guard;
+}
+
 // Lanes take different branches: both are computed, L9 keeps their derivatives apart.
 static bool vm_cond(Vm *v, IrOp *op) {
   if (!differs(v, op->in[0])) return cond_of_all(v, op);
   if (has_loop(op->sub[0]) || has_loop(op->sub[1])) return false;
-  emit_ops(v, op->sub[0]);
-  emit_ops(v, op->sub[1]);
-  for (int k = 0; k < op->nout; k++) {
-    IrValue *x = lanes(v, op->sub[0]->yield[k]), *y = lanes(v, op->sub[1]->yield[k]);
-    IrType t = x->type;
-    t.dtype = IR_BOOL;
-    IrValue *p = lanes(v, op->in[0]);
-    if (t.rank > 1) p = ir_broadcast(&v->b, p, t, (int64_t[]){0});
-    set_batched(v, op->out[k], ir_select(&v->b, p, x, y));
-  }
+  for (int side = 0; side < 2; side++) emit_branch(v, op, side);
+  IrValue *p = lanes(v, op->in[0]);
+  for (int k = 0; k < op->nout; k++)
+    set_batched(v, op->out[k], choose(v, p, lanes(v, op->sub[0]->yield[k]), lanes(v, op->sub[1]->yield[k])));
   return true;
 }
 
@@ -670,13 +699,44 @@ static void keep_map(Vm *v, const IrOp *op) {
   for (int k = 0; k < op->nout; k++) set_batched(v, op->out[k], map->out[k]);
 }
 
+static bool is_constant(const IrValue *x) {
+  while (x->op && x->op->nin == 1 && !x->op->nregion) x = x->op->in[0];
+  return x->op && (x->op->code == IR_CONST || x->op->code == IR_IOTA);
+}
+
+// op meets what all lanes share with what differs: the sum over lanes that is the cotangent of the former must not get
+// a NaN from lanes that do not take the branch. The latter is 1 there.
+static bool mixes(Vm *v, const IrOp *op) {
+  bool shared = false, own = false;
+  for (int k = 0; k < op->nin; k++) {
+    if (!ir_is_diff(op->in[k]->type.dtype)) continue;
+    bool d = differs(v, op->in[k]);
+    own |= d;
+    shared |= !d && !is_constant(op->in[k]);
+  }
+  return shared && own && !op->nregion;
+}
+
+static bool guarded(Vm *v, IrOp *op) {
+  IrValue **was = arena_array(v->tmp, IrValue *, op->nin);
+  for (int k = 0; k < op->nin; k++) {
+    if (!differs(v, op->in[k]) || !ir_is_diff(op->in[k]->type.dtype)) continue;
+    was[k] = lanes(v, op->in[k]);
+    v->batched[op->in[k]->id] = choose(v, v->guard, was[k], ir_fill(&v->b, was[k]->type, 1));
+  }
+  bool done = rule[op->code](v, op);
+  for (int k = op->nin - 1; k >= 0; k--)
+    if (was[k]) v->batched[op->in[k]->id] = was[k];
+  return done;
+}
+
 static void emit_op(Vm *v, IrOp *op) {
   v->b.loc = op->loc;
   v->b.scope = op->scope;
   if (!some_differ(v, op->nin, op->in) && !captures_differ(v, op)) {
     IrOp *y = copy(v, op);
     for (int k = 0; k < op->nout; k++) set_same(v, op->out[k], y->out[k]);
-  } else if (!rule[op->code](v, op))
+  } else if (!(v->guard && mixes(v, op) ? guarded(v, op) : rule[op->code](v, op)))
     keep_map(v, op);
 }
 
@@ -733,13 +793,12 @@ static void each_map(Vm *v, IrRegion *r) {
   resolve(v, r->nyield, r->yield);
 }
 
-void pass_vmap_region(PassContext *c, IrRegion *r) {
-  (void)c;
+static void batch_maps(IrRegion *r, bool derived) {
   // Scratch memory goes back when the pass ends, also when it ends because there is no more.
   IrGraph *g = r->graph;
   jmp_buf oom, *outer = g->arena->oom;
   Arena tmp = {.oom = &oom};
-  Vm v = {.tmp = &tmp, .g = g};
+  Vm v = {.tmp = &tmp, .g = g, .derived = derived};
   if (setjmp(oom)) {
     g->arena->oom = outer;
     arena_free(&tmp);
@@ -751,4 +810,9 @@ void pass_vmap_region(PassContext *c, IrRegion *r) {
   arena_free(&tmp);
 }
 
-void pass_vmap(PassContext *c, IrGraph *g) { pass_vmap_region(c, g->top); }
+void pass_vmap_derived(IrRegion *r) { batch_maps(r, true); }
+
+void pass_vmap(PassContext *c, IrGraph *g) {
+  (void)c;
+  batch_maps(g->top, false);
+}
