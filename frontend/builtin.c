@@ -211,7 +211,7 @@ static Value *cast_tree(Elab *e, Value *v, IrDtype t, Loc loc) {
   }
   if (v->kind == V_NUM && !v->setting && v->is_int && ir_is_int(t))        // its low bits: a cast wraps (L5)
     return value_array(e, ir_const(&e->c.b, ir_scalar(t), &v->i, (size_t)ir_dtype_bytes(t)));
-  if (v->kind == V_NUM && !v->setting && ir_is_float(t)) return value_array(e, to_dtype(e, v, t, loc));
+  if (is_numbers(v) && ir_is_float(t)) return value_array(e, to_dtype(e, v, t, loc));
   if (v->kind == V_BOUNDED) return bounded(e, ir_cast(&e->c.b, v->ir, t), v->len);
   return value_array(e, ir_cast(&e->c.b, to_array(e, v, loc), t));
 }

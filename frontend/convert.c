@@ -1,4 +1,5 @@
 #include "frontend/value.h"
+#include "ir/number.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,11 +19,11 @@ bool can_widen(IrDtype from, IrDtype to) {
 
 void pin(Elab *e, Value *v);
 
-static bool all_numbers(const Value *v) {
+bool is_numbers(const Value *v) {
   if (v->kind == V_NUM) return !v->setting;
   if (v->kind != V_LIST || v->n == 0) return false;
   for (int k = 0; k < v->n; k++)
-    if (!all_numbers(v->item[k])) return false;
+    if (!is_numbers(v->item[k])) return false;
   return true;
 }
 
@@ -31,6 +32,13 @@ static bool all_int(const Value *v) {
   for (int k = 0; k < v->n; k++)
     if (!all_int(v->item[k])) return false;
   return true;
+}
+
+static bool any_long(const Value *v) {
+  if (v->kind == V_NUM) return v->i > INT32_MAX || v->i < INT32_MIN;
+  for (int k = 0; k < v->n; k++)
+    if (any_long(v->item[k])) return true;
+  return false;
 }
 
 // The shape of a nested list of numbers; false if it is ragged.
@@ -44,26 +52,28 @@ static bool list_shape(const Value *v, int depth, IrType *t) {
   return true;
 }
 
-static void list_data(const Value *v, bool ints, int32_t **i, float **f) {
+static unsigned char *list_data(const Value *v, IrDtype t, unsigned char *at) {
   if (v->kind == V_NUM) {
-    if (ints) *(*i)++ = (int32_t)v->i;
-    else *(*f)++ = (float)num_f(v);
-    return;
+    ir_store(t, at, (IrNumber){num_f(v), 0, v->i});
+    return at + ir_dtype_bytes(t);
   }
-  for (int k = 0; k < v->n; k++) list_data(v->item[k], ints, i, f);
+  for (int k = 0; k < v->n; k++) at = list_data(v->item[k], t, at);
+  return at;
+}
+
+// A nested list of numbers, each rounded once: to t.
+static IrValue *numbers(Elab *e, const Value *v, IrType t) {
+  unsigned char *data = arena_alloc(e->arena, (size_t)ir_bytes(&t));
+  list_data(v, t.dtype, data);
+  return ir_const(&e->c.b, t, data, (size_t)ir_bytes(&t));
 }
 
 static IrValue *stack(Elab *e, Value *v, Loc loc) {
   if (v->n == 0) fail(e, loc, "zeros([0]) is an empty array", "an empty list has no element type: it cannot become an array");
   IrType t = {.rank = 0};
-  if (all_numbers(v) && list_shape(v, 0, &t)) {
-    bool ints = all_int(v);
-    t.dtype = ints ? IR_I32 : IR_F32;
-    void *data = arena_alloc(e->arena, (size_t)ir_count(&t) * 4);
-    int32_t *i = data;
-    float *f = data;
-    list_data(v, ints, &i, &f);
-    return ir_const(&e->c.b, t, data, (size_t)ir_bytes(&t));
+  if (is_numbers(v) && list_shape(v, 0, &t)) {
+    t.dtype = !all_int(v) ? IR_F32 : any_long(v) ? IR_I64 : IR_I32;
+    return numbers(e, v, t);
   }
   IrDtype dt = common_dtype(e, loc, "the elements of a list", v->n, v->item);
   IrValue **x = arena_array(e->arena, IrValue *, v->n);
@@ -99,7 +109,7 @@ IrValue *to_array(Elab *e, Value *v, Loc loc) {
   case V_POISON: give_up(e);
   case V_NUM:
     if (v->setting) return trainer_setting(e, v, v->is_int ? IR_I32 : IR_F32)->ir;
-    if (v->is_int && (v->i > INT32_MAX || v->i < INT32_MIN))
+    if (v->is_int && any_long(v))
       return ir_fill(&e->c.b, ir_scalar(IR_I64), (double)v->i);
     return ir_fill(&e->c.b, ir_scalar(v->is_int ? IR_I32 : IR_F32), num_f(v));
   case V_BOOL: return ir_fill(&e->c.b, ir_scalar(IR_BOOL), (double)v->i);
@@ -167,10 +177,10 @@ IrValue *to_dtype(Elab *e, Value *v, IrDtype t, Loc loc) {
     Value **item = arena_array(e->arena, Value *, v->n ? v->n : 1);
     for (int k = 0; k < v->n; k++)
       item[k] = v->item[k]->kind == V_LIST ? v->item[k] : value_array(e, to_dtype(e, v->item[k], t, loc));
-    if (all_numbers(v)) {
-      IrValue *x = stack(e, v, loc);
-      if (x->type.dtype == IR_F32 && ir_is_int(t)) fail(e, loc, "write integers, or convert the other side: f32(…)", "a list of %s needs integers", ir_dtype_name(t));
-      return ir_cast(&e->c.b, x, t);
+    if (is_numbers(v)) {
+      IrType shape = {.dtype = t};
+      if (ir_is_int(t) && !all_int(v)) fail(e, loc, "write integers, or convert the other side: f32(…)", "a list of %s needs integers", ir_dtype_name(t));
+      return t != IR_BOOL && v->n && list_shape(v, 0, &shape) ? numbers(e, v, shape) : ir_cast(&e->c.b, stack(e, v, loc), t);
     }
     return stack(e, value_list(e, v->n, item), loc);
   }

@@ -304,6 +304,7 @@ const char *rank_help(int want, const IrType *got);          // an array does no
 
 // ---- convert.c: between values and arrays
 IrValue *to_array(Elab *e, Value *v, Loc loc);               // lists stack; numbers take i32 or f32
+bool is_numbers(const Value *v);                              // a number of the source, or a list of such
 IrValue *to_dtype(Elab *e, Value *v, IrDtype t, Loc loc);    // numbers take t; arrays must be t or widen to it
 Value *to_runtime(Elab *e, Value *v, Loc loc);               // numbers, bools and lists in a tree become arrays
 IrValue *to_scalar(Elab *e, Value *v, IrDtype t, Loc loc, const char *what);
