@@ -165,6 +165,7 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
       const IrValue *v = node->op->in[k];
       put_type(u, &v->type);
       put(u, memory(n->g->arena, u, &p->value[v->id].ref));
+      if (splat(v)) put_op(u, v->op);          // its number is in the code
     }
     put_type(u, &node->op->out[0]->type);
     if (node->kind == PLAN_UPDATE) put(u, memory(n->g->arena, u, &p->value[node->op->out[0]->id].ref));

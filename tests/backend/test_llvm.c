@@ -618,6 +618,20 @@ static void sizes_share_a_kernel(void) {
   check(&c);
 }
 
+// A number that is repeated over an operand stands in the code, also where the operand lies in memory.
+static void numbers_part_kernels(void) {
+  Case c;
+  open_case(&c, "numbers");
+  IrValue *x = input(&c, SHAPE(IR_F64, 5), -1, 1), *i = input(&c, SHAPE(IR_I32, 2), 0, 5);
+  for (int k = 0; k < 3; k++) {
+    IrValue *u = ir_fill(&c.b, SHAPE(IR_F64, 2), k), *at = ir_fill(&c.b, ir_scalar(IR_I32), k);
+    out(&c, ir_build(&c.b, IR_DYN_UPDATE, 3, (IrValue *[]){ x, u, at }, NULL, 0, NULL, 0, NULL)->out[0]);
+    out(&c, ir_scatter(&c.b, x, i, u, 0, SCATTER_ADD));
+    out(&c, ir_dot(&c.b, ir_reshape(&c.b, x, 2, (int64_t[]){ 1, 5 }), ir_fill(&c.b, SHAPE(IR_F64, 5, 3), k), 0, false, false));
+  }
+  check(&c);
+}
+
 static void objects(void) {
   static const struct { const char *triple, *cpu; int machine; } want[] = {
     { NULL, NULL, 62 }, { NULL, "x86-64-v3", 62 }, { "aarch64-linux-gnu", NULL, 183 }, { "riscv64-linux-gnu", NULL, 243 },
@@ -677,6 +691,7 @@ void suite_llvm(void) {
   test_add(s, "vectors of the target's width", vectors_of_the_target);
   test_add(s, "equal layers share a kernel", equal_layers_share_a_kernel);
   test_add(s, "sizes share a kernel", sizes_share_a_kernel);
+  test_add(s, "numbers keep kernels apart", numbers_part_kernels);
   test_add(s, "object files", objects);
   test_add(s, "unknown targets", unknown_targets);
 }
