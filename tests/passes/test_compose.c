@@ -370,14 +370,22 @@ static void check_step(Check *c, const Step *s, const IrArray *in, const IrArray
   }
 }
 
-static void check_compiled(Check *c, const IrGraph *g, const IrArray *in) {
+static char *compiled_fault(const IrGraph *g, const IrArray *in) {
   IrArray got[MOST], want[MOST];
+  Check c = {0};
   IrEval how = {.typed = true, .max_turns = 1000};
   const char *why = ir_eval(&run_arena, &how, g, in, want);
   if (!why) why = llvm_run(&run_arena, g, NULL, NULL, in, got);
-  if (why) c->bad = arena_str(&run_arena, why);
-  c->most = 0;
-  for (int k = 0; k < g->top->nyield && !c->bad; k++) compare(c, "compiled", &got[k], &want[k], 1e-9);
+  if (why) c.bad = arena_str(&run_arena, why);
+  for (int k = 0; k < g->top->nyield && !c.bad; k++) compare(&c, "compiled", &got[k], &want[k], 1e-9);
+  return c.bad;
+}
+
+static bool miscompiled(const IrGraph *g, void *in) { return compiled_fault(g, in) != NULL; }
+
+static void check_compiled(Check *c, const IrGraph *g, IrArray *in) {
+  c->bad = compiled_fault(g, in);
+  if (c->bad) c->bad = arena_printf(&run_arena, "%s, of\n%s", c->bad, ir_print(&run_arena, gen_shrink(&run_arena, g, miscompiled, in)));
 }
 
 typedef enum Came { FINE, REFUSED, WRONG } Came;
