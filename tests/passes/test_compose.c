@@ -1,4 +1,4 @@
-// Transforms of transforms of every op of the table: vjp, jvp, vmap, a scan and a cond around. All pairs,
+// Transforms of transforms of every op of the table: vjp, jvp, vmap, a scan and a cond around, remat. All pairs,
 // and some triples. Each goes through the whole pipeline and is held against the transform's meaning in
 // terms of what it transforms: a derivative of order n against differences of the one of order n - 1, lanes
 // and turns and branches against runs one by one. What the compiled code gives is held against the evaluator.
@@ -15,8 +15,8 @@
 #include <string.h>
 
 enum { MOST = 64, DEPTH = 3, TURNS = 2, NSTEP = 3 };
-typedef enum Kind { VJP, JVP, VMAP, SCAN, COND, NKIND } Kind;
-static const char *const kind_name[] = {"vjp", "jvp", "vmap", "scan", "cond"};
+typedef enum Kind { VJP, JVP, VMAP, SCAN, COND, REMAT, NKIND } Kind;
+static const char *const kind_name[] = {"vjp", "jvp", "vmap", "scan", "cond", "remat"};
 
 // Ops that tests/passes/cases.c has no case for: they are gone before vmap runs.
 static const OpCase more[] = {
@@ -160,12 +160,27 @@ static IrGraph *branched(const IrGraph *f) {
   return g;
 }
 
+static IrGraph *rematted(const IrGraph *f) {
+  IrGraph *g = ir_graph(f->arena, "rematted");
+  IrRegion *r = ir_region(g);
+  IrBuilder b = {.graph = g, .at = r};
+  IrValue **map = arena_array(f->arena, IrValue *, f->nvalue + 1);
+  for (int k = 0; k < f->top->narg; k++) map[f->top->arg[k]->id] = ir_input(g, f->top->arg[k]->type, f->in_name[k]);
+  ir_clone_into(&b, f->top, map);
+  for (int k = 0; k < f->top->nyield; k++) ir_yield(r, map[f->top->yield[k]->id]);
+  b.at = g->top;
+  IrOp *op = ir_build(&b, IR_REMAT, 0, NULL, NULL, 0, NULL, 1, &r);
+  for (int k = 0; k < op->nout; k++) ir_output(g, op->out[k], "y");
+  return g;
+}
+
 static IrGraph *applied(const Step *s) {
   switch (s->kind) {
   case VJP: case JVP: return run_derivative(s->f, s->kind == VJP ? IR_VJP : IR_JVP);
   case VMAP: return run_mapped(s->f, s->mask, TURNS);
   case SCAN: return scanned(s->f, s);
-  default: return branched(s->f);
+  case COND: return branched(s->f);
+  default: return rematted(s->f);
   }
 }
 
@@ -346,6 +361,12 @@ static void check_cond(Check *c, const IrGraph *f, const IrArray *in, const IrAr
   }
 }
 
+static void check_remat(Check *c, const IrGraph *f, const IrArray *in, const IrArray *out) {
+  IrArray y[MOST];
+  if (!eval(f, in, y)) c->bad = "no value";
+  for (int k = 0; k < f->top->nyield && !c->bad; k++) compare(c, "remat", &out[k], &y[k], 1e-9);
+}
+
 // ---- a trial
 // What may be refused: a while in reverse, an own rule forward, digamma's second derivative.
 static bool may_be_refused(const IrGraph *g, const Diags *d) {
@@ -366,7 +387,8 @@ static void check_step(Check *c, const Step *s, const IrArray *in, const IrArray
   case JVP: check_jvp(c, s->f, in, out); return;
   case VMAP: check_vmap(c, s, in, out); return;
   case SCAN: check_scan(c, s, in, out); return;
-  default: check_cond(c, s->f, in, out);
+  case COND: check_cond(c, s->f, in, out); return;
+  default: check_remat(c, s->f, in, out);
   }
 }
 
