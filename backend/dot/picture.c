@@ -268,6 +268,7 @@ static void plan_block(DotPicture *p, const IrRegion *r, const PlanBlock *block)
     case PLAN_NEST: case PLAN_DOT: case PLAN_CONV: new_values(p, r, n, n->nroot, n->root); break;
     case PLAN_LIB: case PLAN_UPDATE: new_values(p, r, n, n->op->nout, n->op->out); break;
     case PLAN_COPY: break;
+    case PLAN_STRIPS: plan_block(p, r, &n->body[0]); break;
     case PLAN_SCAN: case PLAN_MAP: case PLAN_WHILE: case PLAN_COND:
       new_control(p, n->op);
       for (int k = 0; !dot_is_closed(p, n->op) && k < n->op->nregion; k++) plan_block(p, n->op->sub[k], &n->body[k]);

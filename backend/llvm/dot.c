@@ -30,11 +30,11 @@ typedef struct Form {
 
 // ---- choosing ------------------------------------------------------------------------------------------
 
-static Form form_of(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k) {
+static Form form_of(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool ta) {
   Form f = { .lanes = tile_lanes(t, dtype), .regs = tile_registers(t) };
   f.narrow = n * 2 <= f.lanes;
   f.cost = tile_choose(t, dtype, m, n, k, false, TILE_ROWS, &f.rows, &f.vecs);
-  f.whole = f.narrow ? f.lanes * 8 : f.rows;
+  f.whole = !f.narrow ? f.rows : ta ? f.lanes * 8 : TILE_ROWS;
   return f;
 }
 
@@ -64,13 +64,13 @@ static int choose(const Form *f, const GenDot *d) {
   return f->narrow && d->a_m == 1 && d->m * 2 > f->lanes ? ROWS : COLUMNS;
 }
 
-int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k) {
-  return form_of(t, dtype, m, n, k).whole;
+int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool ta) {
+  return form_of(t, dtype, m, n, k, ta).whole;
 }
 
 int64_t gen_dot_scratch(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool tb) {
   if (!tb || n == 1) return 0;
-  Form f = form_of(t, dtype, m, n, k);
+  Form f = form_of(t, dtype, m, n, k, false);
   return k * f.vecs * f.lanes * (dtype == IR_F64 ? 8 : 4);
 }
 
@@ -403,7 +403,7 @@ void gen_dot(Gen *g, const GenDot *dot) {
   GenDot plain = *dot, *d = &plain;
   if (!d->m || !d->n) return;
   if (d->n == 1 || !d->k) d->b_n = 1;    // one column is contiguous whatever its stride
-  Dot p = { .g = g, .d = d, .f = form_of(g->target, d->dtype, d->m, d->n, d->k), .sum = d->dtype == IR_F64 ? IR_F64 : IR_F32 };
+  Dot p = { .g = g, .d = d, .f = form_of(g->target, d->dtype, d->m, d->n, d->k, d->a_k != 1), .sum = d->dtype == IR_F64 ? IR_F64 : IR_F32 };
   switch (choose(&p.f, d)) {
   case INNER: emit_inner(&p); break;
   case ROWS: emit_rows(&p); break;

@@ -51,7 +51,7 @@ typedef struct GenDot {
 } GenDot;
 void gen_dot(Gen *g, const GenDot *d);
 int64_t gen_dot_scratch(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool tb);
-int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k);
+int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool ta);
 
 // ---- conv.c -------------------------------------------------------------------------------
 // conv, conv_dx, conv_dw by direct loops over channels-last tiles. `store` as above over the result seen

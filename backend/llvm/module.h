@@ -21,6 +21,7 @@ typedef struct Module {
   int nunit;
   ModuleUnit unit[2];          // entry points stand in the first
   VEC(ModuleKernel) kernel;
+  int nstrips;                 // functions of strips
 } Module;
 
 // Emits all plans into at most nunit modules. Kernels are internal where there is one.

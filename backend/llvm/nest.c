@@ -632,7 +632,7 @@ int64_t nest_pieces(const Gen *g, const PlanNode *n, int64_t *len) {
     if (n->kind == PLAN_DOT) {
       Product p = product_of(n->op);
       if (n->piece_axis > p.nb) return 1;
-      if (n->piece_axis == p.nb && !nest_product(n->op)) by = gen_dot_row_tile(g->target, p.dtype, p.m, p.n, p.k);
+      if (n->piece_axis == p.nb && !nest_product(n->op)) by = gen_dot_row_tile(g->target, p.dtype, p.m, p.n, p.k, p.ta);
     }
   }
   *len = (*len + by - 1) / by * by;

@@ -13,6 +13,7 @@ Plan *plan_make(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanT
   plan_fuse(&p, p.top);
   plan_order(&p, p.top);
   plan_shape(&p, p.top);
+  plan_strip(&p, p.top);
   plan_place(&p);
   p.plan->const_data = consts->data.s;
   p.plan->const_bytes = (int64_t)consts->data.n;

@@ -105,7 +105,7 @@ static void put_domain(Printer *p, const PlanNode *n) {
   if (n->blas) P(" blas");
 }
 
-static const char *const kind_name[] = {"nest", "dot", "conv", "lib", "update", "copy", "scan", "map", "while", "cond"};
+static const char *const kind_name[] = {"nest", "dot", "conv", "lib", "update", "copy", "scan", "map", "while", "cond", "strips"};
 
 static void put_node(Printer *p, const PlanNode *n) {
   indent(p);
@@ -118,8 +118,8 @@ static void put_node(Printer *p, const PlanNode *n) {
     P("\n");
     return;
   }
-  if (n->nroot) put_domain(p, n);
-  if (n->nroot) put_ops(p, n);
+  if (n->kind == PLAN_STRIPS) P(" %lld", (long long)n->pieces);
+  else if (n->nroot) put_domain(p, n), put_ops(p, n);
   else P(" %s", ir_info[n->op->code].name);
   if (n->kind == PLAN_SCAN || n->kind == PLAN_MAP) P(" n %lld%s", (long long)ir_int(n->op, A_N), ir_int(n->op, A_REVERSE) ? " reversed" : "");
   P(" |");
@@ -134,7 +134,8 @@ static void put_node(Printer *p, const PlanNode *n) {
   p->depth++;
   if (n->nroot) put_reads(p);
   for (int k = 0; k < n->nroot; k++) put_home(p, n->root[k]);
-  for (int k = 0; !n->nroot && k < n->op->nin; k++) {
+  bool whole = !n->nroot && n->kind != PLAN_STRIPS;
+  for (int k = 0; whole && k < n->op->nin; k++) {
     indent(p);
     P("of ");
     put_value(p, n->op->in[k]);
@@ -142,8 +143,8 @@ static void put_node(Printer *p, const PlanNode *n) {
     put_ref(p, &p->plan->value[n->op->in[k]->id].ref);
     P("\n");
   }
-  for (int k = 0; !n->nroot && k < n->op->nout; k++) put_home(p, n->op->out[k]);
-  for (int k = 0; n->kind >= PLAN_SCAN && k < n->op->nregion; k++) {
+  for (int k = 0; whole && k < n->op->nout; k++) put_home(p, n->op->out[k]);
+  for (int k = 0; n->kind >= PLAN_SCAN && k < (whole ? n->op->nregion : 1); k++) {
     indent(p);
     P("%s{\n", n->kind == PLAN_COND ? k ? "else " : "then " : n->kind == PLAN_WHILE && !k ? "test " : "");
     p->depth++;
@@ -192,7 +193,7 @@ char *plan_node_text(Arena *a, const Plan *plan, const PlanNode *n) {
 static void work(Arena *a, const PlanBlock *b, PlanWork *out) {
   for (const PlanNode *n = b->first; n; n = n->next)
     if (n->kind < PLAN_SCAN) vec_push(a, out, n);
-    else for (int k = 0; k < n->op->nregion; k++) work(a, &n->body[k], out);
+    else for (int k = 0; k < 2; k++) work(a, &n->body[k], out);
 }
 
 PlanWork plan_work(Arena *a, const Plan *p) {

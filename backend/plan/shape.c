@@ -201,14 +201,15 @@ static void cut(PlanNode *n, int axis, int64_t pieces, int64_t multiple) {
 }
 
 // `fmas`: multiply-adds of a product, which n->flops does not count yet.
-static void choose_pieces(PlanNode *n, double fmas) {
+static void choose_pieces(Planner *p, Unit *u, double fmas) {
+  PlanNode *n = u->node;
   n->pieces = 1;
   n->piece_axis = 0;
   n->piece_len = n->rank ? n->dim[0] : 1;
-  double ns = (n->flops + n->traffic / 4) / PLAN_OPS_PER_NS + fmas / PLAN_FMAS_PER_NS;
-  if (ns < PLAN_PIECES_NS || !n->rank) return;
+  double ns = u->ns = (n->flops + n->traffic / 4) / PLAN_OPS_PER_NS + fmas / PLAN_FMAS_PER_NS;
+  if (ns < piece_ns(p) || !n->rank) return;
   int64_t pieces = 2;
-  while (pieces < MOST_PIECES && ns / (double)pieces > PLAN_PIECES_NS) pieces *= 2;
+  while (pieces < MOST_PIECES && ns / (double)pieces > piece_ns(p)) pieces *= 2;
   if (n->kind != PLAN_NEST) {
     int axis = n->kind == PLAN_DOT && n->rank == 2 ? 0 : n->kind == PLAN_DOT && n->dim[0] < pieces ? n->rank - 2 : 0;
     if (n->kind == PLAN_DOT && axis == n->rank - 2) cut(n, axis, pieces, ROW_MULTIPLE);
@@ -236,7 +237,7 @@ static void shape_dot(Planner *p, Unit *u) {
   double flops = 2.0 * (double)m * (double)cols * (double)k;
   double all = ir_count(y) ? flops * (double)(ir_count(y) / (m * cols)) : 0;
   n->blas = flops > PLAN_BLAS_FLOPS && (x->dtype == IR_F32 || x->dtype == IR_F64);
-  choose_pieces(n, all / 2);
+  choose_pieces(p, u, all / 2);
   n->flops += all;
   n->traffic += (double)(ir_bytes(x) + ir_bytes(&op->in[1]->type));
   int width = ir_dtype_bytes(x->dtype) < 4 ? 4 : ir_dtype_bytes(x->dtype);
@@ -269,13 +270,14 @@ static void shape_lib(PlanNode *n) {
   }
 }
 
-static void shape_conv(PlanNode *n) {
+static void shape_conv(Planner *p, Unit *u) {
+  PlanNode *n = u->node;
   const IrOp *op = n->op;
   const IrType *w = op->code == IR_CONV_DW ? &op->out[0]->type : &op->in[1]->type;
   const IrType *y = op->code == IR_CONV ? &op->out[0]->type : op->code == IR_CONV_DX ? &op->in[0]->type : &op->in[1]->type;
   double out = y->dim[3] ? (double)(ir_count(y) / y->dim[3]) : 0;
   double fmas = out * (double)ir_count(w);
-  choose_pieces(n, fmas);
+  choose_pieces(p, u, fmas);
   n->flops += 2 * fmas;
   n->traffic += (double)(ir_bytes(&op->in[0]->type) + ir_bytes(&op->in[1]->type));
 }
@@ -296,10 +298,10 @@ static void shape_unit(Planner *p, Unit *u) {
   n->flops = points * (c.work + reduced * c.inner);
   n->traffic = points * c.traffic;
   if (n->kind == PLAN_DOT) shape_dot(p, u);
-  else if (n->kind == PLAN_CONV) shape_conv(n);
+  else if (n->kind == PLAN_CONV) shape_conv(p, u);
   else {
     choose_vector(n, &c);
-    choose_pieces(n, 0);
+    choose_pieces(p, u, 0);
   }
 }
 

@@ -62,7 +62,7 @@ static void check(CodeTarget target, Case w) {
   for (int64_t i = 0; i < w.k * w.n; i++) ir_store(w.t, b + i * size, (IrNumber){ .re = (rand() % 2001 - 1000) / 1000.0 });
   Code code;
   Kernel *f = compile(&code, target, &w);
-  int64_t step = w.piece ? gen_dot_row_tile(&t, w.t, w.m, w.n, w.k) * w.piece : w.m;
+  int64_t step = w.piece ? gen_dot_row_tile(&t, w.t, w.m, w.n, w.k, w.ta) * w.piece : w.m;
   for (int64_t lo = 0; lo < w.m; lo += step) f(a, b, c, pack, (int64_t[]){ lo, lo + step < w.m ? lo + step : w.m });
   double worst = 0;
   for (int64_t i = 0; i < w.m; i++)
@@ -134,7 +134,7 @@ static void same_bits(void) {
   Case w = { IR_F32, M, N, K, false, false, 0 };
   Kernel *f = compile(&code, CODE_SSE2, &w);
   Target t = code_target(CODE_SSE2);
-  int64_t tile = gen_dot_row_tile(&t, IR_F32, M, N, K);
+  int64_t tile = gen_dot_row_tile(&t, IR_F32, M, N, K, false);
   f(a, b, c[0], pack, (int64_t[]){ 0, M });
   for (int64_t lo = 0; lo < M; lo += tile) f(a, b, c[1], pack, (int64_t[]){ lo, lo + tile < M ? lo + tile : M });
   CU_ASSERT(!memcmp(c[0], c[1], sizeof c[0]));
