@@ -81,9 +81,11 @@ struct PlanNode {
   int64_t pieces;                  // into how many pieces of axis `piece_axis` threads may cut it; 1: one thread
   int piece_axis; int64_t piece_len; // of the domain; piece i: [i * piece_len, min(dim, (i + 1) * piece_len))
   PlanRef scratch; int64_t scratch_bytes; // DOT, CONV, LIB: packing room and such (per piece, one behind another);
-                                   // blas: room for the product where it is not a root, once
+                                   // blas: room for the product where it is not a root, once; pack: room for operand 1, once
   bool strip;                      // stands in a STRIPS node
   bool blas;                       // DOT: large enough for OpenBLAS
+  bool pack;                       // DOT: operand 1 is copied into scratch, in the order in which the product reads it,
+                                   // before the first piece begins (of STRIPS: before the first strip)
   PlanRef from, to; int64_t bytes; // COPY; the two places do not overlap
   PlanBlock body[2];               // control, STRIPS
   double share;                    // of a step's time, where it was measured (rlc emit --profile); else 0

@@ -54,6 +54,7 @@ static double inner_cost(const Form *f, int64_t m, int64_t n, int64_t k, bool tu
 }
 
 static int choose(const Form *f, const GenDot *d) {
+  if (d->packed) return COLUMNS;
   int64_t size = d->dtype == IR_F64 ? 8 : 4;
   double packed = f->cost + (d->b_n == 1 ? 0 : 0.7 * (double)(d->k * tile_ceil(d->n, f->lanes) * f->lanes));
   if (d->a_k == 1) {
@@ -230,7 +231,10 @@ static void columns_panel(Dot *p, V col, int vecs, int valid) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   Panel n = { .col = col, .b = d->b, .t = d->dtype, .b_k = d->b_k, .vecs = vecs, .valid = valid, .there = valid };
-  if (p->pack) {
+  if (d->packed) {
+    n.b = gen_at(g, d->pack, p->sum, tile_scaled(g, col, d->k));
+    n.t = p->sum, n.b_k = vecs * p->f.lanes, n.there = p->f.lanes;
+  } else if (p->pack) {
     if (d->b_n == 1) copy_panel(p, col, vecs, valid);
     else pack_panel(p, col, vecs);
     n.b = p->pack, n.t = p->sum, n.b_k = vecs * p->f.lanes, n.there = p->f.lanes;
@@ -238,23 +242,60 @@ static void columns_panel(Dot *p, V col, int vecs, int valid) {
   each_rows(p, p->f.rows, columns_tile, &n);
 }
 
+// Panels of `vecs` vectors each, all whole; behind them one of `rest` vectors, or none.
+typedef struct Panels { int64_t whole; int vecs, rest, valid; } Panels;
+
+static Panels panels_of(const Form *f, int64_t n) {
+  int64_t n_vecs = tile_ceil(n, f->lanes), whole = n_vecs / f->vecs;
+  int valid = n % f->lanes ? (int)(n % f->lanes) : f->lanes;
+  if (whole * f->vecs == n_vecs && valid < f->lanes) whole--;     // the masked panel stands alone
+  return (Panels){ whole, f->vecs, (int)(n_vecs - whole * f->vecs), valid };
+}
+
 static void emit_columns(Dot *p) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   int lanes = p->f.lanes, vecs = p->f.vecs;
-  int64_t n_vecs = tile_ceil(d->n, lanes), whole = n_vecs / vecs * vecs;
-  int valid = d->n % lanes ? (int)(d->n % lanes) : lanes;
+  Panels s = panels_of(&p->f, d->n);
   int64_t size = ir_dtype_bytes(p->sum), panel = d->k * vecs * lanes;
-  if (d->b_n != 1) p->pack = d->pack;
-  else if (d->m >= 32 && n_vecs > vecs && d->k * d->b_k * size >= FAR_BYTES && panel * size <= STACK_PANEL) p->pack = tile_stack(g, p->sum, panel);
+  if (d->packed) p->pack = NULL;
+  else if (d->b_n != 1) p->pack = d->pack;
+  else if (d->m >= 32 && s.whole && d->k * d->b_k * size >= FAR_BYTES && panel * size <= STACK_PANEL) p->pack = tile_stack(g, p->sum, panel);
   ICE_IF(d->b_n != 1 && !d->pack, "a product of a transposed matrix without room for packing");
-  if (whole == n_vecs && valid < lanes) whole -= vecs;     // the masked panel stands alone
-  if (whole) {
-    GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, whole * lanes), vecs * lanes, 0, NULL);
+  if (s.whole) {
+    GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, s.whole * vecs * lanes), vecs * lanes, 0, NULL);
     columns_panel(p, l.i, vecs, lanes);
     gen_loop_end(g, &l, NULL);
   }
-  if (whole < n_vecs) columns_panel(p, gen_i64(g, whole * lanes), (int)(n_vecs - whole), valid);
+  if (s.rest) columns_panel(p, gen_i64(g, s.whole * vecs * lanes), s.rest, s.valid);
+}
+
+int64_t gen_dot_panels(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k) {
+  Form f = form_of(t, dtype, m, n, k, false);
+  Panels s = panels_of(&f, n);
+  return s.whole + (s.rest > 0);
+}
+
+static void pack_into(Dot *p, V col, int vecs, int valid) {
+  p->pack = gen_at(p->g, p->d->pack, p->sum, tile_scaled(p->g, col, p->d->k));
+  if (p->d->b_n == 1) copy_panel(p, col, vecs, valid);
+  else pack_panel(p, col, vecs);
+}
+
+void gen_dot_pack(Gen *g, const GenDot *d, V panel) {
+  Dot p = { .g = g, .d = d, .f = form_of(g->target, d->dtype, d->m, d->n, d->k, false), .sum = d->dtype == IR_F64 ? IR_F64 : IR_F32 };
+  Panels s = panels_of(&p.f, d->n);
+  V next = tile_plus(g, panel, 1), whole = gen_i64(g, s.whole);
+  if (s.whole) {                 // a loop of one turn, or of none
+    V hi = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, panel, whole, ""), next, panel, "");
+    GenLoop l = gen_loop(g, panel, hi, 1, 0, NULL);
+    pack_into(&p, tile_scaled(g, l.i, s.vecs * p.f.lanes), s.vecs, p.f.lanes);
+    gen_loop_end(g, &l, NULL);
+  }
+  if (!s.rest) return;
+  GenLoop l = gen_loop(g, whole, next, 1, 0, NULL);
+  pack_into(&p, gen_i64(g, s.whole * s.vecs * p.f.lanes), s.rest, s.valid);
+  gen_loop_end(g, &l, NULL);
 }
 
 // ---- INNER ------------------------------------------------------------------------------------------------------

@@ -95,22 +95,29 @@ static LLVMValueRef outside(Gen *g, const char *name, LLVMTypeRef type) {
   return f ? f : LLVMAddFunction(g->mod, name, type);
 }
 
-// f(d->argv, i) for each of so many pieces, on as many threads as there are.
-static void run_pieces(Driver *d, LLVMTypeRef type, LLVMValueRef f, int64_t pieces) {
+// f(argv, i) for each of so many pieces, on as many threads as there are.
+static void run_pieces(Driver *d, LLVMTypeRef type, LLVMValueRef f, LLVMValueRef argv, int64_t pieces) {
   Gen *g = d->g;
   LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
   if (pieces == 1) {
-    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ d->argv, gen_i64(g, 0) }, 2, "");
+    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ argv, gen_i64(g, 0) }, 2, "");
     return;
   }
   if (d->port) {                   // no threads here: pieces in turn
     GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, pieces), 1, 0, NULL);
-    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ d->argv, l.i }, 2, "");
+    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ argv, l.i }, 2, "");
     gen_loop_end(g, &l, NULL);
     return;
   }
   LLVMTypeRef run = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, ptr, ptr, i64 }, 4, false);
-  LLVMBuildCall2(g->b, run, outside(g, "rt_parallel", run), (LLVMValueRef[]){ d->pool, f, d->argv, gen_i64(g, pieces) }, 4, "");
+  LLVMBuildCall2(g->b, run, outside(g, "rt_parallel", run), (LLVMValueRef[]){ d->pool, f, argv, gen_i64(g, pieces) }, 4, "");
+}
+
+// Packs the node's operand, whose arguments stand from entry `from` on.
+static void pack_operand(Driver *d, const PlanNode *node, const NestUse *u, int from) {
+  LLVMTypeRef type;
+  LLVMValueRef f = module_kernel(d->mod, d->plan, node, u, true, &type);
+  run_pieces(d, type, f, entry(d->g, d->argv, from), nest_panels(d->g, node));
 }
 
 static void kernel_node(Driver *d, const PlanNode *node) {
@@ -126,10 +133,11 @@ static void kernel_node(Driver *d, const PlanNode *node) {
     return;
   }
   LLVMTypeRef type;
-  LLVMValueRef f = module_kernel(d->mod, d->plan, node, &u, &type);
+  LLVMValueRef f = module_kernel(d->mod, d->plan, node, &u, false, &type);
   hand_over(d, &u, 0);
+  if (node->pack) pack_operand(d, node, &u, 0);
   int64_t len;
-  run_pieces(d, type, f, nest_pieces(g, node, &len));
+  run_pieces(d, type, f, d->argv, nest_pieces(g, node, &len));
 }
 
 // ---- copies and routines of the runtime ---------------------------------------------------------------------
@@ -290,14 +298,18 @@ static void strips_node(Driver *d, const PlanNode *node) {
   Gen *g = d->g;
   VEC(StripKernel) kernel = { 0 };
   int from = 0;
-  for (const PlanNode *n = node->body[0].first; n; n = n->next) {
+  const int64_t *cell = d->profile;
+  for (const PlanNode *n = node->body[0].first; n; n = n->next, cell += 2 * (cell != NULL)) {
     NestUse u;
     StripKernel k = { .from = from };
     nest_use(&d->mod->unit[0].nest, d->plan, n, &u);
-    k.f = module_kernel(d->mod, d->plan, n, &u, &k.type);
+    k.f = module_kernel(d->mod, d->plan, n, &u, false, &k.type);
     int64_t len, pieces = nest_pieces(g, n, &len);
     ICE_IF(pieces != node->pieces, "a node of %lld pieces in %lld strips", (long long)pieces, (long long)node->pieces);
     hand_over(d, &u, from);
+    LLVMValueRef start = n->pack && cell ? clock_now(g) : NULL;
+    if (n->pack) pack_operand(d, n, &u, from);
+    if (start) add_to(g, cell, LLVMBuildSub(g->b, clock_now(g), start, ""));
     from += u.slot.n;
     vec_push(g->arena, &kernel, k);
   }
@@ -320,7 +332,7 @@ static void strips_node(Driver *d, const PlanNode *node) {
   LLVMValueRef f = g->fn;
   g->fn = outer;
   LLVMPositionBuilderAtEnd(g->b, here);
-  run_pieces(d, type, f, node->pieces);
+  run_pieces(d, type, f, d->argv, node->pieces);
 }
 
 static void leaf(Driver *d, const PlanNode *n) {

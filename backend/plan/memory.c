@@ -314,7 +314,7 @@ static void place_node(Memory *m, Unit *u) {
     if (v->op && u->strips) pair_in_strips(m, u, object_of(m, v));
   }
   if (n->scratch_bytes > 0) {
-    u->scratch = new_object(m, NULL, u->block, n->scratch_bytes * (n->blas ? 1 : n->pieces), 4 * u->tick);
+    u->scratch = new_object(m, NULL, u->block, scratch_of(n), 4 * u->tick);
     obj(m, u->scratch)->last = 4 * u->tick + 3;
     obj(m, u->scratch)->whole = u->strips;
   }

@@ -11,6 +11,10 @@
 #define MOST_PIECES 32
 #define ROW_MULTIPLE 24       // pieces of a product end at multiples of every row tile (2, 3, 4, 6, 8, 12)
 #define MOST_LOOPS (2 * IR_MAX_RANK)
+// Packing a matrix that rows far apart are read of pays where many rows of the other use it.
+#define PACK_ROWS 64
+#define PACK_COLUMNS 32
+#define PACK_BYTES 32768
 
 // Which loops move along an axis of a value: bit x for loop x, `unit` where it is one loop, by one element.
 typedef struct Axis { uint32_t loops; bool unit; } Axis;
@@ -241,8 +245,10 @@ static void shape_dot(Planner *p, Unit *u) {
   n->flops += all;
   n->traffic += (double)(ir_bytes(x) + ir_bytes(&op->in[1]->type));
   int width = ir_dtype_bytes(x->dtype) < 4 ? 4 : ir_dtype_bytes(x->dtype);
+  n->pack = y->rank == 2 && !n->blas && ir_is_float(x->dtype) && cols >= PACK_COLUMNS && k * cols * width >= PACK_BYTES &&
+            m >= (ir_int(op, A_TB) ? PACK_ROWS / 4 : PACK_ROWS);
   if (n->blas && !fact_of(p, op->out[0])->stored) n->scratch_bytes = ir_bytes(y);
-  else if (!n->blas && ir_int(op, A_TB)) n->scratch_bytes = k * ((cols + 15) / 16 * 16) * width;
+  else if (n->pack || (!n->blas && ir_int(op, A_TB))) n->scratch_bytes = k * ((cols + 15) / 16 * 16) * width;
 }
 
 static void shape_lib(PlanNode *n) {

@@ -109,6 +109,8 @@ typedef struct Planner {
   Block *top;
 } Planner;
 
+// Bytes of scratch room that a node takes.
+static inline int64_t scratch_of(const PlanNode *n) { return n->scratch_bytes * (n->blas || n->pack ? 1 : n->pieces); }
 static inline double piece_ns(const Planner *p) { return p->target->piece_ns > 0 ? p->target->piece_ns : PLAN_PIECES_NS; }
 static inline Fact *fact_of(Planner *p, const IrValue *v) { return &p->fact[v->id]; }
 static inline IrLower lower_of(const IrOp *op) { return ir_info[op->code].lower; }

@@ -23,6 +23,7 @@ typedef struct Verify {
   int *mark, *mark_kept, stamp;
   const PlanNode **root_of;     // by value id
   int64_t strip, strips;        // of the node that is checked; strips 1: all of it
+  Content *packed;              // by id of a product in strips: what its scratch room holds
   VEC(Seen) seen;               // what the node reads
   int tags;
   char *why;
@@ -199,17 +200,23 @@ static void walk(Verify *c, const PlanNode *n, const IrValue *v, int kept) {
     walk(c, n, v->op->in[k], kept & ((keeps_point(v->op) ? POINT : 0) | (keeps_strip(v->op, k, c->strips) ? STRIP : 0)));
 }
 
+static Range scratch(const Verify *c, const PlanNode *n) {
+  return range(c, &n->scratch, n->scratch_bytes * (n->blas || n->pack ? 1 : n->pieces));
+}
+
 static void check_scratch(Verify *c, const PlanNode *n) {
   if (!n->scratch_bytes) return;
-  Range s = range(c, &n->scratch, n->scratch_bytes * (n->blas ? 1 : n->pieces));
-  if (c->strips > 1) s = strip_of(c, s);
+  Range s = scratch(c, n);
+  bool before = n->pack && c->strips > 1;
+  if (c->strips > 1 && !n->pack) s = strip_of(c, s);
+  if (before && !holds(c, s, c->packed[n->op->out[0]->id])) BAD("what %%%d was packed into has been written over", n->op->out[0]->id);
   for (int k = 0; k < c->seen.n; k++)
     if (overlap(s, c->seen.at[k].at)) BAD("scratch room lies over %%%d", c->seen.at[k].v->id);
   for (int k = 0; k < n->nroot; k++)
     if (overlap(s, strip_of(c, place(c, n->root[k])))) BAD("scratch room lies over root %%%d", n->root[k]->id);
   for (int k = 0; !n->nroot && k < n->op->nout; k++)
     if (overlap(s, place(c, n->op->out[k]))) BAD("scratch room lies over %%%d", n->op->out[k]->id);
-  write(c, s, fresh(c));
+  if (!before) write(c, s, fresh(c));
 }
 
 static bool cut_of(const IrValue *v, int64_t n) {
@@ -379,6 +386,9 @@ static void check_strips(Verify *c, const PlanNode *s) {
     for (const PlanNode *n = s->body[0].first; n; n = n->next) {
       if (n->kind > PLAN_CONV || n->pieces != s->pieces || !n->strip) BAD("a node in strips that is not cut as they are");
       for (int k = 0; k < n->nroot; k++) c->is[n->root[k]->id] = fresh(c);
+      if (!n->pack) continue;
+      read(c, n, n->op->in[1]);
+      write(c, scratch(c, n), c->packed[n->op->out[0]->id] = fresh(c));
     }
     c->strips = s->pieces;
     for (int64_t i = 0; i < s->pieces; i++) {
@@ -451,6 +461,7 @@ char *plan_verify(const Plan *p) {
   c->turn = arena_array(c->a, int64_t, n);
   c->mark = arena_array(c->a, int, n);
   c->mark_kept = arena_array(c->a, int, n);
+  c->packed = arena_array(c->a, Content, n);
   c->strips = 1;
   c->root_of = arena_array(c->a, const PlanNode *, n);
   for (int k = 0; k < r->narg; k++) put_inputs(c, r->arg[k]);

@@ -261,7 +261,8 @@ static void run_points(Run *r, const PlanNode *n) {
 
 static void spoil_scratch(Run *r, const PlanNode *n) {
   if (n->scratch_bytes <= 0) return;
-  if (n->strip) memset(address(r, &n->scratch) + r->strip * n->scratch_bytes, 0xa5, (size_t)n->scratch_bytes);
+  if (n->pack) memset(address(r, &n->scratch), 0xa5, (size_t)n->scratch_bytes);
+  else if (n->strip) memset(address(r, &n->scratch) + r->strip * n->scratch_bytes, 0xa5, (size_t)n->scratch_bytes);
   else memset(address(r, &n->scratch), 0xa5, (size_t)(n->scratch_bytes * (n->blas ? 1 : n->pieces)));
 }
 

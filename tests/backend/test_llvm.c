@@ -480,8 +480,8 @@ static void strips(void) {
   CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &whole, &bad));
   cut = whole;
   cut.plan.piece_ns = 0.01;
-  IrValue *x = input(&c, SHAPE(IR_F32, 8, 128, 40), -1, 1), *w = input(&c, SHAPE(IR_F32, 40, 96), -1, 1);
-  IrValue *q = ir_dot(&c.b, ir_reshape(&c.b, x, 2, INTS(1024, 40)), w, 0, false, false);
+  IrValue *x = input(&c, SHAPE(IR_F32, 8, 128, 96), -1, 1), *w = input(&c, SHAPE(IR_F32, 96, 96), -1, 1);
+  IrValue *q = ir_dot(&c.b, ir_reshape(&c.b, x, 2, INTS(1024, 96)), w, 0, false, false);
   IrValue *heads = ir_transpose(&c.b, ir_reshape(&c.b, q, 4, INTS(8, 128, 3, 32)), INTS(0, 2, 1, 3));
   IrValue *score = ir_dot(&c.b, heads, heads, 2, false, true);
   IrValue *e = ir_un(&c.b, IR_TANH, score), *sum = ir_reduce(&c.b, IR_SUM, e, 1, INTS(3));
@@ -490,6 +490,7 @@ static void strips(void) {
   out(&c, ir_reduce(&c.b, IR_SUM, y, 3, INTS(0, 1, 2)));
   Program p = llvm_program(&c.arena, c.g, &cut.plan);
   CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "strips 8"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "pieces 8 of 128 along 0 packed"));
   IrArray one[8], more[8];
   CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &whole, NULL, c.in.at, one));
   for (int k = 1; k < 4; k++) {
