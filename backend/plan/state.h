@@ -41,7 +41,8 @@ struct Unit {                  // a node that is being planned
   int scratch;                 // object, or -1
   double ns;                   // of its work on one core, estimated
   Strips *strips;              // that it is one of, or NULL
-  int where; bool barred;      // while strips are looked for [strip.c]
+  int where; bool barred, out; // while strips are looked for [strip.c]
+  Unit *like;
 };
 
 struct Block {
@@ -83,7 +84,7 @@ typedef struct Fact {          // by value id
   float cost;                  // of computing one element, loads free
   int size;                    // ops of the inlined tree, shared ones counted each time, reductions unrolled
   double evals;                // elements computed if not stored
-  int64_t cut;                 // strips that the group at hand reads it in [strip.c]
+  Unit *toucher;               // of the group at hand, one that touches it strip by strip [strip.c]
   const IrValue *base;         // of a view: the value whose bytes it has; else itself
   Unit *unit;                  // that writes it; NULL for arguments and constants
   VEC(Unit *) wanted;          // by units of the block being ordered that would like to write over it

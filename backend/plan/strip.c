@@ -6,8 +6,9 @@
 // than 1. A node reads a value strip by strip if computing a strip of its roots needs the same strip of the value
 // only. What nodes of a group write is read so within it; anything else, such as weights, they may read as a whole.
 //
-// A block's nodes are tried in order: those that can join do, those that need one behind them in another way wait until
-// after, and the rest come before. Memory is planned for it: see memory.c.
+// A block's nodes are tried in order: those that can join do, those that need one of them in another way wait until
+// after, and the rest come before; so do those that have nothing to do with the first. Memory is planned for it: see
+// memory.c.
 #include "backend/plan/state.h"
 
 #define MOST_STRIPS 32
@@ -22,7 +23,6 @@ typedef struct Grouping {
   Planner *p;
   Block *b;
   int64_t n;                  // strips
-  bool seeded, elementwise;   // has a member; all of them are linear nests
   int tries;                  // left
 } Grouping;
 
@@ -106,17 +106,8 @@ static int where_is(const Grouping *g, const IrValue *v) {
   return f->block == g->b && f->unit ? f->unit->where : AHEAD;
 }
 
-// Has the group something to do with u: a value that both touch strip by strip?
-static bool related(const Grouping *g, const Unit *u) {
-  if (!g->seeded) return true;
-  if (g->elementwise && u->node->linear) return true;
-  for (int k = 0; k < u->read.n; k++)
-    if (u->read.at[k].local && (where_is(g, u->read.at[k].v) == INSIDE || fact_of(g->p, u->read.at[k].v)->cut == g->n)) return true;
-  return false;
-}
-
 static void place_unit(Grouping *g, Unit *u) {
-  bool depends = false, joins = !u->barred, behind = u->barred;
+  bool depends = false, joins = !u->barred && !u->out, behind = u->barred;
   if (fits(g->p, u, g->n)) find_local(g->p, u, g->n);
   else joins = false;
   for (int k = 0; k < u->read.n; k++) {
@@ -125,38 +116,71 @@ static void place_unit(Grouping *g, Unit *u) {
     depends |= at == INSIDE;
     if (at == INSIDE && !u->read.at[k].local) joins = false;
   }
-  u->where = behind ? BEHIND : joins && related(g, u) ? INSIDE : depends ? BEHIND : AHEAD;
-  if (u->where == INSIDE) {
-    g->elementwise = (!g->seeded || g->elementwise) && u->node->linear;
-    g->seeded = true;
-  }
+  u->where = behind ? BEHIND : joins ? INSIDE : depends ? BEHIND : AHEAD;
   // Who writes over a value that others still read as a whole comes after them.
   for (int k = 0; k < u->read.n && u->where != AHEAD; k++) {
     Fact *f = fact_of(g->p, u->read.at[k].v);
-    if (u->where == INSIDE && u->read.at[k].local) f->cut = g->n;
     for (int i = 0; i < f->wanted.n; i++)
       if (f->wanted.at[i] != u && (u->where == BEHIND || !u->read.at[k].local)) f->wanted.at[i]->barred = true;
   }
 }
+
+// ---- what has to do with each other -------------------------------------------------------------------
+static Unit *like(Unit *u) {
+  while (u->like != u) u = u->like = u->like->like;
+  return u;
+}
+
+static void touch(Grouping *g, Unit *u, const IrValue *v) {
+  Fact *f = fact_of(g->p, v);
+  if (f->toucher) like(u)->like = like(f->toucher);
+  else f->toucher = u;
+}
+
+// Members are alike that touch a value strip by strip both. Puts out those that are not like the seed; an optimizer's
+// updates of one array after another are alike all the same. False: all stay.
+static bool part(Grouping *g, const Units *list, int seed) {
+  for (int k = seed; k < list->v.n; k++) {
+    Unit *u = list->v.at[k];
+    u->like = u;
+    for (int i = 0; i < u->read.n; i++) fact_of(g->p, u->read.at[i].v)->toucher = NULL;
+    for (int i = 0; i < u->root.n; i++) fact_of(g->p, u->root.at[i])->toucher = NULL;
+  }
+  for (int k = seed; k < list->v.n; k++) {
+    Unit *u = list->v.at[k];
+    if (u->where != INSIDE) continue;
+    for (int i = 0; i < u->read.n; i++)
+      if (u->read.at[i].local) touch(g, u, u->read.at[i].v);
+    for (int i = 0; i < u->root.n; i++) touch(g, u, u->root.at[i]);
+  }
+  Unit *first = like(list->v.at[seed]);
+  bool linear = true, parted = false;
+  for (int k = seed; k < list->v.n; k++)
+    if (list->v.at[k]->where == INSIDE && like(list->v.at[k]) == first) linear = linear && list->v.at[k]->node->linear;
+  for (int k = seed; k < list->v.n; k++) {
+    Unit *u = list->v.at[k];
+    if (u->where == INSIDE && like(u) != first && !(linear && u->node->linear)) u->out = parted = true;
+  }
+  return parted;
+}
+
+#define ROUNDS 6
 
 typedef struct Tried { int members; double ns; } Tried;
 
 // Places the units from `seed` on; those in front of it come ahead.
 static Tried try_strips(Grouping *g, const Units *list, int seed) {
   Tried t = {0};
-  g->tries -= list->v.n;
-  g->seeded = g->elementwise = false;
-  for (int k = 0; k < list->v.n; k++) {
-    Unit *u = list->v.at[k];
-    u->where = AHEAD, u->barred = false;
-    for (int i = 0; i < u->read.n; i++) fact_of(g->p, u->read.at[i].v)->cut = 0;
+  for (int k = 0; k < list->v.n; k++) list->v.at[k]->out = false;
+  for (int round = 0; round < ROUNDS; round++) {
+    g->tries -= list->v.n;
+    for (int k = 0; k < list->v.n; k++) list->v.at[k]->where = AHEAD, list->v.at[k]->barred = false;
+    for (int k = seed; k < list->v.n; k++) place_unit(g, list->v.at[k]);
+    if (list->v.at[seed]->where != INSIDE) return t;
+    if (!part(g, list, seed)) break;
   }
-  for (int k = seed; k < list->v.n; k++) {
-    Unit *u = list->v.at[k];
-    place_unit(g, u);
-    if (u->where == INSIDE) t.members++, t.ns += u->ns;
-    if (k == seed && u->where != INSIDE) break;
-  }
+  for (int k = seed; k < list->v.n; k++)
+    if (list->v.at[k]->where == INSIDE) t.members++, t.ns += list->v.at[k]->ns;
   return t;
 }
 
