@@ -10,6 +10,7 @@
 #define UNIFORM 0.5           // cost of a load that all lanes share
 #define MOST_PIECES 32
 #define ROW_MULTIPLE 24       // pieces of a product end at multiples of every row tile (2, 3, 4, 6, 8, 12)
+#define TURNED_MULTIPLE 32    // … where rows are columns in memory: whole cache lines of them
 #define MOST_LOOPS (2 * IR_MAX_RANK)
 // Packing a matrix that rows far apart are read of pays where many rows of the other use it.
 #define PACK_ROWS 64
@@ -216,7 +217,7 @@ static void choose_pieces(Planner *p, Unit *u, double fmas) {
   while (pieces < MOST_PIECES && ns / (double)pieces > piece_ns(p)) pieces *= 2;
   if (n->kind != PLAN_NEST) {
     int axis = n->kind == PLAN_DOT && n->rank == 2 ? 0 : n->kind == PLAN_DOT && n->dim[0] < pieces ? n->rank - 2 : 0;
-    if (n->kind == PLAN_DOT && axis == n->rank - 2) cut(n, axis, pieces, ROW_MULTIPLE);
+    if (n->kind == PLAN_DOT && axis == n->rank - 2) cut(n, axis, pieces, ir_int(n->op, A_TA) ? TURNED_MULTIPLE : ROW_MULTIPLE);
     else cut(n, axis, pieces, 1);
     return;
   }
@@ -245,7 +246,7 @@ static void shape_dot(Planner *p, Unit *u) {
   n->flops += all;
   n->traffic += (double)(ir_bytes(x) + ir_bytes(&op->in[1]->type));
   int width = ir_dtype_bytes(x->dtype) < 4 ? 4 : ir_dtype_bytes(x->dtype);
-  n->pack = y->rank == 2 && !n->blas && ir_is_float(x->dtype) && cols >= PACK_COLUMNS && k * cols * width >= PACK_BYTES &&
+  n->pack = y->rank == 2 && !n->blas && !ir_int(op, A_TA) && ir_is_float(x->dtype) && cols >= PACK_COLUMNS && k * cols * width >= PACK_BYTES &&
             m >= (ir_int(op, A_TB) ? PACK_ROWS / 4 : PACK_ROWS);
   if (n->blas && !fact_of(p, op->out[0])->stored) n->scratch_bytes = ir_bytes(y);
   else if (n->pack || (!n->blas && ir_int(op, A_TB))) n->scratch_bytes = k * ((cols + 15) / 16 * 16) * width;

@@ -114,6 +114,15 @@ static void far_panels(void) {
   each_target((Case){ IR_BF16, 32, 300, 440, true, false, 1, false });
 }
 
+// A transposed and large, so that blocks of it are copied: one block of k and several, rest tiles, masked columns.
+static void blocked(void) {
+  static const int64_t shape[][3] = { { 200, 48, 100 }, { 130, 70, 300 }, { 64, 256, 257 }, { 101, 33, 200 }, { 70, 1000, 260 } };
+  for (int i = 0; i < 5; i++)
+    for (int piece = 0; piece < 3; piece++) each_target((Case){ IR_F32, shape[i][0], shape[i][1], shape[i][2], true, false, piece, false });
+  each_target((Case){ IR_F64, 90, 40, 150, true, false, 1, false });
+  each_target((Case){ IR_BF16, 150, 40, 300, true, false, 1, false });
+}
+
 static void packed(void) {
   static const int64_t shape[][3] = { { 64, 32, 40 }, { 33, 70, 9 }, { 40, 128, 17 }, { 70, 95, 33 }, { 5, 200, 3 } };
   for (int i = 0; i < 5; i++)
@@ -163,6 +172,7 @@ void suite_dot(void) {
   CU_pSuite s = test_suite("dot");
   test_add(s, "shapes around the tiles, all transpositions", shapes);
   test_add(s, "panels of a large matrix", far_panels);
+  test_add(s, "blocks of a transposed matrix", blocked);
   test_add(s, "all panels packed beforehand", packed);
   test_add(s, "pieces of rows", pieces);
   test_add(s, "f64 and bf16", dtypes);
