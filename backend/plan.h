@@ -24,6 +24,10 @@
 // Law: a buffer may be reused when the last reader of its value is done; a node may write over
 // an operand only where each element is read before, and only by the point that writes it. So at one
 // point (or vector of points, or tile of a product) all loads come before the stores of all roots.
+//
+// Law of STRIPS: the nodes of its body are cut into as many pieces, `strip` is set, and piece i of each is strip i of its
+// roots: the i-th of that many equal parts of their bytes. Strips run in any order and side by side, the nodes of one in
+// order. So a node needs of what another of them writes the same strip only, and no strip writes over what another reads.
 #ifndef RLC_PLAN_H
 #define RLC_PLAN_H
 
@@ -57,6 +61,7 @@ typedef enum PlanKind {
   PLAN_WHILE,    // body[0] computes the condition (STORED bool), body[1] the turn
   PLAN_COND,     // body[0] if the operand is true, else body[1]
   PLAN_FORK,     // body[0] and body[1], at one time or one after the other: neither reads what the other writes
+  PLAN_STRIPS,   // body[0], NESTs, DOTs and CONVs, once for each of `pieces` strips: see the law
 } PlanKind;
 
 typedef struct PlanNode PlanNode;
@@ -77,10 +82,13 @@ struct PlanNode {
   int64_t pieces;                  // into how many pieces of axis `piece_axis` threads may cut it; 1: one thread
   int piece_axis; int64_t piece_len; // of the domain; piece i: [i * piece_len, min(dim, (i + 1) * piece_len))
   PlanRef scratch; int64_t scratch_bytes; // DOT, CONV, LIB: packing room and such (per piece, one behind another);
-                                   // blas: room for the product where it is not a root, once
+                                   // blas: room for the product where it is not a root, once; pack: room for operand 1, once
+  bool strip;                      // stands in a STRIPS node
   bool blas;                       // DOT: large enough for OpenBLAS
+  bool pack;                       // DOT: operand 1 is copied into scratch, in the order in which the product reads it,
+                                   // before the first piece begins (of STRIPS: before the first strip)
   PlanRef from, to; int64_t bytes; // COPY; the two places do not overlap
-  PlanBlock body[2];               // control
+  PlanBlock body[2];               // control, STRIPS
   double share;                    // of a step's time, where it was measured (rlc emit --profile); else 0
   const IrValue *test;             // WHILE: the condition's value
   double flops, traffic;           // of one execution, bodies left out: operations (dear ones weighted), bytes read and written
@@ -115,6 +123,7 @@ typedef struct PlanTarget {        // what planning must know of the machine
   int vector_bits;                 // 128, 256 or 512
   bool fma;
   double fork_ns;                  // what two sides must save together; less, for tests, forks whatever can be
+  double piece_ns;                 // of a piece that a thread takes: 0 PLAN_PIECES_NS; tests cut small nodes
 } PlanTarget;
 
 // Constants of a target, measured once by bench/ and written down here.
@@ -131,6 +140,7 @@ typedef struct PlanTarget {        // what planning must know of the machine
 #define PLAN_FMAS_PER_NS  60       // of products and convolutions of a few hundred kflop
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
 #define PLAN_WASTE        (1 << 20) // copies this large are told to the user
+#define PLAN_ROW_TILE     16       // strips of a product's rows are whole tiles of so many, or of a power of two below
 bool plan_small_reduce(const IrOp *op);           // reduces at most PLAN_SMALL_REDUCE elements (over any axes) to each one
 
 // Plans a graph (no LOWER_NEVER op left in it). `const_data` of several plans of one program is shared by
@@ -140,7 +150,7 @@ Plan *plan_build(Arena *a, const IrGraph *g, const PlanInterface *io, const Plan
 char *plan_print(Arena *a, const Plan *p);
 // What a node does, in one line.
 char *plan_node_text(Arena *a, const Plan *p, const PlanNode *n);
-// The nodes that do work (no scans, maps, whiles, conds), in the order they stand in the plan.
+// The nodes that do work (no scans, maps, whiles, conds, strips), in the order they stand in the plan.
 typedef VEC(const PlanNode *) PlanWork;
 PlanWork plan_work(Arena *a, const Plan *p);
 // Checks the law above by walking the plan: NULL or what is wrong (in the plan's arena). Debug builds run it.

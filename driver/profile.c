@@ -59,6 +59,8 @@ Profile job_profile(Driver *d, Compiled *c, int64_t steps, int threads, uint64_t
   r.calls = arena_array(d->arena, double, n + 1);
   for (int k = 0; k < n; k++) {
     r.seconds[k] = (double)ticks[2 * k] * tick;
+    // Threads run strips side by side, each with its clock.
+    if (r.node.at[k]->strip) r.seconds[k] /= (double)(r.threads < r.node.at[k]->pieces ? r.threads : r.node.at[k]->pieces);
     r.calls[k] = (double)ticks[2 * k + 1];
   }
   rt_pool_free(f.pool);

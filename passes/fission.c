@@ -16,6 +16,7 @@
 #include "passes/simplify.h"
 
 enum { KEEP_MOST = 16 << 20 };       // bytes of one array kept for all turns, where no product is gained
+#define PRODUCT_ENOUGH 16e6          // flops: a product of one turn that is as quick as one of all turns, and needs nothing kept
 
 typedef VEC(IrValue *) Values;
 
@@ -81,18 +82,23 @@ static void replace(Fission *f, IrValue *from, IrValue *to) {
 }
 
 // What is behind v, as far as `member` reaches: does it compute, and does it hold a product?
-typedef struct Worth { bool heavy, product; } Worth;
+typedef struct Worth { bool heavy, product; double flops; } Worth;   // flops: of the largest product
 
 static void weigh(Fission *f, const IrValue *v, bool (*member)(const Fission *, const IrValue *), bool *seen, Worth *w) {
   if (seen[v->id] || !member(f, v)) return;
   seen[v->id] = true;
   w->heavy |= simp_is_heavy(v->op);
   w->product |= has_product(v->op);
+  if (v->op->code == IR_DOT) {
+    const IrType *x = &v->op->in[0]->type;
+    double flops = 2 * (double)ir_count(&v->type) * (double)x->dim[x->rank - (ir_int(v->op, A_TA) ? 2 : 1)];
+    if (flops > w->flops) w->flops = flops;
+  }
   for (int k = 0; k < v->op->nin; k++) weigh(f, v->op->in[k], member, seen, w);
 }
 
 static Worth worth(Fission *f, const IrValue *v, bool (*member)(const Fission *, const IrValue *)) {
-  Worth w = {false, false};
+  Worth w = {0};
   clear(f, f->seen);
   weigh(f, v, member, f->seen, &w);
   return w;
@@ -104,7 +110,7 @@ static Worth worth(Fission *f, const IrValue *v, bool (*member)(const Fission *,
 // `given` are further values of a turn, to be sliced from the arrays `from`.
 static IrOp *map_of(Fission *f, Values roots, bool (*member)(const Fission *, const IrValue *), Values given, Values from) {
   bool *want = arena_array(f->a, bool, f->nid);
-  Worth unused = {false, false};
+  Worth unused = {0};
   for (int k = 0; k < roots.n; k++) weigh(f, roots.at[k], member, want, &unused);
   IrValue **map = arena_array(f->a, IrValue *, f->g->nvalue);
   IrRegion *r = ir_region(f->g);
@@ -331,7 +337,7 @@ static Behind find_roots(Fission *f) {
     IrValue *v = f->body->yield[k];
     if (!behind(f, v)) continue;
     Worth w = worth(f, v, behind);
-    if (!w.heavy) continue;
+    if (!w.heavy || w.flops >= PRODUCT_ENOUGH) continue;
     clear(f, f->seen);
     Values edge = {0};
     boundary(f, v, f->seen, &edge);

@@ -31,6 +31,8 @@ void pass_vmap(PassContext *c, IrGraph *g);
 void pass_vmap_derived(IrRegion *r);   // the maps in r, which is to be differentiated
 // What a scan need not do turn by turn is done for all turns at once. [passes/fission.c]
 void pass_fission(PassContext *c, IrGraph *g);
+// What a scan stacks for another that could compute it from the rest is computed there. [passes/remat.c]
+void pass_remat(PassContext *c, IrGraph *g);
 // Constant folding, algebraic identities, common subexpressions, dead code, loop-invariant
 // hoisting, dead carries; to a fixed point. [passes/simplify.c]
 void pass_simplify(PassContext *c, IrGraph *g);

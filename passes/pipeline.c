@@ -17,6 +17,9 @@ const Pass pass_pipeline[] = {
   {"fission", pass_fission, "no map left but divergent ones", "scans that hold only what depends on the turn before",
    "after vmap, which shows what a turn really reads; LLVM would have to prove the same through memory"},
   {"simplify", pass_simplify, "a verified graph", "the turn's dead rests gone, the new maps' ops folded", simplify_why},
+  {"remat", pass_remat, "stacks that something reads", "large stacks only of what is dear to compute",
+   "after fission, which moves readers of stacks out of scans; later a stack is memory that someone else wrote"},
+  {"simplify", pass_simplify, "a verified graph", "stacks nobody reads gone, what was computed twice in a turn once", simplify_why},
   {NULL, NULL, NULL, NULL, NULL},
 };
 

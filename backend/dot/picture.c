@@ -271,6 +271,7 @@ static void plan_block(DotPicture *p, const IrRegion *r, const PlanBlock *block)
     case PLAN_FORK:
       for (int k = 0; k < 2; k++) plan_block(p, r, &n->body[k]);
       break;
+    case PLAN_STRIPS: plan_block(p, r, &n->body[0]); break;
     case PLAN_SCAN: case PLAN_MAP: case PLAN_WHILE: case PLAN_COND:
       new_control(p, n->op);
       for (int k = 0; !dot_is_closed(p, n->op) && k < n->op->nregion; k++) plan_block(p, n->op->sub[k], &n->body[k]);

@@ -3,6 +3,8 @@
 //   COLUMNS  vectors along the columns of the result: acc[r][v] += a[r, k] * b[k, v]. A is read one number
 //            at a time and spread, B in vectors; where B's columns are not contiguous, a panel of
 //            it is packed first. The case that all large products take.
+//   BLOCKED  the same for A transposed, whose numbers lie far apart: a block of it and of B's panel are copied into order,
+//            and sums of a block of k go on where those of the block before ended.
 //   INNER    vectors along k, summed across at the end: few columns (a value head, two actions), or one or
 //            few rows against a transposed matrix, where packing would cost more than the product.
 //   ROWS     vectors along the rows: A transposed (a weight's gradient) and few columns.
@@ -18,7 +20,14 @@ typedef LLVMValueRef V;
 #define STACK_PANEL 131072    // most bytes of a panel that is copied there
 #define FAR_BYTES 524288      // of a B whose rows, read panel by panel, fall out of the second-level cache
 
-enum { COLUMNS, INNER, ROWS };
+// Of BLOCKED: rows and turns of k in a block (of A it is in the second-level cache, of a panel of B in the first); most
+// bytes of a block's sums on the stack.
+#define BLOCK_ROWS 64
+#define BLOCK_TURNS 128
+#define BLOCK_SUMS 131072
+#define BLOCK_LEAST 65536     // bytes of A: less is in the cache anyhow
+
+enum { COLUMNS, BLOCKED, INNER, ROWS };
 
 typedef struct Form {
   int lanes, regs;
@@ -30,11 +39,11 @@ typedef struct Form {
 
 // ---- choosing ------------------------------------------------------------------------------------------
 
-static Form form_of(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k) {
+static Form form_of(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool ta) {
   Form f = { .lanes = tile_lanes(t, dtype), .regs = tile_registers(t) };
   f.narrow = n * 2 <= f.lanes;
   f.cost = tile_choose(t, dtype, m, n, k, false, TILE_ROWS, &f.rows, &f.vecs);
-  f.whole = f.narrow ? f.lanes * 8 : f.rows;
+  f.whole = !f.narrow ? f.rows : ta ? f.lanes * 8 : TILE_ROWS;
   return f;
 }
 
@@ -54,6 +63,7 @@ static double inner_cost(const Form *f, int64_t m, int64_t n, int64_t k, bool tu
 }
 
 static int choose(const Form *f, const GenDot *d) {
+  if (d->packed) return COLUMNS;
   int64_t size = d->dtype == IR_F64 ? 8 : 4;
   double packed = f->cost + (d->b_n == 1 ? 0 : 0.7 * (double)(d->k * tile_ceil(d->n, f->lanes) * f->lanes));
   if (d->a_k == 1) {
@@ -61,16 +71,18 @@ static int choose(const Form *f, const GenDot *d) {
     if (turn_over && (!f->narrow || d->k * d->n * size > STACK_TURN)) return COLUMNS;
     return inner_cost(f, d->m, d->n, d->k, turn_over) < packed ? INNER : COLUMNS;
   }
-  return f->narrow && d->a_m == 1 && d->m * 2 > f->lanes ? ROWS : COLUMNS;
+  if (f->narrow) return d->a_m == 1 && d->m * 2 > f->lanes ? ROWS : COLUMNS;
+  bool large = d->m >= 2 * f->rows && d->m * d->k * size >= BLOCK_LEAST && d->n * f->rows * size <= BLOCK_SUMS / 2;
+  return d->a_m == 1 && d->b_n == 1 && large ? BLOCKED : COLUMNS;
 }
 
-int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k) {
-  return form_of(t, dtype, m, n, k).whole;
+int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool ta) {
+  return form_of(t, dtype, m, n, k, ta).whole;
 }
 
 int64_t gen_dot_scratch(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool tb) {
   if (!tb || n == 1) return 0;
-  Form f = form_of(t, dtype, m, n, k);
+  Form f = form_of(t, dtype, m, n, k, false);
   return k * f.vecs * f.lanes * (dtype == IR_F64 ? 8 : 4);
 }
 
@@ -230,7 +242,10 @@ static void columns_panel(Dot *p, V col, int vecs, int valid) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   Panel n = { .col = col, .b = d->b, .t = d->dtype, .b_k = d->b_k, .vecs = vecs, .valid = valid, .there = valid };
-  if (p->pack) {
+  if (d->packed) {
+    n.b = gen_at(g, d->pack, p->sum, tile_scaled(g, col, d->k));
+    n.t = p->sum, n.b_k = vecs * p->f.lanes, n.there = p->f.lanes;
+  } else if (p->pack) {
     if (d->b_n == 1) copy_panel(p, col, vecs, valid);
     else pack_panel(p, col, vecs);
     n.b = p->pack, n.t = p->sum, n.b_k = vecs * p->f.lanes, n.there = p->f.lanes;
@@ -238,23 +253,174 @@ static void columns_panel(Dot *p, V col, int vecs, int valid) {
   each_rows(p, p->f.rows, columns_tile, &n);
 }
 
+// Panels of `vecs` vectors each, all whole; behind them one of `rest` vectors, or none.
+typedef struct Panels { int64_t whole; int vecs, rest, valid; } Panels;
+
+static Panels panels_of(const Form *f, int64_t n) {
+  int64_t n_vecs = tile_ceil(n, f->lanes), whole = n_vecs / f->vecs;
+  int valid = n % f->lanes ? (int)(n % f->lanes) : f->lanes;
+  if (whole * f->vecs == n_vecs && valid < f->lanes) whole--;     // the masked panel stands alone
+  return (Panels){ whole, f->vecs, (int)(n_vecs - whole * f->vecs), valid };
+}
+
 static void emit_columns(Dot *p) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   int lanes = p->f.lanes, vecs = p->f.vecs;
-  int64_t n_vecs = tile_ceil(d->n, lanes), whole = n_vecs / vecs * vecs;
-  int valid = d->n % lanes ? (int)(d->n % lanes) : lanes;
+  Panels s = panels_of(&p->f, d->n);
   int64_t size = ir_dtype_bytes(p->sum), panel = d->k * vecs * lanes;
-  if (d->b_n != 1) p->pack = d->pack;
-  else if (d->m >= 32 && n_vecs > vecs && d->k * d->b_k * size >= FAR_BYTES && panel * size <= STACK_PANEL) p->pack = tile_stack(g, p->sum, panel);
+  if (d->packed) p->pack = NULL;
+  else if (d->b_n != 1) p->pack = d->pack;
+  else if (d->m >= 32 && s.whole && d->k * d->b_k * size >= FAR_BYTES && panel * size <= STACK_PANEL) p->pack = tile_stack(g, p->sum, panel);
   ICE_IF(d->b_n != 1 && !d->pack, "a product of a transposed matrix without room for packing");
-  if (whole == n_vecs && valid < lanes) whole -= vecs;     // the masked panel stands alone
-  if (whole) {
-    GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, whole * lanes), vecs * lanes, 0, NULL);
+  if (s.whole) {
+    GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, s.whole * vecs * lanes), vecs * lanes, 0, NULL);
     columns_panel(p, l.i, vecs, lanes);
     gen_loop_end(g, &l, NULL);
   }
-  if (whole < n_vecs) columns_panel(p, gen_i64(g, whole * lanes), (int)(n_vecs - whole), valid);
+  if (s.rest) columns_panel(p, gen_i64(g, s.whole * vecs * lanes), s.rest, s.valid);
+}
+
+int64_t gen_dot_panels(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k) {
+  Form f = form_of(t, dtype, m, n, k, false);
+  Panels s = panels_of(&f, n);
+  return s.whole + (s.rest > 0);
+}
+
+static void pack_into(Dot *p, V col, int vecs, int valid) {
+  p->pack = gen_at(p->g, p->d->pack, p->sum, tile_scaled(p->g, col, p->d->k));
+  if (p->d->b_n == 1) copy_panel(p, col, vecs, valid);
+  else pack_panel(p, col, vecs);
+}
+
+void gen_dot_pack(Gen *g, const GenDot *d, V panel) {
+  Dot p = { .g = g, .d = d, .f = form_of(g->target, d->dtype, d->m, d->n, d->k, false), .sum = d->dtype == IR_F64 ? IR_F64 : IR_F32 };
+  Panels s = panels_of(&p.f, d->n);
+  V next = tile_plus(g, panel, 1), whole = gen_i64(g, s.whole);
+  if (s.whole) {                 // a loop of one turn, or of none
+    V hi = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, panel, whole, ""), next, panel, "");
+    GenLoop l = gen_loop(g, panel, hi, 1, 0, NULL);
+    pack_into(&p, tile_scaled(g, l.i, s.vecs * p.f.lanes), s.vecs, p.f.lanes);
+    gen_loop_end(g, &l, NULL);
+  }
+  if (!s.rest) return;
+  GenLoop l = gen_loop(g, whole, next, 1, 0, NULL);
+  pack_into(&p, gen_i64(g, s.whole * s.vecs * p.f.lanes), s.rest, s.valid);
+  gen_loop_end(g, &l, NULL);
+}
+
+// ---- BLOCKED -----------------------------------------------------------------------------------------------
+
+typedef struct Block {
+  int64_t rows, stride;      // of the room for sums
+  V row, k, turns;           // where the block begins; how many turns of k it has
+  V a, b, sum;               // the copies: [row tile][k][row], [k][column]; [row][stride]
+  V col; int vecs, valid;    // the panel at hand
+} Block;
+
+static V room_at(Gen *g, V room, IrDtype t, V i, int64_t by) { return gen_at(g, room, t, tile_scaled(g, i, by)); }
+static V lesser(Gen *g, V x, V y) { return LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, x, y, ""), x, y, ""); }
+
+static void copy_rows(Dot *p, V row, int rows, void *env) {
+  Gen *g = p->g;
+  const GenDot *d = p->d;
+  const Block *s = env;
+  V from = gen_at(g, gen_at(g, d->a, d->dtype, tile_scaled(g, s->k, d->a_k)), d->dtype, row);
+  V init[2] = { from, room_at(g, s->a, p->sum, LLVMBuildNSWSub(g->b, row, s->row, ""), BLOCK_TURNS) };
+  GenLoop l = gen_loop(g, gen_i64(g, 0), s->turns, 1, 2, init);
+  int lanes = tile_power(rows);
+  gen_store(g, p->sum, gen_load(g, d->dtype, l.carry[0], lanes, rows), l.carry[1], lanes, rows);
+  gen_loop_end(g, &l, (V[]){ tile_offset(g, l.carry[0], d->dtype, d->a_k), tile_offset(g, l.carry[1], p->sum, rows) });
+}
+
+static void copy_columns(Dot *p, const Block *s) {
+  Gen *g = p->g;
+  const GenDot *d = p->d;
+  int lanes = p->f.lanes;
+  V init[2] = { gen_at(g, gen_at(g, d->b, d->dtype, tile_scaled(g, s->k, d->b_k)), d->dtype, s->col), s->b };
+  GenLoop l = gen_loop(g, gen_i64(g, 0), s->turns, 1, 2, init);
+  for (int v = 0; v < s->vecs; v++) {
+    V x = gen_load(g, d->dtype, tile_offset(g, l.carry[0], d->dtype, (int64_t)v * lanes), lanes, v == s->vecs - 1 ? s->valid : lanes);
+    gen_store(g, p->sum, x, tile_offset(g, l.carry[1], p->sum, (int64_t)v * lanes), lanes, lanes);
+  }
+  gen_loop_end(g, &l, (V[]){ tile_offset(g, l.carry[0], d->dtype, d->b_k), tile_offset(g, l.carry[1], p->sum, (int64_t)s->vecs * lanes) });
+}
+
+static void blocked_tile(Dot *p, V row, int rows, void *env) {
+  Gen *g = p->g;
+  const Block *s = env;
+  int lanes = p->f.lanes, sums = rows * s->vecs;
+  V acc[TILE_SUMS + 2], at[TILE_SUMS], inside = LLVMBuildNSWSub(g->b, row, s->row, "");
+  V first = gen_at(g, room_at(g, s->sum, p->sum, inside, s->stride), p->sum, s->col);
+  for (int i = 0; i < sums; i++) {
+    at[i] = tile_offset(g, first, p->sum, i / s->vecs * s->stride + i % s->vecs * lanes);
+    acc[i] = gen_load(g, p->sum, at[i], lanes, lanes);
+  }
+  acc[sums] = room_at(g, s->a, p->sum, inside, BLOCK_TURNS), acc[sums + 1] = s->b;
+  GenLoop l = gen_loop(g, gen_i64(g, 0), s->turns, 1, sums + 2, acc);
+  V next[TILE_SUMS + 2], bv[TILE_VECS];
+  for (int v = 0; v < s->vecs; v++) bv[v] = gen_load(g, p->sum, tile_offset(g, l.carry[sums + 1], p->sum, (int64_t)v * lanes), lanes, lanes);
+  for (int r = 0; r < rows; r++) {
+    V av = tile_spread(g, p->sum, tile_offset(g, l.carry[sums], p->sum, r), lanes);
+    for (int v = 0; v < s->vecs; v++) next[r * s->vecs + v] = gen_fma(g, av, bv[v], l.carry[r * s->vecs + v]);
+  }
+  next[sums] = tile_offset(g, l.carry[sums], p->sum, rows);
+  next[sums + 1] = tile_offset(g, l.carry[sums + 1], p->sum, (int64_t)s->vecs * lanes);
+  gen_loop_end(g, &l, next);
+  for (int i = 0; i < sums; i++) gen_store(g, p->sum, l.carry[i], at[i], lanes, lanes);
+}
+
+static void blocked_panel(Dot *p, Block *s, V col, int vecs, int valid) {
+  s->col = col, s->vecs = vecs, s->valid = valid;
+  copy_columns(p, s);
+  each_rows(p, p->f.rows, blocked_tile, s);
+}
+
+// The block's sums, all of k in them: handed over.
+static void blocked_store(Dot *p, const Block *s, V row, V col, int valid) {
+  Gen *g = p->g;
+  V at = gen_at(g, room_at(g, s->sum, p->sum, LLVMBuildNSWSub(g->b, row, s->row, ""), s->stride), p->sum, col);
+  p->d->store(g, p->d->env, row, col, gen_load(g, p->sum, at, p->f.lanes, p->f.lanes), p->f.lanes, valid);
+}
+
+static void emit_blocked(Dot *p) {
+  Gen *g = p->g;
+  const GenDot *whole = p->d;
+  int lanes = p->f.lanes, rows = p->f.rows, rest = (int)(whole->n % lanes);
+  Panels n = panels_of(&p->f, whole->n);
+  int64_t size = ir_dtype_bytes(p->sum), panel = (int64_t)n.vecs * lanes;
+  Block s = { .stride = tile_ceil(whole->n, lanes) * lanes };
+  s.rows = BLOCK_SUMS / (s.stride * size) / rows * rows;
+  if (s.rows > BLOCK_ROWS) s.rows = tile_ceil(BLOCK_ROWS, rows) * rows;
+  s.a = tile_stack(g, p->sum, s.rows * BLOCK_TURNS), s.b = tile_stack(g, p->sum, BLOCK_TURNS * panel);
+  s.sum = tile_stack(g, p->sum, s.rows * s.stride);
+  GenLoop i = gen_loop(g, whole->m_lo, whole->m_hi, s.rows, 0, NULL);
+  GenDot part = *whole;
+  part.m_lo = s.row = i.i, part.m_hi = lesser(g, tile_plus(g, i.i, s.rows), whole->m_hi);
+  p->d = &part;
+  GenLoop zero = gen_loop(g, gen_i64(g, 0), tile_scaled(g, LLVMBuildNSWSub(g->b, part.m_hi, i.i, ""), s.stride), lanes, 0, NULL);
+  gen_store(g, p->sum, tile_zero(g, p->sum, lanes), gen_at(g, s.sum, p->sum, zero.i), lanes, lanes);
+  gen_loop_end(g, &zero, NULL);
+  GenLoop k = gen_loop(g, gen_i64(g, 0), gen_i64(g, whole->k), BLOCK_TURNS, 0, NULL);
+  s.k = k.i, s.turns = lesser(g, gen_i64(g, BLOCK_TURNS), LLVMBuildNSWSub(g->b, gen_i64(g, whole->k), k.i, ""));
+  each_rows(p, rows, copy_rows, &s);
+  if (n.whole) {
+    GenLoop j = gen_loop(g, gen_i64(g, 0), gen_i64(g, n.whole * panel), panel, 0, NULL);
+    blocked_panel(p, &s, j.i, n.vecs, lanes);
+    gen_loop_end(g, &j, NULL);
+  }
+  if (n.rest) blocked_panel(p, &s, gen_i64(g, n.whole * panel), n.rest, n.valid);
+  gen_loop_end(g, &k, NULL);
+  GenLoop r = gen_loop(g, part.m_lo, part.m_hi, 1, 0, NULL);
+  if (whole->n >= lanes) {
+    GenLoop j = gen_loop(g, gen_i64(g, 0), gen_i64(g, whole->n - rest), lanes, 0, NULL);
+    blocked_store(p, &s, r.i, j.i, lanes);
+    gen_loop_end(g, &j, NULL);
+  }
+  if (rest) blocked_store(p, &s, r.i, gen_i64(g, whole->n - rest), rest);
+  gen_loop_end(g, &r, NULL);
+  gen_loop_end(g, &i, NULL);
+  p->d = whole;
 }
 
 // ---- INNER ------------------------------------------------------------------------------------------------------
@@ -403,8 +569,9 @@ void gen_dot(Gen *g, const GenDot *dot) {
   GenDot plain = *dot, *d = &plain;
   if (!d->m || !d->n) return;
   if (d->n == 1 || !d->k) d->b_n = 1;    // one column is contiguous whatever its stride
-  Dot p = { .g = g, .d = d, .f = form_of(g->target, d->dtype, d->m, d->n, d->k), .sum = d->dtype == IR_F64 ? IR_F64 : IR_F32 };
+  Dot p = { .g = g, .d = d, .f = form_of(g->target, d->dtype, d->m, d->n, d->k, d->a_k != 1), .sum = d->dtype == IR_F64 ? IR_F64 : IR_F32 };
   switch (choose(&p.f, d)) {
+  case BLOCKED: emit_blocked(&p); break;
   case INNER: emit_inner(&p); break;
   case ROWS: emit_rows(&p); break;
   default: emit_columns(&p); break;

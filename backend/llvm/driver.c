@@ -79,20 +79,45 @@ static bool is_small(const PlanNode *n, const NestUse *u) {
   return true;
 }
 
-static void hand_over(Driver *d, const NestUse *u) {
-  Gen *g = d->g;
+static LLVMValueRef entry(Gen *g, LLVMValueRef argv, int k) {
   LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
-  if (u->slot.n > d->nargv) d->nargv = u->slot.n;
-  for (int k = 0; k < u->slot.n; k++) {
-    const NestSlot *s = &u->slot.at[k];
-    LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, d->argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : d->argv;
-    LLVMBuildStore(g->b, slot_address(d, s), at);
-  }
+  return k ? LLVMBuildInBoundsGEP2(g->b, ptr, argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : argv;
+}
+
+// From entry `from` of the argument vector on.
+static void hand_over(Driver *d, const NestUse *u, int from) {
+  if (from + u->slot.n > d->nargv) d->nargv = from + u->slot.n;
+  for (int k = 0; k < u->slot.n; k++) LLVMBuildStore(d->g->b, slot_address(d, &u->slot.at[k]), entry(d->g, d->argv, from + k));
 }
 
 static LLVMValueRef outside(Gen *g, const char *name, LLVMTypeRef type) {
   LLVMValueRef f = LLVMGetNamedFunction(g->mod, name);
   return f ? f : LLVMAddFunction(g->mod, name, type);
+}
+
+// f(argv, i) for each of so many pieces, on as many threads as there are.
+static void run_pieces(Driver *d, LLVMTypeRef type, LLVMValueRef f, LLVMValueRef argv, int64_t pieces) {
+  Gen *g = d->g;
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  if (pieces == 1) {
+    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ argv, gen_i64(g, 0) }, 2, "");
+    return;
+  }
+  if (d->port) {                   // no threads here: pieces in turn
+    GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, pieces), 1, 0, NULL);
+    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ argv, l.i }, 2, "");
+    gen_loop_end(g, &l, NULL);
+    return;
+  }
+  LLVMTypeRef run = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, ptr, ptr, i64 }, 4, false);
+  LLVMBuildCall2(g->b, run, outside(g, "rt_parallel", run), (LLVMValueRef[]){ d->pool, f, argv, gen_i64(g, pieces) }, 4, "");
+}
+
+// Packs the node's operand, whose arguments stand from entry `from` on.
+static void pack_operand(Driver *d, const PlanNode *node, const NestUse *u, int from) {
+  LLVMTypeRef type;
+  LLVMValueRef f = module_kernel(d->mod, d->plan, node, u, true, &type);
+  run_pieces(d, type, f, entry(d->g, d->argv, from), nest_panels(d->g, node));
 }
 
 static void kernel_node(Driver *d, const PlanNode *node) {
@@ -108,22 +133,11 @@ static void kernel_node(Driver *d, const PlanNode *node) {
     return;
   }
   LLVMTypeRef type;
-  LLVMValueRef f = module_kernel(d->mod, d->plan, node, &u, &type);
-  hand_over(d, &u);
-  int64_t len, pieces = nest_pieces(g, node, &len);
-  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
-  if (pieces == 1) {
-    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ d->argv, gen_i64(g, 0) }, 2, "");
-    return;
-  }
-  if (d->port) {                   // no threads here: pieces in turn
-    GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, pieces), 1, 0, NULL);
-    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ d->argv, l.i }, 2, "");
-    gen_loop_end(g, &l, NULL);
-    return;
-  }
-  LLVMTypeRef run = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, ptr, ptr, i64 }, 4, false);
-  LLVMBuildCall2(g->b, run, outside(g, "rt_parallel", run), (LLVMValueRef[]){ d->pool, f, d->argv, gen_i64(g, pieces) }, 4, "");
+  LLVMValueRef f = module_kernel(d->mod, d->plan, node, &u, false, &type);
+  hand_over(d, &u, 0);
+  if (node->pack) pack_operand(d, node, &u, 0);
+  int64_t len;
+  run_pieces(d, type, f, d->argv, nest_pieces(g, node, &len));
 }
 
 // ---- copies and routines of the runtime ---------------------------------------------------------------------
@@ -330,10 +344,63 @@ static LLVMValueRef clock_now(Gen *g) {
   return LLVMBuildCall2(g->b, type, outside(g, "llvm.readcyclecounter", type), NULL, 0, "");
 }
 
+static LLVMValueRef cell_at(Gen *g, const int64_t *cell) {
+  LLVMValueRef at = LLVMConstInt(LLVMInt64TypeInContext(g->ctx), (unsigned long long)(uintptr_t)cell, false);
+  return LLVMConstIntToPtr(at, LLVMPointerTypeInContext(g->ctx, 0));
+}
+
+static void add_at_once(Gen *g, const int64_t *cell, LLVMValueRef x) {
+  LLVMBuildAtomicRMW(g->b, LLVMAtomicRMWBinOpAdd, cell_at(g, cell), x, LLVMAtomicOrderingMonotonic, false);
+}
+
 static void add_to(Gen *g, const int64_t *cell, LLVMValueRef x) {
   LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx);
-  LLVMValueRef at = LLVMConstIntToPtr(LLVMConstInt(i64, (unsigned long long)(uintptr_t)cell, false), LLVMPointerTypeInContext(g->ctx, 0));
+  LLVMValueRef at = cell_at(g, cell);
   LLVMBuildStore(g->b, LLVMBuildAdd(g->b, LLVMBuildLoad2(g->b, i64, at, ""), x, ""), at);
+}
+
+// The kernels of the body, each with its part of the argument vector, in a function of one strip.
+typedef struct StripKernel { LLVMTypeRef type; LLVMValueRef f; int from; } StripKernel;
+
+static void strips_node(Driver *d, const PlanNode *node) {
+  Gen *g = d->g;
+  VEC(StripKernel) kernel = { 0 };
+  int from = 0;
+  const int64_t *cell = d->profile;
+  for (const PlanNode *n = node->body[0].first; n; n = n->next, cell += 2 * (cell != NULL)) {
+    NestUse u;
+    StripKernel k = { .from = from };
+    nest_use(&d->mod->unit[0].nest, d->plan, n, &u);
+    k.f = module_kernel(d->mod, d->plan, n, &u, false, &k.type);
+    int64_t len, pieces = nest_pieces(g, n, &len);
+    ICE_IF(pieces != node->pieces, "a node of %lld pieces in %lld strips", (long long)pieces, (long long)node->pieces);
+    hand_over(d, &u, from);
+    LLVMValueRef start = n->pack && cell ? clock_now(g) : NULL;
+    if (n->pack) pack_operand(d, n, &u, from);
+    if (start) add_to(g, cell, LLVMBuildSub(g->b, clock_now(g), start, ""));
+    from += u.slot.n;
+    vec_push(g->arena, &kernel, k);
+  }
+  LLVMValueRef outer = g->fn;
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b);
+  LLVMTypeRef type = kernel.at[0].type;
+  g->fn = gen_function(g, arena_printf(g->arena, "rlc.s%d", ++d->mod->nstrips), type);
+  LLVMSetLinkage(g->fn, LLVMInternalLinkage);
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
+  LLVMValueRef argv = LLVMGetParam(g->fn, 0), strip = LLVMGetParam(g->fn, 1);
+  LLVMValueRef first = LLVMBuildZExt(g->b, LLVMBuildICmp(g->b, LLVMIntEQ, strip, gen_i64(g, 0), ""), LLVMInt64TypeInContext(g->ctx), "");
+  for (int k = 0; k < kernel.n; k++) {
+    LLVMValueRef start = d->profile ? clock_now(g) : NULL;
+    LLVMBuildCall2(g->b, kernel.at[k].type, kernel.at[k].f, (LLVMValueRef[]){ entry(g, argv, kernel.at[k].from), strip }, 2, "");
+    if (!start) continue;
+    add_at_once(g, d->profile++, LLVMBuildSub(g->b, clock_now(g), start, ""));
+    add_at_once(g, d->profile++, first);
+  }
+  LLVMBuildRetVoid(g->b);
+  LLVMValueRef f = g->fn;
+  g->fn = outer;
+  LLVMPositionBuilderAtEnd(g->b, here);
+  run_pieces(d, type, f, d->argv, node->pieces);
 }
 
 static void leaf(Driver *d, const PlanNode *n) {
@@ -353,6 +420,7 @@ static void emit_block(Driver *d, const PlanBlock *b) {
     case PLAN_WHILE: while_node(d, n); break;
     case PLAN_COND: cond_node(d, n); break;
     case PLAN_FORK: fork_node(d, n); break;
+    case PLAN_STRIPS: strips_node(d, n); break;
   }
 }
 

@@ -43,6 +43,7 @@ typedef struct GenDot {
   LLVMValueRef a; int64_t a_m, a_k;      // pointer; strides in elements
   LLVMValueRef b; int64_t b_k, b_n;      // one of them is 1
   LLVMValueRef pack;                     // scratch of gen_dot_scratch bytes, or NULL if that is 0
+  bool packed;                           // all of b is there, by gen_dot_pack
   LLVMValueRef m_lo, m_hi;               // i64
   // acc: lanes of row `row` (i64) beginning at column `col` (i64, a multiple of lanes); only the first
   // `valid` of its lanes are real (valid == lanes but in the last columns; known when compiling).
@@ -51,7 +52,11 @@ typedef struct GenDot {
 } GenDot;
 void gen_dot(Gen *g, const GenDot *d);
 int64_t gen_dot_scratch(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool tb);
-int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k);
+// Emits the copying of panel `panel` (i64) of b into pack, k times n rounded up to whole vectors numbers in all. As many
+// panels as gen_dot_panels.
+void gen_dot_pack(Gen *g, const GenDot *d, LLVMValueRef panel);
+int64_t gen_dot_panels(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k);
+int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool ta);
 
 // ---- conv.c -------------------------------------------------------------------------------
 // conv, conv_dx, conv_dw by direct loops over channels-last tiles. `store` as above over the result seen

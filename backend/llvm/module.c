@@ -20,7 +20,7 @@ static int instructions(LLVMValueRef f) {
   return n;
 }
 
-LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const NestUse *u, LLVMTypeRef *type) {
+LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const NestUse *u, bool pack, LLVMTypeRef *type) {
   Gen *g = &m->unit[0].gen;
   uint64_t h = base_hash(0, u->key.s, u->key.n);
   ModuleKernel *k = NULL;
@@ -28,11 +28,11 @@ LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const
   *type = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, i64 }, 2, false);
   for (int i = 0; i < m->kernel.n && !k; i++) {
     ModuleKernel *x = &m->kernel.at[i];
-    if (x->hash == h && x->key.n == u->key.n && !memcmp(x->key.s, u->key.s, u->key.n)) k = x;
+    if (x->hash == h && x->pack == pack && x->key.n == u->key.n && !memcmp(x->key.s, u->key.s, u->key.n)) k = x;
   }
   if (!k) {
     int least = m->nunit > 1 && m->unit[1].work < m->unit[0].work;
-    vec_push(m->arena, &m->kernel, ((ModuleKernel){ .hash = h, .key = u->key, .unit = least,
+    vec_push(m->arena, &m->kernel, ((ModuleKernel){ .hash = h, .key = u->key, .pack = pack, .unit = least,
                                                     .name = arena_printf(m->arena, "rlc.k%d", m->kernel.n + 1) }));
     k = &m->kernel.at[m->kernel.n - 1];
     ModuleUnit *to = &m->unit[least];
@@ -43,7 +43,7 @@ LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const
     if (least) nest_use(&to->nest, p, node, &use);
     to->nest.address = NULL;
     nest_open(&to->nest, p, node, &use);
-    LLVMValueRef f = nest_kernel(&to->nest, k->name);
+    LLVMValueRef f = nest_kernel(&to->nest, k->name, pack);
     if (m->nunit == 1) LLVMSetLinkage(f, LLVMInternalLinkage);
     to->work += instructions(f);
   }

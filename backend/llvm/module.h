@@ -5,7 +5,7 @@
 #include "backend/llvm/nest.h"
 #include <llvm-c/TargetMachine.h>
 
-typedef struct ModuleKernel { uint64_t hash; Str key; LLVMTypeRef type; const char *name; int unit; } ModuleKernel;
+typedef struct ModuleKernel { uint64_t hash; Str key; bool pack; LLVMTypeRef type; const char *name; int unit; } ModuleKernel;
 
 // One LLVM module: its own context, so that several can go through the code generator at once.
 typedef struct ModuleUnit {
@@ -21,6 +21,7 @@ typedef struct Module {
   int nunit;
   ModuleUnit unit[2];          // entry points stand in the first
   VEC(ModuleKernel) kernel;
+  int nstrips;                 // functions of strips
 } Module;
 
 // Emits all plans into at most nunit modules. Kernels are internal where there is one.
@@ -35,8 +36,8 @@ const char *export_lacks(Module *m);               // a function it calls and ha
 
 // driver.c: the entry function of a plan; the function that runs a kernel's node.
 void driver_plan(Module *m, const Plan *p);
-// The kernel of the node in m's first module, emitted where no equal one was.
-LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const NestUse *u, LLVMTypeRef *type);
+// The kernel of the node in m's first module, or the one that packs its operand, emitted where no equal one was.
+LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const NestUse *u, bool pack, LLVMTypeRef *type);
 
 // target.c
 LLVMTargetMachineRef target_machine(Arena *a, const Target *t, bool pic, char **why);

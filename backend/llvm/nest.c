@@ -412,19 +412,27 @@ static LLVMValueRef scratch(Nest *n, LLVMValueRef piece) {
 
 typedef struct DotPoint { LLVMValueRef piece, lo, hi; } DotPoint;
 
+static GenDot dot_of(Nest *n, const NestIndex *batch) {
+  Product p = product_of(n->node->op);
+  GenDot dot = { .dtype = p.dtype, .m = p.m, .n = p.n, .k = p.k, .packed = n->node->pack };
+  dot.a_m = p.ta ? 1 : p.k, dot.a_k = p.ta ? p.m : 1;
+  dot.b_k = p.tb ? 1 : p.n, dot.b_n = p.tb ? p.k : 1;
+  dot.a = entry_of(n, p.op->in[0], batch), dot.b = entry_of(n, p.op->in[1], batch);
+  return dot;
+}
+
 static void dot_point(Domain *d) {
   Nest *n = d->n;
   Gen *g = n->g;
   Product p = product_of(n->node->op);
   const DotPoint *at = d->env;
-  GenDot dot = { .dtype = p.dtype, .m = p.m, .n = p.n, .k = p.k, .m_lo = at->lo, .m_hi = at->hi };
-  dot.a_m = p.ta ? 1 : p.k, dot.a_k = p.ta ? p.m : 1;
-  dot.b_k = p.tb ? 1 : p.n, dot.b_n = p.tb ? p.k : 1;
-  dot.a = entry_of(n, p.op->in[0], &d->ix), dot.b = entry_of(n, p.op->in[1], &d->ix);
+  GenDot dot = dot_of(n, &d->ix);
+  dot.m_lo = at->lo, dot.m_hi = at->hi;
   int64_t need = gen_dot_scratch(g->target, p.dtype, p.m, p.n, p.k, p.tb);
   ICE_IF(need > n->node->scratch_bytes, "a product's packing takes %lld bytes, the plan gives %lld", (long long)need,
          (long long)n->node->scratch_bytes);
-  if (need) dot.pack = scratch(n, at->piece);
+  if (n->node->pack) dot.pack = scratch(n, NULL);
+  else if (need) dot.pack = scratch(n, at->piece);
   Epilogue e = epilogue_open(n, d->ix, 1);
   dot.store = epilogue, dot.env = &e;
   gen_dot(g, &dot);
@@ -632,7 +640,7 @@ int64_t nest_pieces(const Gen *g, const PlanNode *n, int64_t *len) {
     if (n->kind == PLAN_DOT) {
       Product p = product_of(n->op);
       if (n->piece_axis > p.nb) return 1;
-      if (n->piece_axis == p.nb && !nest_product(n->op)) by = gen_dot_row_tile(g->target, p.dtype, p.m, p.n, p.k);
+      if (n->piece_axis == p.nb && !nest_product(n->op)) by = gen_dot_row_tile(g->target, p.dtype, p.m, p.n, p.k, p.ta);
     }
   }
   *len = (*len + by - 1) / by * by;
@@ -666,7 +674,19 @@ void nest_emit(Nest *n, LLVMValueRef piece) {
   }
 }
 
-LLVMValueRef nest_kernel(Nest *n, const char *name) {
+static void emit_pack(Nest *n, LLVMValueRef panel) {
+  NestIndex none = { 0 };
+  GenDot dot = dot_of(n, &none);
+  dot.pack = scratch(n, NULL);
+  gen_dot_pack(n->g, &dot, panel);
+}
+
+int64_t nest_panels(const Gen *g, const PlanNode *node) {
+  Product p = product_of(node->op);
+  return gen_dot_panels(g->target, p.dtype, p.m, p.n, p.k);
+}
+
+LLVMValueRef nest_kernel(Nest *n, const char *name, bool pack) {
   Gen *g = n->g;
   LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
   LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, i64 }, 2, false);
@@ -680,7 +700,8 @@ LLVMValueRef nest_kernel(Nest *n, const char *name) {
     LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : argv;
     s->at = LLVMBuildLoad2(g->b, s->kind == SLOT_TURN ? gen_type(g, IR_I32, 1) : s->kind == SLOT_NUMBER ? i64 : ptr, at, "");
   }
-  nest_emit(n, LLVMGetParam(g->fn, 1));
+  if (pack) emit_pack(n, LLVMGetParam(g->fn, 1));
+  else nest_emit(n, LLVMGetParam(g->fn, 1));
   LLVMBuildRetVoid(g->b);
   LLVMValueRef f = g->fn;
   g->fn = outer_fn;

@@ -162,7 +162,8 @@ bool nest_product(const IrOp *op);           // a dot that is summed up in place
 // A node in a function: nest_open, then nest_emit where the builder stands. `u` is of nest_use.
 void nest_open(Nest *n, const Plan *p, const PlanNode *node, NestUse *u);
 void nest_emit(Nest *n, LLVMValueRef piece);               // piece i64; NULL: the whole node
-LLVMValueRef nest_kernel(Nest *n, const char *name);       // void (ptr argv, i64 piece), an RtKernel
+LLVMValueRef nest_kernel(Nest *n, const char *name, bool pack); // void (ptr argv, i64 piece), an RtKernel
+int64_t nest_panels(const Gen *g, const PlanNode *node);   // pieces of the kernel with `pack`, which packs a product's operand 1
 // Into how many pieces of how many indices the node's piece axis is cut: the plan's, rounded up to whole
 // vectors or tiles.
 int64_t nest_pieces(const Gen *g, const PlanNode *n, int64_t *len);

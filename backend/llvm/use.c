@@ -146,7 +146,7 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
   Walk w = { n, u, 0 };
   for (int k = 0; k < node->nroot; k++)
     n->local[node->root[k]->id] = (struct NestLocal){ .stamp = n->stamp, .number = -1, .root = true };
-  put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17);
+  put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17 | node->pack << 18);
   put(u, node->vector);
   if (any_size(n, node)) {
     int64_t len;

@@ -4,6 +4,7 @@ static void fuse(Planner *p) { plan_fuse(p, p->top); }
 static void order(Planner *p) { plan_order(p, p->top); }
 static void shape(Planner *p) { plan_shape(p, p->top); }
 
+static void strip(Planner *p) { plan_strip(p, p->top); }
 static void split(Planner *p) { plan_split(p, p->top); }
 
 static const struct { PlanStage says; void (*run)(Planner *p); } stage[] = {
@@ -15,6 +16,8 @@ static const struct { PlanStage says; void (*run)(Planner *p); } stage[] = {
     "readers of a value come before the node that would write over it, where nothing forbids it: fewer copies"}, order},
   {{"shape", "nodes in order", "the vector axis, the pieces that threads may take and the scratch room of each node",
     "from shapes alone, so that results do not depend on the number of threads"}, shape},
+  {{"strip", "nodes in order, with their cost", "nodes over one leading axis that run together, a strip of it at a time",
+    "what one writes another reads while it is in the cache, and the threads meet once for all of them"}, strip},
   {{"split", "nodes in order, with their cost", "stretches of nodes in two parts that do not need each other, for two threads",
     "before memory: parts that run at one time share no buffer"}, split},
   {{"place", "nodes in order, with their form", "life times, shared buffers, states updated in place, copies, addresses",

@@ -34,12 +34,15 @@ typedef struct Object {
   const IrOp *loop;
   int64_t stride;
   int cls;
+  bool whole;                    // nodes that run in strips read it in another way, or have it as scratch room
 } Object;
 
 typedef enum Pin { PIN_NONE, PIN_FIXED, PIN_SLOT } Pin;
 typedef struct Class {
   int into;                      // merged into this one, or itself
   VEC(Span) live;                // sorted, apart
+  VEC(Span) wide;                // … with all of the strips during which it lives at some time
+  bool whole;                    // one of its objects is
   int64_t bytes;
   Pin pin;
   bool fixed;                    // never shared
@@ -60,6 +63,7 @@ typedef struct Memory {
   VEC(Object) object;
   VEC(Class) cls;
   VEC(Pair) pair;
+  VEC(Span) strips;              // of STRIPS, from the first tick to the last; sorted, apart
 } Memory;
 
 static Object *obj(Memory *m, int k) { return &m->object.at[k]; }
@@ -298,6 +302,20 @@ static void place_cond(Memory *m, Unit *u) {
   }
 }
 
+// Objects of one size that nodes in strips touch strip by strip: so many before this one are tried for sharing.
+#define STRIP_PAIRS 24
+
+static void pair_in_strips(Memory *m, Unit *u, int object) {
+  int tried = 0;
+  for (int k = object - 1; k >= 0 && tried < STRIP_PAIRS; k--) {
+    const Object *o = obj(m, k);
+    if (o->block != u->block || o->def < 4 * u->strips->first->tick) break;
+    if (o->bytes != obj(m, object)->bytes) continue;
+    add_pair(m, object, k, true);
+    tried++;
+  }
+}
+
 static void place_node(Memory *m, Unit *u) {
   const PlanNode *n = u->node;
   const IrOp *op = n->op;
@@ -311,8 +329,11 @@ static void place_node(Memory *m, Unit *u) {
     return;
   }
   // A product by OpenBLAS is finished before its epilogue reads anything: nothing it reads is written over.
-  for (int k = 0; k < u->read.n; k++)
-    use_at(m, object_of(m, u->read.at[k].v), u->block, 4 * u->tick + (u->read.at[k].point && !n->blas ? 2 : 3));
+  for (int k = 0; k < u->read.n; k++) {
+    int read = object_of(m, u->read.at[k].v);
+    use_at(m, read, u->block, 4 * u->tick + (u->read.at[k].point && !n->blas ? 2 : 3));
+    obj(m, read)->whole |= u->strips && !u->read.at[k].local;
+  }
   if (!u->root.n)
     for (int k = 0; k < op->nout; k++) value_object(m, op->out[k], u->block, 4 * u->tick + 3);
   for (int k = 0; k < u->root.n; k++) {
@@ -321,10 +342,12 @@ static void place_node(Memory *m, Unit *u) {
     for (int i = 0; v->op && i < u->read.n; i++)
       if (u->read.at[i].point && ir_bytes(&u->read.at[i].v->type) == ir_bytes(&v->type) && fact_of(m->p, u->read.at[i].v)->block == u->block)
         add_pair(m, object_of(m, u->read.at[i].v), object_of(m, v), true);
+    if (v->op && u->strips) pair_in_strips(m, u, object_of(m, v));
   }
   if (n->scratch_bytes > 0) {
-    u->scratch = new_object(m, NULL, u->block, n->scratch_bytes * (n->blas ? 1 : n->pieces), 4 * u->tick);
+    u->scratch = new_object(m, NULL, u->block, scratch_of(n), 4 * u->tick);
     obj(m, u->scratch)->last = 4 * u->tick + 3;
+    obj(m, u->scratch)->whole = u->strips;
   }
 }
 
@@ -401,17 +424,41 @@ static int by_from(const void *a, const void *b) {
   return (x->from > y->from) - (x->from < y->from);
 }
 
-static void tidy(Class *c) {
-  if (c->live.n < 2) return;
-  qsort(c->live.at, (size_t)c->live.n, sizeof *c->live.at, by_from);
+static int join_spans(Span *at, int count) {
+  if (count > 1) qsort(at, (size_t)count, sizeof *at, by_from);
   int n = 0;
-  for (int k = 0; k < c->live.n; k++) {
-    Span s = c->live.at[k];
-    if (n && s.from <= c->live.at[n - 1].to + 1) {
-      if (s.to > c->live.at[n - 1].to) c->live.at[n - 1].to = s.to;
-    } else c->live.at[n++] = s;
+  for (int k = 0; k < count; k++) {
+    if (n && at[k].from <= at[n - 1].to + 1) {
+      if (at[k].to > at[n - 1].to) at[n - 1].to = at[k].to;
+    } else at[n++] = at[k];
   }
-  c->live.n = n;
+  return n;
+}
+
+// One strip may be at the last node while another is at the first: what lives in between is there for all of them.
+static void tidy(Memory *m, Class *c) {
+  c->live.n = join_spans(c->live.at, c->live.n);
+  c->wide.n = 0;
+  for (int k = 0, i = 0; k < c->live.n; k++) {
+    Span s = c->live.at[k];
+    while (i < m->strips.n && m->strips.at[i].to < s.from) i++;
+    for (; i < m->strips.n && m->strips.at[i].from <= s.to; i++) {
+      if (m->strips.at[i].from < s.from) s.from = m->strips.at[i].from;
+      if (m->strips.at[i].to > s.to) s.to = m->strips.at[i].to;
+    }
+    i -= i > 0;
+    vec_push(m->p->a, &c->wide, s);
+  }
+  c->wide.n = join_spans(c->wide.at, c->wide.n);
+}
+
+static void find_strips(Memory *m, Block *b) {
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    if (u->strips && u == u->strips->first) vec_push(m->p->a, &m->strips, ((Span){4 * u->tick, 4 * u->strips->last->tick + 3}));
+    for (int i = 0; i < 2; i++)
+      if (u->body[i]) find_strips(m, u->body[i]);
+  }
 }
 
 // From the definition to a use in an inner block: to the end of the outermost loop on the way; through
@@ -442,20 +489,29 @@ static void find_lives(Memory *m) {
     if (o->part_of >= 0) continue;
     add_live(m, k, o->def, o->last);
     for (int i = 0; i < o->use.n; i++) live_until(m, k, &o->use.at[i]);
+    m->cls.at[class_of(m, k)].whole |= o->whole;
   }
-  for (int k = 0; k < m->cls.n; k++) tidy(&m->cls.at[k]);
+  for (int k = 0; k < m->cls.n; k++) tidy(m, &m->cls.at[k]);
 }
 
 // ---- sharing ------------------------------------------------------------------------------------------
 static bool side_by_side(const Class *a, const Class *b) { return (a->on[0] & b->on[1]) | (a->on[1] & b->on[0]); }
 
-static bool apart(const Class *a, const Class *b) {
-  for (int i = 0, k = 0; i < a->live.n && k < b->live.n;) {
-    if (a->live.at[i].to < b->live.at[k].from) i++;
-    else if (b->live.at[k].to < a->live.at[i].from) k++;
+static bool spans_apart(const Span *a, int na, const Span *b, int nb) {
+  for (int i = 0, k = 0; i < na && k < nb;) {
+    if (a[i].to < b[k].from) i++;
+    else if (b[k].to < a[i].from) k++;
     else return false;
   }
-  return !side_by_side(a, b);
+  return true;
+}
+
+// The classes are of one size. Where both are touched strip by strip, a strip of one is in the place of the same strip
+// of the other.
+static bool apart(const Class *a, const Class *b) {
+  if (side_by_side(a, b)) return false;
+  if (a->whole || b->whole) return spans_apart(a->wide.at, a->wide.n, b->wide.at, b->wide.n);
+  return spans_apart(a->live.at, a->live.n, b->live.at, b->live.n);
 }
 
 static bool inside(const Class *c, const Block *body) {
@@ -475,7 +531,8 @@ static void try_share(Memory *m, const Pair *q) {
   if (b->pin == PIN_SLOT && !inside(a, b->body)) return;
   if (!apart(a, b)) return;
   for (int j = 0; j < a->live.n; j++) vec_push(m->p->a, &b->live, a->live.at[j]);
-  tidy(b);
+  b->whole |= a->whole;
+  tidy(m, b);
   a->into = b->into;
   for (int t = 0; t < 2; t++) b->on[t] |= a->on[t];
 }
@@ -582,9 +639,9 @@ static void place_arena(Memory *m) {
   for (int k = 0; k < m->cls.n; k++) {
     Class *c = &m->cls.at[k];
     if (c->into != k || c->pin || !c->live.n) continue;
-    tidy(c);
-    c->lo = c->live.at[0].from;
-    c->hi = c->live.at[c->live.n - 1].to | 1;   // reading at one's own index needs the very same place
+    tidy(m, c);
+    c->lo = c->wide.at[0].from;
+    c->hi = c->wide.at[c->wide.n - 1].to | 1;   // reading at one's own index needs the very same place
     order[n++] = k;
   }
   sorted_classes = m->cls.at;
@@ -646,7 +703,7 @@ static void emit_moves(Memory *m, PlanBlock *out, const Move *move, int n) {
 static void emit_block(Memory *m, Block *b, PlanBlock *whole) {
   PlanBlock *out = whole;
   const Fork *f = b->fork.at, *last = f + b->fork.n;
-  PlanNode *fork = NULL;
+  PlanNode *fork = NULL, *strips = NULL;
   emit_moves(m, out, b->head.at, b->head.n);
   for (int k = 0; k < b->unit.n; k++) {
     Unit *u = b->unit.at[k];
@@ -661,10 +718,15 @@ static void emit_block(Memory *m, Block *b, PlanBlock *whole) {
     }
     out = fork ? &fork->body[k >= f->mid] : whole;
     emit_moves(m, out, u->before.at, u->before.n);
+    if (u->strips && u == u->strips->first) {
+      strips = arena_new(m->p->a, PlanNode);
+      *strips = (PlanNode){.kind = PLAN_STRIPS, .op = u->node->op, .vector = -1, .pieces = u->strips->n};
+      append(m->p, out, strips);
+    }
     if (u->scratch >= 0) u->node->scratch = ref_of(m, u->scratch);
     for (int i = 0; i < 2; i++)
       if (u->body[i]) emit_block(m, u->body[i], &u->node->body[i]);
-    append(m->p, out, u->node);
+    append(m->p, u->strips ? &strips->body[0] : out, u->node);
   }
   emit_moves(m, whole, b->tail.at, b->tail.n);
 }
@@ -695,6 +757,7 @@ void plan_place(Planner *p) {
   for (int k = 0; k < p->g->nvalue; k++) p->fact[k].obj = -1;
   number(p, p->top);
   find_sides(&m, p->top);
+  find_strips(&m, p->top);
   place_inputs(&m);
   walk_block(&m, p->top);
   place_outputs(&m);

@@ -3,32 +3,32 @@
 #include "backend/plan/state.h"
 
 // ---- what a node reads ---------------------------------------------------------------------
-static bool keeps_point(const IrOp *op) {
+static bool keeps_point(const IrOp *op, int operand, int64_t n) {
+  (void)operand, (void)n;
   if (lower_of(op) == LOWER_ELEMENT || plan_is_view(op)) return true;
   return op->code == IR_BROADCAST && ir_count(&op->in[0]->type) == ir_count(&op->out[0]->type);
 }
 
-typedef struct Walk { Planner *p; int stamp; PlanReached *f; void *data; } Walk;
+typedef struct Walk { Planner *p; int stamp; PlanKeeps *keeps; int64_t n; PlanReached *f; void *data; } Walk;
 
-static void walk_operands(Walk *w, const IrOp *op, bool point);
+static void walk_operands(Walk *w, const IrOp *op, bool kept);
 
 // A value reached at the domain's index may be reached again at another: then it is walked once more.
-static void walk(Walk *w, const IrValue *v, bool point) {
+static void walk(Walk *w, const IrValue *v, bool kept) {
   Fact *f = fact_of(w->p, v);
-  if (f->mark == w->stamp && (!f->mark_point || point)) return;
+  if (f->mark == w->stamp && (!f->mark_point || kept)) return;
   f->mark = w->stamp;
-  f->mark_point = point;
-  if (f->stored) w->f(w->data, v, point);
-  else if (v->op) walk_operands(w, v->op, point);
+  f->mark_point = kept;
+  if (f->stored) w->f(w->data, v, kept);
+  else if (v->op) walk_operands(w, v->op, kept);
 }
 
-static void walk_operands(Walk *w, const IrOp *op, bool point) {
-  point = point && keeps_point(op);
-  for (int k = 0; k < op->nin; k++) walk(w, op->in[k], point);
+static void walk_operands(Walk *w, const IrOp *op, bool kept) {
+  for (int k = 0; k < op->nin; k++) walk(w, op->in[k], kept && w->keeps(op, k, w->n));
 }
 
-void plan_reached(Planner *p, const IrValue *root, int stamp, PlanReached *f, void *data) {
-  Walk w = {p, stamp, f, data};
+void plan_reached(Planner *p, const IrValue *root, int stamp, PlanKeeps *keeps, int64_t n, PlanReached *f, void *data) {
+  Walk w = {p, stamp, keeps, n, f, data};
   if (root->op) walk_operands(&w, root->op, true);
 }
 
@@ -42,7 +42,7 @@ static void wait_for(Reading *r, const IrValue *v) {
     if (v->op->code != IR_AFTER) continue;
     const IrValue *late = v->op->in[1];
     if (fact_of(r->p, late)->stored) add_read(r, late, false);
-    else plan_reached(r->p, late, r->p->stamp, add_read, r);
+    else plan_reached(r->p, late, r->p->stamp, keeps_point, 0, add_read, r);
   }
 }
 
@@ -51,7 +51,7 @@ static void add_read(void *data, const IrValue *v, bool point) {
   wait_for(r, v);
   v = fact_of(r->p, v)->base;
   if (fact_of(r->p, v)->unit == r->u) return;
-  Read read = {v, point};
+  Read read = {.v = v, .point = point};
   vec_push(r->p->a, &r->u->read, read);
 }
 
@@ -60,14 +60,14 @@ static void read_outside(Planner *p, Unit *u, const Block *body, const IrValue *
   const Block *b = fact_of(p, v)->block;
   if (b == body || fact_of(p, v)->mark == p->stamp) return;
   fact_of(p, v)->mark = p->stamp;
-  Read read = {v, false};
+  Read read = {.v = v};
   vec_push(p->a, &u->read, read);
 }
 
 static void find_reads(Planner *p, Unit *u) {
   Reading r = {p, u};
   p->stamp++;
-  for (int k = 0; k < u->root.n; k++) plan_reached(p, u->root.at[k], p->stamp, add_read, &r);
+  for (int k = 0; k < u->root.n; k++) plan_reached(p, u->root.at[k], p->stamp, keeps_point, 0, add_read, &r);
   if (u->root.n) return;
   const IrOp *op = u->node->op;
   for (int k = 0; k < op->nin; k++) add_read(&r, op->in[k], u->node->kind == PLAN_UPDATE && k == 0);

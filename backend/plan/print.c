@@ -103,11 +103,15 @@ static void put_domain(Printer *p, const PlanNode *n) {
   else if (n->kind == PLAN_NEST && n->vector >= 0) P(" vector %d", n->vector);
   if (n->pieces > 1) P(" pieces %lld of %lld along %d", (long long)n->pieces, (long long)n->piece_len, n->piece_axis);
   if (n->blas) P(" blas");
+  if (n->pack) P(" packed");
 }
 
-static int nbody(const PlanNode *n) { return n->kind < PLAN_SCAN ? 0 : n->kind == PLAN_FORK ? 2 : n->op->nregion; }
+static int nbody(const PlanNode *n) {
+  if (n->kind < PLAN_SCAN) return 0;
+  return n->kind == PLAN_FORK ? 2 : n->kind == PLAN_STRIPS ? 1 : n->op->nregion;
+}
 
-static const char *const kind_name[] = {"nest", "dot", "conv", "lib", "update", "copy", "scan", "map", "while", "cond", "fork"};
+static const char *const kind_name[] = {"nest", "dot", "conv", "lib", "update", "copy", "scan", "map", "while", "cond", "fork", "strips"};
 
 static void put_node(Printer *p, const PlanNode *n) {
   indent(p);
@@ -120,8 +124,8 @@ static void put_node(Printer *p, const PlanNode *n) {
     P("\n");
     return;
   }
-  if (n->nroot) put_domain(p, n);
-  if (n->nroot) put_ops(p, n);
+  if (n->kind == PLAN_STRIPS) P(" %lld", (long long)n->pieces);
+  else if (n->nroot) put_domain(p, n), put_ops(p, n);
   else if (n->op) P(" %s", ir_info[n->op->code].name);
   if (n->kind == PLAN_SCAN || n->kind == PLAN_MAP) P(" n %lld%s", (long long)ir_int(n->op, A_N), ir_int(n->op, A_REVERSE) ? " reversed" : "");
   P(" |");
@@ -136,7 +140,8 @@ static void put_node(Printer *p, const PlanNode *n) {
   p->depth++;
   if (n->nroot) put_reads(p);
   for (int k = 0; k < n->nroot; k++) put_home(p, n->root[k]);
-  for (int k = 0; !n->nroot && n->op && k < n->op->nin; k++) {
+  bool whole = !n->nroot && n->op && n->kind != PLAN_STRIPS;
+  for (int k = 0; whole && k < n->op->nin; k++) {
     indent(p);
     P("of ");
     put_value(p, n->op->in[k]);
@@ -144,7 +149,7 @@ static void put_node(Printer *p, const PlanNode *n) {
     put_ref(p, &p->plan->value[n->op->in[k]->id].ref);
     P("\n");
   }
-  for (int k = 0; !n->nroot && n->op && k < n->op->nout; k++) put_home(p, n->op->out[k]);
+  for (int k = 0; whole && k < n->op->nout; k++) put_home(p, n->op->out[k]);
   for (int k = 0; k < nbody(n); k++) {
     indent(p);
     P("%s{\n", n->kind == PLAN_COND ? k ? "else " : "then " : n->kind == PLAN_WHILE && !k ? "test " : "");

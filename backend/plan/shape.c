@@ -10,7 +10,12 @@
 #define UNIFORM 0.5           // cost of a load that all lanes share
 #define MOST_PIECES 32
 #define ROW_MULTIPLE 24       // pieces of a product end at multiples of every row tile (2, 3, 4, 6, 8, 12)
+#define TURNED_MULTIPLE 32    // … where rows are columns in memory: whole cache lines of them
 #define MOST_LOOPS (2 * IR_MAX_RANK)
+// Packing a matrix that rows far apart are read of pays where many rows of the other use it.
+#define PACK_ROWS 64
+#define PACK_COLUMNS 32
+#define PACK_BYTES 32768
 
 // Which loops move along an axis of a value: bit x for loop x, `unit` where it is one loop, by one element.
 typedef struct Axis { uint32_t loops; bool unit; } Axis;
@@ -201,18 +206,18 @@ static void cut(PlanNode *n, int axis, int64_t pieces, int64_t multiple) {
 }
 
 // `fmas`: multiply-adds of a product, which n->flops does not count yet.
-static void choose_pieces(Unit *u, double fmas) {
+static void choose_pieces(Planner *p, Unit *u, double fmas) {
   PlanNode *n = u->node;
   n->pieces = 1;
   n->piece_axis = 0;
   n->piece_len = n->rank ? n->dim[0] : 1;
   double ns = u->ns = (n->flops + n->traffic / 4) / PLAN_OPS_PER_NS + fmas / PLAN_FMAS_PER_NS;
-  if (ns < PLAN_PIECES_NS || !n->rank) return;
+  if (ns < piece_ns(p) || !n->rank) return;
   int64_t pieces = 2;
-  while (pieces < MOST_PIECES && ns / (double)pieces > PLAN_PIECES_NS) pieces *= 2;
+  while (pieces < MOST_PIECES && ns / (double)pieces > piece_ns(p)) pieces *= 2;
   if (n->kind != PLAN_NEST) {
     int axis = n->kind == PLAN_DOT && n->rank == 2 ? 0 : n->kind == PLAN_DOT && n->dim[0] < pieces ? n->rank - 2 : 0;
-    if (n->kind == PLAN_DOT && axis == n->rank - 2) cut(n, axis, pieces, ROW_MULTIPLE);
+    if (n->kind == PLAN_DOT && axis == n->rank - 2) cut(n, axis, pieces, ir_int(n->op, A_TA) ? TURNED_MULTIPLE : ROW_MULTIPLE);
     else cut(n, axis, pieces, 1);
     return;
   }
@@ -237,12 +242,14 @@ static void shape_dot(Planner *p, Unit *u) {
   double flops = 2.0 * (double)m * (double)cols * (double)k;
   double all = ir_count(y) ? flops * (double)(ir_count(y) / (m * cols)) : 0;
   n->blas = flops > PLAN_BLAS_FLOPS && (x->dtype == IR_F32 || x->dtype == IR_F64);
-  choose_pieces(u, all / 2);
+  choose_pieces(p, u, all / 2);
   n->flops += all;
   n->traffic += (double)(ir_bytes(x) + ir_bytes(&op->in[1]->type));
   int width = ir_dtype_bytes(x->dtype) < 4 ? 4 : ir_dtype_bytes(x->dtype);
+  n->pack = y->rank == 2 && !n->blas && !ir_int(op, A_TA) && ir_is_float(x->dtype) && cols >= PACK_COLUMNS && k * cols * width >= PACK_BYTES &&
+            m >= (ir_int(op, A_TB) ? PACK_ROWS / 4 : PACK_ROWS);
   if (n->blas && !fact_of(p, op->out[0])->stored) n->scratch_bytes = ir_bytes(y);
-  else if (!n->blas && ir_int(op, A_TB)) n->scratch_bytes = k * ((cols + 15) / 16 * 16) * width;
+  else if (n->pack || (!n->blas && ir_int(op, A_TB))) n->scratch_bytes = k * ((cols + 15) / 16 * 16) * width;
 }
 
 static void shape_lib(PlanNode *n) {
@@ -270,14 +277,14 @@ static void shape_lib(PlanNode *n) {
   }
 }
 
-static void shape_conv(Unit *u) {
+static void shape_conv(Planner *p, Unit *u) {
   PlanNode *n = u->node;
   const IrOp *op = n->op;
   const IrType *w = op->code == IR_CONV_DW ? &op->out[0]->type : &op->in[1]->type;
   const IrType *y = op->code == IR_CONV ? &op->out[0]->type : op->code == IR_CONV_DX ? &op->in[0]->type : &op->in[1]->type;
   double out = y->dim[3] ? (double)(ir_count(y) / y->dim[3]) : 0;
   double fmas = out * (double)ir_count(w);
-  choose_pieces(u, fmas);
+  choose_pieces(p, u, fmas);
   n->flops += 2 * fmas;
   n->traffic += (double)(ir_bytes(&op->in[0]->type) + ir_bytes(&op->in[1]->type));
 }
@@ -299,10 +306,10 @@ static void shape_unit(Planner *p, Unit *u) {
   n->flops = points * (c.work + reduced * c.inner);
   n->traffic = points * c.traffic;
   if (n->kind == PLAN_DOT) shape_dot(p, u);
-  else if (n->kind == PLAN_CONV) shape_conv(u);
+  else if (n->kind == PLAN_CONV) shape_conv(p, u);
   else {
     choose_vector(n, &c);
-    choose_pieces(u, 0);
+    choose_pieces(p, u, 0);
   }
 }
 

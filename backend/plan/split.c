@@ -16,7 +16,8 @@
 #define MOST_FORKS 64           // of a plan: memory.c has a bit for each
 #define MOVED_PER_NS 6.0        // bytes from one core's caches to the other's
 #define CUT_TIME 0.6            // of a node's time, when two threads take its pieces
-#define MOST_PIECES 4           // more of them are worth more threads than two
+#define MOST_PIECES 4           // more of them are worth more threads than two,
+#define MOST_NS 500000.0        // and so is more work in strips than this
 
 typedef struct Part { int up; double ns, away[2]; } Part;   // away: ns to bring what it reads to the first side, to the second
 
@@ -42,12 +43,15 @@ static void join(Split *s, int k, const Unit *u) {
   for (int t = 0; t < 2; t++) y->away[t] += x->away[t];
 }
 
+static bool in_strips(const Unit *u, const Unit *v) { return u->strips && u->strips == v->strips; }
+
 // Unit k joins what stands before it in the stretch: what it reads, and whose reading it must await before it writes.
 static void add(Split *s, int k) {
   Unit *u = s->b->unit.at[k];
   s->part[k] = (Part){.up = k, .ns = u->ns};
   for (int i = 0; i < u->read.n; i++) join(s, k, fact_of(s->p, u->read.at[i].v)->unit);
   for (int i = 0; i < u->awaits.n; i++) join(s, k, u->awaits.at[i]);
+  if (k > s->from && in_strips(s->b->unit.at[k - 1], u)) join(s, k, s->b->unit.at[k - 1]);
   for (int i = 0; i < u->read.n; i++) {
     Fact *f = fact_of(s->p, u->read.at[i].v);
     bool counted = f->mark == s->p->stamp && part_of(s, f->reader) == part_of(s, k);
@@ -87,7 +91,8 @@ static int best_end(Split *s) {
   for (int k = s->from; k < s->n && k < s->from + LONGEST && !s->b->unit.at[k]->cut; k++) {
     const Unit *u = s->b->unit.at[k];
     add(s, k);
-    total += u->ns * (u->node->pieces > 1 ? CUT_TIME : 1);
+    total += u->ns * (u->node->pieces > 1 || u->strips ? CUT_TIME : 1);
+    if (k + 1 < s->n && in_strips(u, s->b->unit.at[k + 1])) continue;
     double both = longer(s, k + 1, NULL), saved = total - both - s->p->target->fork_ns;
     if (both < 0 || saved <= best) continue;
     best = saved;
@@ -127,7 +132,8 @@ static void find_forks(Split *s) {
   for (s->from = 0; s->from < s->n;) {
     int to = s->p->nfork + s->b->fork.n < MOST_FORKS ? best_end(s) : s->from;
     if (to == s->from) {
-      now_on(s, s->b->unit.at[s->from++], 0);
+      do now_on(s, s->b->unit.at[s->from], 0);
+      while (++s->from < s->n && in_strips(s->b->unit.at[s->from - 1], s->b->unit.at[s->from]));
       continue;
     }
     make_fork(s, to);
@@ -142,15 +148,21 @@ static void carry_sides(Split *s) {
   for (int k = 0; k < n; k++) fact_of(s->p, r->arg[first + k])->side = fact_of(s->p, fact_of(s->p, r->yield[k])->base)->side;
 }
 
-// A node of many pieces, or one that holds a node of pieces or a fork: the threads are taken. Nobody knows how long a
-// `while` takes.
+static double ns_of(const Block *b, const Strips *s) {
+  double ns = 0;
+  for (int k = 0; s && k < b->unit.n; k++) ns += b->unit.at[k]->strips == s ? b->unit.at[k]->ns : 0;
+  return ns;
+}
+
+// A node of many pieces or in large strips, or one that holds a node of pieces or a fork: the threads are taken. Nobody
+// knows how long a `while` takes.
 static bool is_cut(const Unit *u) {
-  if (u->node->pieces > MOST_PIECES || u->node->kind == PLAN_WHILE) return true;
+  if (u->node->pieces > MOST_PIECES || ns_of(u->block, u->strips) > MOST_NS || u->node->kind == PLAN_WHILE) return true;
   for (int i = 0; i < 2; i++) {
     if (!u->body[i]) continue;
     if (u->body[i]->fork.n) return true;
     for (int k = 0; k < u->body[i]->unit.n; k++)
-      if (u->body[i]->unit.at[k]->cut || u->body[i]->unit.at[k]->node->pieces > 1) return true;
+      if (u->body[i]->unit.at[k]->cut || u->body[i]->unit.at[k]->strips || u->body[i]->unit.at[k]->node->pieces > 1) return true;
   }
   return false;
 }
@@ -160,7 +172,7 @@ static void make_whole(const Block *b) {
   for (int k = 0; k < b->fork.n; k++)
     for (int i = b->fork.at[k].from; i < b->fork.at[k].to; i++) {
       PlanNode *n = b->unit.at[i]->node;
-      if (n->pieces <= 1) continue;
+      if (n->pieces <= 1 || b->unit.at[i]->strips) continue;
       n->pieces = 1;
       n->piece_len = n->dim[n->piece_axis];
     }

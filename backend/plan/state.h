@@ -4,6 +4,7 @@
 //   fuse     which other values are stored, and which node stores each         [fuse.c, use.c, group.c]
 //   order    what each node reads; the order of nodes in a block               [order.c]
 //   shape    vector axis, pieces, scratch room of a node                       [shape.c]
+//   strip    nodes that run together, a strip of their leading axis at a time  [strip.c]
 //   split    nodes side by side on two threads                                 [split.c]
 //   place    life times, shared buffers, copies, addresses                     [memory.c]
 //
@@ -15,10 +16,12 @@
 
 typedef struct Block Block;
 typedef struct Unit Unit;
+typedef struct Strips { int64_t n; Unit *first, *last; } Strips;      // units, one behind another, that run strip by strip
 
 // A STORED value that a node reads; `point`: only at the domain's own (linear) index, once all
 // loads of that point are done it may be written over.
-typedef struct Read { const IrValue *v; bool point; } Read;
+// `local`: a strip of the roots needs the same strip of it only, for the strips that the node is cut into.
+typedef struct Read { const IrValue *v; bool point, local; } Read;
 
 typedef struct Move { int from, to; const IrOp *op; } Move; // objects; to: any object of the class written
 typedef VEC(Move) Moves;
@@ -35,12 +38,15 @@ struct Unit {                  // a node that is being planned
   VEC(Unit *) then, frees;     // units that wait for it; whose blocker it is
   VEC(Unit *) awaits;          // units that read what it would like to write over
   int index;                   // place in its block before forks are made
-  double ns;                   // estimated, on one core
   bool cut;                    // it, or something in it, is run by several threads
   bool done;
   int tick, end;               // position in the whole plan's order; control: of its end
   Moves before;                // copies in front of it
   int scratch;                 // object, or -1
+  double ns;                   // of its work on one core, estimated
+  Strips *strips;              // that it is one of, or NULL
+  int where; bool barred, out; // while strips are looked for [strip.c]
+  Unit *like;
 };
 
 typedef struct Fork { int from, mid, to; } Fork; // units of its block: the first side's, then the second's
@@ -85,6 +91,7 @@ typedef struct Fact {          // by value id
   float cost;                  // of computing one element, loads free
   int size;                    // ops of the inlined tree, shared ones counted each time, reductions unrolled
   double evals;                // elements computed if not stored
+  Unit *toucher;               // of the group at hand, one that touches it strip by strip [strip.c]
   const IrValue *base;         // of a view: the value whose bytes it has; else itself
   Unit *unit;                  // that writes it; NULL for arguments and constants
   VEC(Unit *) wanted;          // by units of the block being ordered that would like to write over it
@@ -113,6 +120,9 @@ typedef struct Planner {
   Block *top;
 } Planner;
 
+// Bytes of scratch room that a node takes.
+static inline int64_t scratch_of(const PlanNode *n) { return n->scratch_bytes * (n->blas || n->pack ? 1 : n->pieces); }
+static inline double piece_ns(const Planner *p) { return p->target->piece_ns > 0 ? p->target->piece_ns : PLAN_PIECES_NS; }
 static inline Fact *fact_of(Planner *p, const IrValue *v) { return &p->fact[v->id]; }
 static inline IrLower lower_of(const IrOp *op) { return ir_info[op->code].lower; }
 static inline bool is_memory_op(const IrOp *op) {
@@ -133,11 +143,14 @@ void plan_mark(Planner *p);
 void plan_fuse(Planner *p, Block *b);
 void plan_order(Planner *p, Block *b);
 void plan_shape(Planner *p, Block *b);
+void plan_strip(Planner *p, Block *b);
 void plan_split(Planner *p, Block *b);
 void plan_place(Planner *p);
 
-// Calls f for each STORED value that computing v reaches through INLINE ones.
-typedef void PlanReached(void *data, const IrValue *leaf, bool point);
-void plan_reached(Planner *p, const IrValue *root, int stamp, PlanReached *f, void *data);
+// Calls f for each STORED value that computing v reaches through INLINE ones, and whether all ops on the way keep
+// what is asked of them and their operand k (n is handed on).
+typedef bool PlanKeeps(const IrOp *op, int k, int64_t n);
+typedef void PlanReached(void *data, const IrValue *leaf, bool kept);
+void plan_reached(Planner *p, const IrValue *root, int stamp, PlanKeeps *keeps, int64_t n, PlanReached *f, void *data);
 
 #endif

@@ -12,6 +12,7 @@ typedef struct Piece { int64_t lo, hi; Content is; } Piece;
 typedef struct Bytes { VEC(Piece) v; } Bytes;                // sorted, apart
 typedef struct Range { RtSpace space; int64_t lo, hi; } Range;
 typedef struct Seen { const IrValue *v; Range at; bool point; } Seen;
+enum { POINT = 1, STRIP = 2, BOTH = 3 };                     // what of a value is read: its node's index; its strip
 
 typedef struct Touched { VEC(Range) read, written; } Touched;
 
@@ -21,8 +22,10 @@ typedef struct Verify {
   Bytes mem[RT_NSPACE];
   Content *is;                  // by value id
   int64_t *turn;                // by id of argument 0 of the loop's region
-  int *mark; bool *mark_point; int stamp;
+  int *mark, *mark_kept, stamp;
   const PlanNode **root_of;     // by value id
+  int64_t strip, strips;        // of the node that is checked; strips 1: all of it
+  Content *packed;              // by id of a product in strips: what its scratch room holds
   VEC(Seen) seen;               // what the node reads
   Touched *side;                // of the fork that is being walked, or NULL
   int tags;
@@ -99,20 +102,30 @@ static Range range(const Verify *c, const PlanRef *r, int64_t bytes) {
 static bool stored(const Verify *c, const IrValue *v) { return c->p->value[v->id].home == PLAN_STORED; }
 static Range place(const Verify *c, const IrValue *v) { return range(c, &c->p->value[v->id].ref, ir_bytes(&v->type)); }
 
+// The strip at hand of r, and what of a content lies there.
+static Range strip_of(const Verify *c, Range r) {
+  int64_t len = (r.hi - r.lo) / c->strips;
+  return (Range){r.space, r.lo + c->strip * len, r.lo + (c->strip + 1) * len};
+}
+
 static Content content(const Verify *c, const IrValue *v) {
   while (v->op && (v->op->code == IR_RESHAPE || v->op->code == IR_STOP_GRAD || v->op->code == IR_AFTER) && stored(c, v->op->in[0])) v = v->op->in[0];
   return c->is[v->id];
 }
 
-static void read(Verify *c, const PlanNode *n, const IrValue *v) {
+static void read_part(Verify *c, const PlanNode *n, const IrValue *v, bool strip) {
   if (!stored(c, v)) BAD("%s reads %%%d, which has no memory", ir_info[n->op->code].name, v->id);
   else if (!content(c, v).tag) BAD("%s reads %%%d before it is written", ir_info[n->op->code].name, v->id);
-  else if (!holds(c, place(c, v), content(c, v))) BAD("%s reads %%%d, which has been written over", ir_info[n->op->code].name, v->id);
-  if (c->side && stored(c, v)) {
-    Range r = place(c, v);
-    vec_push(c->a, &c->side->read, r);
+  else {
+    Range r = place(c, v), part = strip ? strip_of(c, r) : r;
+    Content is = content(c, v);
+    is.from += part.lo - r.lo;
+    if (!holds(c, part, is)) BAD("%s reads %%%d, which has been written over", ir_info[n->op->code].name, v->id);
+    if (c->side) vec_push(c->a, &c->side->read, part);
   }
 }
+
+static void read(Verify *c, const PlanNode *n, const IrValue *v) { read_part(c, n, v, false); }
 
 // The place of `v` has the content of `is`, and v is it from now on.
 static void hand(Verify *c, const char *what, const IrValue *v, const IrValue *is) {
@@ -128,15 +141,59 @@ static bool keeps_point(const IrOp *op) {
   return op->code == IR_BROADCAST && ir_count(&op->in[0]->type) == ir_count(&op->out[0]->type);
 }
 
-static void walk(Verify *c, const PlanNode *n, const IrValue *v, bool point) {
-  if (c->mark[v->id] == c->stamp && (!c->mark_point[v->id] || point)) return;
+// The axis of op's result whose index is that of operand k along `axis`; -1: none is.
+static int axis_from(const IrOp *op, int k, int axis) {
+  int n;
+  const int64_t *axes;
+  switch (op->code) {
+    case IR_BROADCAST: return (int)ir_ints(op, A_AXES, NULL)[axis];
+    case IR_TRANSPOSE:
+      axes = ir_ints(op, A_AXES, &n);
+      for (int i = 0; i < n; i++)
+        if (axes[i] == axis) return i;
+      return -1;
+    case IR_SLICE: return ir_ints(op, A_START, NULL)[axis] == 0 && ir_ints(op, A_STRIDE, NULL)[axis] == 1 ? axis : -1;
+    case IR_PAD: return ir_ints(op, A_LO, NULL)[axis] == 0 && ir_ints(op, A_INNER, NULL)[axis] == 0 ? axis : -1;
+    case IR_CONCAT: return ir_int(op, A_AXIS) == axis ? -1 : axis;
+    case IR_DYN_SLICE: return k ? -1 : axis;
+    case IR_GATHER: return k || axis < ir_int(op, A_BATCH) ? axis : -1;
+    case IR_DOT: return axis < ir_int(op, A_BATCH) || (!k && axis == ir_int(op, A_BATCH) && !ir_int(op, A_TA)) ? axis : -1;
+    case IR_CONV: case IR_CONV_DX: return k || axis ? -1 : 0;
+    default: break;
+  }
+  if (ir_info[op->code].lower != LOWER_REDUCE) return -1;
+  axes = ir_ints(op, ir_attr(op, A_AXES) ? A_AXES : A_AXIS, &n);
+  int to = axis;
+  for (int i = 0; i < n; i++) {
+    if (axes[i] == axis) return -1;
+    to -= axes[i] < axis;
+  }
+  return to;
+}
+
+// Strips are whole indices of the first axis that is longer than 1.
+static bool keeps_strip(const IrOp *op, int k, int64_t n) {
+  const IrType *x = &op->in[k]->type, *y = &op->out[0]->type;
+  int a = 0, b = 0;
+  while (a < x->rank && x->dim[a] == 1) a++;
+  while (b < y->rank && y->dim[b] == 1) b++;
+  if (a == x->rank || b == y->rank || x->dim[a] % n || y->dim[b] % n) return false;
+  if (ir_info[op->code].lower == LOWER_ELEMENT || op->code == IR_RESHAPE || op->code == IR_STOP_GRAD) return true;
+  return x->dim[a] == y->dim[b] && axis_from(op, k, a) == b;
+}
+
+static void walk(Verify *c, const PlanNode *n, const IrValue *v, int kept) {
+  bool point = kept & POINT;
+  if (c->mark[v->id] == c->stamp && (c->mark_kept[v->id] & kept) == c->mark_kept[v->id]) return;
+  if (c->mark[v->id] == c->stamp) kept &= c->mark_kept[v->id];
   c->mark[v->id] = c->stamp;
-  c->mark_point[v->id] = point;
+  c->mark_kept[v->id] = kept;
   bool root = c->root_of[v->id] == n;
   if (root && !point) BAD("root %%%d is used away from its own index", v->id);
   if (!root && stored(c, v)) {
-    read(c, n, v);
-    Seen s = {v, place(c, v), point && !n->blas};
+    bool strip = c->strips > 1 && kept & STRIP;
+    read_part(c, n, v, strip);
+    Seen s = {v, strip ? strip_of(c, place(c, v)) : place(c, v), point && !n->blas};
     vec_push(c->a, &c->seen, s);
     return;
   }
@@ -144,19 +201,33 @@ static void walk(Verify *c, const PlanNode *n, const IrValue *v, bool point) {
   const IrLower l = ir_info[v->op->code].lower;
   if (!root && (l == LOWER_LIB || l == LOWER_UPDATE || l == LOWER_CONTROL)) BAD("%s is inlined", ir_info[v->op->code].name);
   if (!root && (l == LOWER_DOT || l == LOWER_CONV) && (v->op != n->op || !point)) BAD("a product is inlined away from its own index");
-  for (int k = 0; k < v->op->nin; k++) walk(c, n, v->op->in[k], point && keeps_point(v->op));
+  for (int k = 0; k < v->op->nin; k++)
+    walk(c, n, v->op->in[k], kept & ((keeps_point(v->op) ? POINT : 0) | (keeps_strip(v->op, k, c->strips) ? STRIP : 0)));
+}
+
+static Range scratch(const Verify *c, const PlanNode *n) {
+  return range(c, &n->scratch, n->scratch_bytes * (n->blas || n->pack ? 1 : n->pieces));
 }
 
 static void check_scratch(Verify *c, const PlanNode *n) {
   if (!n->scratch_bytes) return;
-  Range s = range(c, &n->scratch, n->scratch_bytes * (n->blas ? 1 : n->pieces));
+  Range s = scratch(c, n);
+  bool before = n->pack && c->strips > 1;
+  if (c->strips > 1 && !n->pack) s = strip_of(c, s);
+  if (before && !holds(c, s, c->packed[n->op->out[0]->id])) BAD("what %%%d was packed into has been written over", n->op->out[0]->id);
   for (int k = 0; k < c->seen.n; k++)
     if (overlap(s, c->seen.at[k].at)) BAD("scratch room lies over %%%d", c->seen.at[k].v->id);
   for (int k = 0; k < n->nroot; k++)
-    if (overlap(s, place(c, n->root[k]))) BAD("scratch room lies over root %%%d", n->root[k]->id);
+    if (overlap(s, strip_of(c, place(c, n->root[k])))) BAD("scratch room lies over root %%%d", n->root[k]->id);
   for (int k = 0; !n->nroot && k < n->op->nout; k++)
     if (overlap(s, place(c, n->op->out[k]))) BAD("scratch room lies over %%%d", n->op->out[k]->id);
-  write(c, s, fresh(c));
+  if (!before) write(c, s, fresh(c));
+}
+
+static bool cut_of(const IrValue *v, int64_t n) {
+  for (int k = 0; k < v->type.rank; k++)
+    if (v->type.dim[k] != 1) return v->type.dim[k] % n == 0;
+  return false;
 }
 
 static void check_fused(Verify *c, const PlanNode *n) {
@@ -168,22 +239,26 @@ static void check_fused(Verify *c, const PlanNode *n) {
   for (int k = 0; k < n->nroot; k++) {
     const IrValue *v = n->root[k];
     if (!stored(c, v) || ir_count(&v->type) != count) BAD("root %%%d has no memory or another shape than its node", v->id);
-    walk(c, n, v, true);
+    if (c->strips > 1 && !cut_of(v, c->strips)) BAD("root %%%d cannot be cut into %d strips", v->id, (int)c->strips);
+    walk(c, n, v, BOTH);
   }
   for (int k = 0; k < n->nroot; k++) {
-    Range r = place(c, n->root[k]);
+    Range r = strip_of(c, place(c, n->root[k]));
     for (int i = 0; i < c->seen.n; i++) {
       const Seen *s = &c->seen.at[i];
       bool same = s->at.lo == r.lo && s->at.hi == r.hi && s->point;
       if (overlap(r, s->at) && !same) BAD("root %%%d is written over %%%d, which its node still reads", n->root[k]->id, s->v->id);
     }
     for (int i = 0; i < k; i++)
-      if (overlap(r, place(c, n->root[i]))) BAD("roots %%%d and %%%d share a place", n->root[i]->id, n->root[k]->id);
+      if (overlap(r, strip_of(c, place(c, n->root[i])))) BAD("roots %%%d and %%%d share a place", n->root[i]->id, n->root[k]->id);
   }
   check_scratch(c, n);
   for (int k = 0; k < n->nroot; k++) {
-    c->root_of[n->root[k]->id] = NULL;
-    write(c, place(c, n->root[k]), c->is[n->root[k]->id] = fresh(c));
+    const IrValue *v = n->root[k];
+    c->root_of[v->id] = NULL;
+    Range r = place(c, v), part = strip_of(c, r);
+    if (c->strips == 1) c->is[v->id] = fresh(c);
+    write(c, part, (Content){c->is[v->id].tag, part.lo - r.lo});
   }
 }
 
@@ -308,6 +383,28 @@ static void copy_memory(Verify *c, Bytes *to, const Bytes *from) {
   }
 }
 
+// In order and backwards: what one strip writes while another reads it is wrong in one of the two.
+static void check_strips(Verify *c, const PlanNode *s) {
+  Bytes before[RT_NSPACE];
+  copy_memory(c, before, c->mem);
+  for (int order = 0; order < 2; order++) {
+    if (order) copy_memory(c, c->mem, before);
+    for (const PlanNode *n = s->body[0].first; n; n = n->next) {
+      if (n->kind > PLAN_CONV || n->pieces != s->pieces || !n->strip) BAD("a node in strips that is not cut as they are");
+      for (int k = 0; k < n->nroot; k++) c->is[n->root[k]->id] = fresh(c);
+      if (!n->pack) continue;
+      read(c, n, n->op->in[1]);
+      write(c, scratch(c, n), c->packed[n->op->out[0]->id] = fresh(c));
+    }
+    c->strips = s->pieces;
+    for (int64_t i = 0; i < s->pieces; i++) {
+      c->strip = order ? s->pieces - 1 - i : i;
+      for (const PlanNode *n = s->body[0].first; n && !c->why; n = n->next) check_fused(c, n);
+    }
+    c->strip = 0, c->strips = 1;
+  }
+}
+
 static void check_cond(Verify *c, const PlanNode *n) {
   const IrOp *op = n->op;
   Bytes before[RT_NSPACE], first[RT_NSPACE];
@@ -356,6 +453,7 @@ static void check_block(Verify *c, const PlanBlock *b) {
       case PLAN_WHILE: check_while(c, n); break;
       case PLAN_COND: check_cond(c, n); break;
       case PLAN_FORK: check_fork(c, n); break;
+      case PLAN_STRIPS: check_strips(c, n); break;
     }
   }
 }
@@ -387,7 +485,9 @@ char *plan_verify(const Plan *p) {
   c->is = arena_array(c->a, Content, n);
   c->turn = arena_array(c->a, int64_t, n);
   c->mark = arena_array(c->a, int, n);
-  c->mark_point = arena_array(c->a, bool, n);
+  c->mark_kept = arena_array(c->a, int, n);
+  c->packed = arena_array(c->a, Content, n);
+  c->strips = 1;
   c->root_of = arena_array(c->a, const PlanNode *, n);
   for (int k = 0; k < r->narg; k++) put_inputs(c, r->arg[k]);
   put_consts(c, r);

@@ -1,6 +1,7 @@
 #include "tests/backend/plan_run.h"
 
 #include "ir/number.h"
+#include "tests/ir/gen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ typedef struct Run {
   Memo *memo;
   int stamp;
   const PlanNode *node;
+  int64_t strip, strips;         // of the node at hand; strips 1: all of it
   int64_t point;
   IrArray product;
   const char *why;
@@ -26,6 +28,7 @@ typedef struct Run {
 #define NMEMO 4096
 
 static const char *run_block(Run *r, const PlanBlock *b);
+static void run_node(Run *r, const PlanNode *n);
 static IrNumber eval(Run *r, const IrValue *v, int64_t at);
 
 // ---- memory ----------------------------------------------------------------------------------
@@ -232,17 +235,20 @@ static IrNumber eval(Run *r, const IrValue *v, int64_t at) {
 static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
 
 static void run_points(Run *r, const PlanNode *n) {
-  int64_t count = 1;
-  for (int k = 0; k < n->rank; k++) count *= n->dim[k];
+  int64_t all = 1;
+  for (int k = 0; k < n->rank; k++) all *= n->dim[k];
+  if (all % r->strips) r->why = "a domain that strips do not divide";
+  int64_t count = all / r->strips;
+  if (!count) return;
   int64_t step = count > 1 ? 1 + (int64_t)(r->seed % (uint64_t)count) : 1, from = (int64_t)((r->seed >> 20) % (uint64_t)count);
   while (gcd(step, count) != 1) step++;
   IrNumber *x = arena_array(&r->one, IrNumber, n->nroot);
   for (int k = 0; k < n->nroot; k++) {
-    if (ir_count(&n->root[k]->type) != count) r->why = "a root has not the domain's shape";
+    if (ir_count(&n->root[k]->type) != all) r->why = "a root has not the domain's shape";
     r->root_of[n->root[k]->id] = n;
   }
   for (int64_t i = 0; i < count && !r->why; i++) {
-    r->point = (int64_t)(((unsigned __int128)i * (uint64_t)step + (uint64_t)from) % (uint64_t)count);
+    r->point = r->strip * count + (int64_t)(((unsigned __int128)i * (uint64_t)step + (uint64_t)from) % (uint64_t)count);
     r->stamp++;
     for (int k = 0; k < n->nroot; k++) x[k] = eval(r, n->root[k], r->point);
     for (int k = 0; k < n->nroot; k++) {
@@ -254,7 +260,10 @@ static void run_points(Run *r, const PlanNode *n) {
 }
 
 static void spoil_scratch(Run *r, const PlanNode *n) {
-  if (n->scratch_bytes > 0) memset(address(r, &n->scratch), 0xa5, (size_t)(n->scratch_bytes * (n->blas ? 1 : n->pieces)));
+  if (n->scratch_bytes <= 0) return;
+  if (n->pack) memset(address(r, &n->scratch), 0xa5, (size_t)n->scratch_bytes);
+  else if (n->strip) memset(address(r, &n->scratch) + r->strip * n->scratch_bytes, 0xa5, (size_t)n->scratch_bytes);
+  else memset(address(r, &n->scratch), 0xa5, (size_t)(n->scratch_bytes * (n->blas ? 1 : n->pieces)));
 }
 
 // Operands from memory; of an update the first is what the result's place holds.
@@ -290,6 +299,21 @@ static void run_while(Run *r, const PlanNode *n) {
   }
 }
 
+// Strips in an order of the seed's, now one and now a few ahead of the others.
+static void run_strips(Run *r, const PlanNode *s) {
+  const PlanNode **at = arena_array(r->a, const PlanNode *, s->pieces);
+  for (int64_t i = 0; i < s->pieces; i++) at[i] = s->body[0].first;
+  for (int64_t left = s->pieces; left && !r->why;) {
+    int64_t i = gen_below(&r->seed, s->pieces);
+    if (!at[i]) continue;
+    r->strip = i, r->strips = s->pieces;
+    run_node(r, at[i]);
+    r->strip = 0, r->strips = 1;
+    at[i] = at[i]->next;
+    left -= !at[i];
+  }
+}
+
 static void run_copy(Run *r, const PlanNode *n) {
   char *from = address(r, &n->from), *to = address(r, &n->to);
   if (from < to + n->bytes && to < from + n->bytes) r->why = "a copy overlaps itself";
@@ -302,6 +326,7 @@ static void run_node(Run *r, const PlanNode *n) {
     case PLAN_NEST: run_points(r, n); break;
     case PLAN_COPY: run_copy(r, n); break;
     case PLAN_SCAN: case PLAN_MAP: run_loop(r, n); break;
+    case PLAN_STRIPS: run_strips(r, n); break;
     case PLAN_WHILE: run_while(r, n); break;
     case PLAN_FORK: for (uint64_t i = 0; i < 2; i++) run_block(r, &n->body[(i + r->seed) % 2]); break;
     case PLAN_COND: run_block(r, &n->body[ir_load(IR_BOOL, address_of(r, n->op->in[0])).i ? 0 : 1]); break;
@@ -320,7 +345,7 @@ static const char *run_block(Run *r, const PlanBlock *b) {
 }
 
 const char *plan_run(Arena *a, const Plan *p, char *base[RT_NSPACE], uint64_t seed) {
-  Run r = {.a = a, .one = {.oom = a->oom}, .p = p, .base = base, .seed = seed};
+  Run r = {.a = a, .one = {.oom = a->oom}, .p = p, .base = base, .seed = seed, .strips = 1};
   int n = p->graph->nvalue;
   r.turn = arena_array(a, int64_t, n);
   r.root_of = arena_array(a, const PlanNode *, n);

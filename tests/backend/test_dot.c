@@ -14,6 +14,7 @@ typedef struct Case {
   int64_t m, n, k;
   bool ta, tb;
   int64_t piece;            // rows of a piece, a multiple of the row tile; 0: all
+  bool packed;              // all of B beforehand
 } Case;
 
 typedef struct Out { LLVMValueRef c; IrDtype t; int64_t n; } Out;
@@ -34,9 +35,17 @@ static Kernel *compile(Code *c, CodeTarget target, const Case *w) {
   GenDot d = { .dtype = w->t, .m = w->m, .n = w->n, .k = w->k, .a = code_arg(c, 0), .b = code_arg(c, 1), .store = put, .env = &out };
   d.a_m = w->ta ? 1 : w->k, d.a_k = w->ta ? w->m : 1;
   d.b_k = w->tb ? 1 : w->n, d.b_n = w->tb ? w->k : 1;
-  d.pack = gen_dot_scratch(g->target, w->t, w->m, w->n, w->k, w->tb) ? code_arg(c, 3) : NULL;
+  d.pack = w->packed || gen_dot_scratch(g->target, w->t, w->m, w->n, w->k, w->tb) ? code_arg(c, 3) : NULL;
+  d.packed = w->packed;
   d.m_lo = gen_load(g, IR_I64, rows, 1, 1);
   d.m_hi = gen_load(g, IR_I64, gen_at(g, rows, IR_I64, gen_i64(g, 1)), 1, 1);
+  if (w->packed) {                        // by whoever does the first rows
+    LLVMValueRef none = gen_i64(g, 0), panels = gen_i64(g, gen_dot_panels(g->target, w->t, w->m, w->n, w->k));
+    LLVMValueRef first = LLVMBuildICmp(g->b, LLVMIntEQ, d.m_lo, none, "");
+    GenLoop l = gen_loop(g, none, LLVMBuildSelect(g->b, first, panels, none, ""), 1, 0, NULL);
+    gen_dot_pack(g, &d, l.i);
+    gen_loop_end(g, &l, NULL);
+  }
   gen_dot(g, &d);
   Kernel *k;
   *(void **)&k = code_end(c, "f");
@@ -57,12 +66,12 @@ static void check(CodeTarget target, Case w) {
   // Exactly as long as they are, so that valgrind and the sanitizers see a load beyond.
   char *a = fresh(w.m * w.k * size - 64), *b = fresh(w.k * w.n * size - 64), *c = fresh(w.m * w.n * out - 64);
   Target t = code_target(target);
-  char *pack = fresh(gen_dot_scratch(&t, w.t, w.m, w.n, w.k, w.tb));
+  char *pack = fresh(w.packed ? w.k * ((w.n + 15) / 16 * 16) * out : gen_dot_scratch(&t, w.t, w.m, w.n, w.k, w.tb));
   for (int64_t i = 0; i < w.m * w.k; i++) ir_store(w.t, a + i * size, (IrNumber){ .re = (rand() % 2001 - 1000) / 1000.0 });
   for (int64_t i = 0; i < w.k * w.n; i++) ir_store(w.t, b + i * size, (IrNumber){ .re = (rand() % 2001 - 1000) / 1000.0 });
   Code code;
   Kernel *f = compile(&code, target, &w);
-  int64_t step = w.piece ? gen_dot_row_tile(&t, w.t, w.m, w.n, w.k) * w.piece : w.m;
+  int64_t step = w.piece ? gen_dot_row_tile(&t, w.t, w.m, w.n, w.k, w.ta) * w.piece : w.m;
   for (int64_t lo = 0; lo < w.m; lo += step) f(a, b, c, pack, (int64_t[]){ lo, lo + step < w.m ? lo + step : w.m });
   double worst = 0;
   for (int64_t i = 0; i < w.m; i++)
@@ -96,20 +105,38 @@ static void shapes(void) {
   srand(2);
   for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
     for (int form = 0; form < 4; form++)
-      each_target((Case){ IR_F32, shape[i][0], shape[i][1], shape[i][2], form & 1, form >> 1, 0 });
+      each_target((Case){ IR_F32, shape[i][0], shape[i][1], shape[i][2], form & 1, form >> 1, 0, false });
 }
 
 // B so large that its panels are copied together first.
 static void far_panels(void) {
-  each_target((Case){ IR_F32, 33, 330, 420, false, false, 0 });
-  each_target((Case){ IR_BF16, 32, 300, 440, true, false, 1 });
+  each_target((Case){ IR_F32, 33, 330, 420, false, false, 0, false });
+  each_target((Case){ IR_BF16, 32, 300, 440, true, false, 1, false });
+}
+
+// A transposed and large, so that blocks of it are copied: one block of k and several, rest tiles, masked columns.
+static void blocked(void) {
+  static const int64_t shape[][3] = { { 200, 48, 100 }, { 130, 70, 300 }, { 64, 256, 257 }, { 101, 33, 200 }, { 70, 1000, 260 } };
+  for (int i = 0; i < 5; i++)
+    for (int piece = 0; piece < 3; piece++) each_target((Case){ IR_F32, shape[i][0], shape[i][1], shape[i][2], true, false, piece, false });
+  each_target((Case){ IR_F64, 90, 40, 150, true, false, 1, false });
+  each_target((Case){ IR_BF16, 150, 40, 300, true, false, 1, false });
+}
+
+static void packed(void) {
+  static const int64_t shape[][3] = { { 64, 32, 40 }, { 33, 70, 9 }, { 40, 128, 17 }, { 70, 95, 33 }, { 5, 200, 3 } };
+  for (int i = 0; i < 5; i++)
+    for (int form = 0; form < 4; form++) {
+      each_target((Case){ IR_F32, shape[i][0], shape[i][1], shape[i][2], form & 1, form >> 1, 1, true });
+      each_target((Case){ i % 2 ? IR_F64 : IR_BF16, shape[i][0], shape[i][1], shape[i][2], form & 1, form >> 1, 0, true });
+    }
 }
 
 static void pieces(void) {
   for (int form = 0; form < 4; form++) {
-    each_target((Case){ IR_F32, 101, 37, 11, form & 1, form >> 1, 1 });
-    each_target((Case){ IR_F32, 300, 2, 40, form & 1, form >> 1, 1 });
-    each_target((Case){ IR_F64, 77, 64, 13, form & 1, form >> 1, 2 });
+    each_target((Case){ IR_F32, 101, 37, 11, form & 1, form >> 1, 1, false });
+    each_target((Case){ IR_F32, 300, 2, 40, form & 1, form >> 1, 1, false });
+    each_target((Case){ IR_F64, 77, 64, 13, form & 1, form >> 1, 2, false });
   }
 }
 
@@ -117,8 +144,8 @@ static void dtypes(void) {
   static const int64_t shape[][3] = { { 19, 21, 18 }, { 40, 2, 33 }, { 1, 30, 9 } };
   for (int i = 0; i < 3; i++)
     for (int form = 0; form < 4; form++) {
-      each_target((Case){ IR_F64, shape[i][0], shape[i][1], shape[i][2], form & 1, form >> 1, 0 });
-      each_target((Case){ IR_BF16, shape[i][0], shape[i][1], shape[i][2], form & 1, form >> 1, 0 });
+      each_target((Case){ IR_F64, shape[i][0], shape[i][1], shape[i][2], form & 1, form >> 1, 0, false });
+      each_target((Case){ IR_BF16, shape[i][0], shape[i][1], shape[i][2], form & 1, form >> 1, 0, false });
     }
 }
 
@@ -131,10 +158,10 @@ static void same_bits(void) {
   for (int i = 0; i < K * N; i++) b[i] = (float)rand() / (float)RAND_MAX;
   memset(c, 0, sizeof c);
   Code code;
-  Case w = { IR_F32, M, N, K, false, false, 0 };
+  Case w = { IR_F32, M, N, K, false, false, 0, false };
   Kernel *f = compile(&code, CODE_SSE2, &w);
   Target t = code_target(CODE_SSE2);
-  int64_t tile = gen_dot_row_tile(&t, IR_F32, M, N, K);
+  int64_t tile = gen_dot_row_tile(&t, IR_F32, M, N, K, false);
   f(a, b, c[0], pack, (int64_t[]){ 0, M });
   for (int64_t lo = 0; lo < M; lo += tile) f(a, b, c[1], pack, (int64_t[]){ lo, lo + tile < M ? lo + tile : M });
   CU_ASSERT(!memcmp(c[0], c[1], sizeof c[0]));
@@ -145,6 +172,8 @@ void suite_dot(void) {
   CU_pSuite s = test_suite("dot");
   test_add(s, "shapes around the tiles, all transpositions", shapes);
   test_add(s, "panels of a large matrix", far_panels);
+  test_add(s, "blocks of a transposed matrix", blocked);
+  test_add(s, "all panels packed beforehand", packed);
   test_add(s, "pieces of rows", pieces);
   test_add(s, "f64 and bf16", dtypes);
   test_add(s, "the same bits in any pieces", same_bits);

@@ -470,6 +470,38 @@ static void threads(void) {
   check(&c);
 }
 
+// Nodes that run strip by strip give the bits that they give one after another.
+static void strips(void) {
+  Case c;
+  open_case(&c, "strips");
+  c.rel = 1e-4, c.abs = 1e-2;
+  Target whole = { 0 }, cut;
+  const char *bad;
+  CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &whole, &bad));
+  cut = whole;
+  cut.plan.piece_ns = 0.01;
+  IrValue *x = input(&c, SHAPE(IR_F32, 8, 128, 96), -1, 1), *w = input(&c, SHAPE(IR_F32, 96, 96), -1, 1);
+  IrValue *q = ir_dot(&c.b, ir_reshape(&c.b, x, 2, INTS(1024, 96)), w, 0, false, false);
+  IrValue *heads = ir_transpose(&c.b, ir_reshape(&c.b, q, 4, INTS(8, 128, 3, 32)), INTS(0, 2, 1, 3));
+  IrValue *score = ir_dot(&c.b, heads, heads, 2, false, true);
+  IrValue *e = ir_un(&c.b, IR_TANH, score), *sum = ir_reduce(&c.b, IR_SUM, e, 1, INTS(3));
+  IrValue *y = ir_dot(&c.b, ir_bin(&c.b, IR_MUL, e, ir_broadcast(&c.b, sum, e->type, INTS(0, 1, 2))), heads, 2, false, false);
+  out(&c, y);
+  out(&c, ir_reduce(&c.b, IR_SUM, y, 3, INTS(0, 1, 2)));
+  Program p = llvm_program(&c.arena, c.g, &cut.plan);
+  CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "strips 8"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "pieces 8 of 128 along 0 packed"));
+  IrArray one[8], more[8];
+  CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &whole, NULL, c.in.at, one));
+  for (int k = 1; k < 4; k++) {
+    RtPool *pool = rt_pool_new(k);
+    CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, pool, c.in.at, more));
+    for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &more[i], &one[i], 0, 0));
+    rt_pool_free(pool);
+  }
+  check(&c);
+}
+
 // ---- random graphs ----------------------------------------------------------------------------------------------------
 
 // Ops that derivatives expand and that code has no form for.
@@ -522,6 +554,7 @@ static void random_graphs(void) {
     const char *why;
     llvm_target_resolve(&a, &t, &why);
     if (seed % 2) t.plan.fork_ns = -1e9;
+    if (seed % 4) t.plan.piece_ns = 0.01;   // whatever can be is cut
     GenOptions o = { .nop = 5 + (int)(seed % 40), .depth = 2, .real = IR_F64,
                      .kinds = GEN_CONTROL | GEN_INTS | GEN_JUMPS | GEN_LINALG | GEN_CONV | GEN_COMPLEX };
     IrGraph *g = gen_graph(&a, seed, &o);
@@ -687,6 +720,7 @@ void suite_llvm(void) {
   test_add(s, "control", control);
   test_add(s, "fused nests", nests);
   test_add(s, "threads", threads);
+  test_add(s, "strips", strips);
   test_add(s, "random graphs", random_graphs);
   test_add(s, "vectors of the target's width", vectors_of_the_target);
   test_add(s, "equal layers share a kernel", equal_layers_share_a_kernel);

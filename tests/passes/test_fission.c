@@ -88,6 +88,65 @@ static void output_head(void) {
   run_end();
 }
 
+// A head whose product of one turn is large stays: nothing is kept for it.
+static void large_head(void) {
+  run_begin();
+  IrGraph *g = through(
+    "(%0: f32[128, 256], %1: f32[256, 256], %2: f32[256, 256]) {"
+    " %4: f32[128, 256], %5: f32[2, 128, 256] = scan %0 {n = 2, ncarry = 1} (%6: i32, %7: f32[128, 256]) {"
+    "  %9: f32[128, 256] = tanh %7"
+    "  %10: f32[128, 256] = dot %9, %2"
+    "  yield %9, %10 }"
+    " yield %4, %5 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(inside_scans(g->top, IR_DOT, false), 1);
+  run_end();
+}
+
+// ---- remat: what is read by another scan ------------------------------------------------------
+
+static IrGraph *remat(const char *reader, int stacks) {
+  IrGraph *g = run_read(arena_printf(&run_arena,
+    "(%%0: f32[128, 128], %%1: f32[128, 128], %%2: f32[3, 128, 128]) {"
+    " %%4: f32[128, 128], %%5: f32[3, 128, 128], %%6: f32[3, 128, 128] = scan %%0, %%2 {n = 3, ncarry = 1}"
+    " (%%10: i32, %%11: f32[128, 128], %%12: f32[128, 128]) {"
+    "  %%13: f32[128, 128] = dot %%11, %%1"
+    "  %%14: f32[128, 128] = add %%13, %%12"
+    "  %%15: f32[128, 128] = tanh %%14"
+    "  %%16: f32[128, 128] = mul %%15, %%15"
+    "  yield %%15, %%13, %%16 }%s", reader));
+  if (!g || !run_keeps(g, "remat,simplify", 0)) return NULL;
+  const IrOp *scan = g->top->first;
+  CU_ASSERT_EQUAL(scan->nout, 1 + stacks);
+  return g;
+}
+
+// tanh(h w + x)^2 of each turn follows from h w and x, also where the reader goes backwards and slices only one of them.
+static void computed_again(void) {
+  run_begin();
+  IrGraph *g = remat(
+    " %7: f32[128, 128] = scan %0, %5, %6 {n = 3, ncarry = 1, reverse = 1} (%20: i32, %21: f32[128, 128], %22: f32[128, 128], %23: f32[128, 128]) {"
+    "  %24: f32[128, 128] = mul %21, %22"
+    "  %25: f32[128, 128] = add %24, %23"
+    "  yield %25 }"
+    " yield %4, %7 }", 1);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(run_count(g, IR_TANH), 2);
+  run_end();
+}
+
+// What something else reads too, or a scan of other turns, is stacked.
+static void kept(void) {
+  run_begin();
+  CU_ASSERT_PTR_NOT_NULL(remat(
+    " %7: f32[128, 128] = scan %0, %5, %6 {n = 3, ncarry = 1} (%20: i32, %21: f32[128, 128], %22: f32[128, 128], %23: f32[128, 128]) {"
+    "  %24: f32[128, 128] = mul %22, %23"
+    "  yield %24 }"
+    " yield %4, %7, %6 }", 2));
+  CU_ASSERT_PTR_NOT_NULL(remat(" yield %4, %5, %6 }", 2));
+  run_end();
+}
+
 // Draws from a key of the turn are made for all turns at once.
 static void draws(void) {
   run_begin();
@@ -119,6 +178,9 @@ void suite_fission(void) {
   test_add(s, "sums of products become one", weight_sums);
   test_add(s, "sums that are read stay", read_sums_stay);
   test_add(s, "output heads go behind", output_head);
+  test_add(s, "large heads stay", large_head);
   test_add(s, "draws go before", draws);
+  test_add(s, "what follows from other stacks is computed again", computed_again);
+  test_add(s, "what others read is stacked", kept);
   test_add(s, "random graphs", random_graphs);
 }

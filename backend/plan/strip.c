@@ -1,0 +1,260 @@
+// Strips: nodes that follow one another over the same leading axis (the examples of a batch) become one node, which runs
+// all of them on the first strip of that axis, then on the second, and so on. What one of them writes another reads
+// while it is in the cache, a thread takes whole strips, and threads meet once.
+//
+// Strip i of n of an array is the i-th part of its bytes: whole indices of its leading axis, the first that is longer
+// than 1. A node reads a value strip by strip if computing a strip of its roots needs the same strip of the value
+// only. What nodes of a group write is read so within it; anything else, such as weights, they may read as a whole.
+//
+// A block's nodes are tried in order: those that can join do, those that need one of them in another way wait until
+// after, and the rest come before; so do those that have nothing to do with the first. Memory is planned for it: see
+// memory.c.
+#include "backend/plan/state.h"
+
+#define MOST_STRIPS 32
+#define LEAST_ROWS 32         // of a product in a strip: below, loading the weights anew for each costs more than is won
+#define MOST_TRIES 20000      // times that a node is looked at, in a block
+#define FEWER 4               // a product that could be cut into more than this times as many pieces stays alone, for many threads
+
+enum { AHEAD, INSIDE, BEHIND };
+
+typedef struct Units { VEC(Unit *) v; } Units;
+typedef struct Grouping {
+  Planner *p;
+  Block *b;
+  int64_t n;                  // strips
+  int tries;                  // left
+} Grouping;
+
+static int leading(const IrType *t) {
+  int a = 0;
+  while (a < t->rank && t->dim[a] == 1) a++;
+  return a;
+}
+
+static bool cuts(const IrType *t, int64_t n) {
+  int a = leading(t);
+  return a < t->rank && t->dim[a] && t->dim[a] % n == 0;
+}
+
+// ---- strip by strip --------------------------------------------------------------------------------
+static bool reduce_keeps(const IrOp *op, int a, int b) {
+  int n, before = a;
+  const int64_t *axes = ir_ints(op, ir_attr(op, A_AXES) ? A_AXES : A_AXIS, &n);
+  for (int k = 0; k < n; k++) {
+    if (axes[k] == a) return false;
+    before -= axes[k] < a;
+  }
+  return before == b;
+}
+
+// Does a strip of op's result need the same strip of operand k only?
+static bool keeps_strip(const IrOp *op, int k, int64_t n) {
+  const IrType *x = &op->in[k]->type, *y = &op->out[0]->type;
+  if (!cuts(x, n) || !cuts(y, n)) return false;
+  if (lower_of(op) == LOWER_ELEMENT || plan_is_view(op)) return true;
+  int a = leading(x), b = leading(y);
+  if (x->dim[a] != y->dim[b]) return false;
+  switch (op->code) {
+    case IR_BROADCAST: return ir_ints(op, A_AXES, NULL)[a] == b;
+    case IR_TRANSPOSE: return ir_ints(op, A_AXES, NULL)[b] == a;
+    case IR_SLICE: return a == b && ir_ints(op, A_STRIDE, NULL)[a] == 1;
+    case IR_PAD: return a == b && !ir_ints(op, A_LO, NULL)[a] && !ir_ints(op, A_INNER, NULL)[a];
+    case IR_CONCAT: return a == b && ir_int(op, A_AXIS) != a;
+    case IR_DYN_SLICE: return !k && a == b;
+    case IR_GATHER: return a == b && (k || a < ir_int(op, A_BATCH));
+    case IR_DOT: return a == b && (a < ir_int(op, A_BATCH) || (!k && !a && !ir_int(op, A_TA)));
+    case IR_CONV: case IR_CONV_DX: return !k && !a && !b;
+    default: return lower_of(op) == LOWER_REDUCE && reduce_keeps(op, a, b);
+  }
+}
+
+typedef struct Reading { Planner *p; Unit *u; } Reading;
+
+static void mark_local(void *data, const IrValue *v, bool local) {
+  Reading *r = data;
+  v = fact_of(r->p, v)->base;
+  for (int k = 0; k < r->u->read.n; k++)
+    if (r->u->read.at[k].v == v) r->u->read.at[k].local &= local;
+}
+
+// Sets `local` of what u reads, for n strips.
+static void find_local(Planner *p, Unit *u, int64_t n) {
+  Reading r = {p, u};
+  for (int k = 0; k < u->read.n; k++) u->read.at[k].local = true;
+  p->stamp++;
+  for (int k = 0; k < u->root.n; k++) plan_reached(p, u->root.at[k], p->stamp, keeps_strip, n, mark_local, &r);
+}
+
+// ---- which nodes can be cut so -----------------------------------------------------------------------
+static bool fits(const Planner *p, const Unit *u, int64_t n) {
+  const PlanNode *node = u->node;
+  if (!u->root.n || node->blas || u->strips || (node->kind != PLAN_NEST && node->pieces > FEWER * n)) return false;
+  for (int k = 0; k < u->root.n; k++)
+    if (!u->root.at[k]->op || !cuts(&u->root.at[k]->type, n)) return false;
+  const IrType *t = &u->root.at[0]->type;
+  int a = leading(t), lanes = p->target->vector_bits / 32;
+  int64_t len = (node->linear ? ir_count(t) : t->dim[a]) / n;
+  if (node->kind == PLAN_NEST) return node->vector != (node->linear ? 0 : a) || len % lanes == 0;
+  if (node->kind == PLAN_CONV) return !a && node->op->code != IR_CONV_DW;
+  int nb = (int)ir_int(node->op, A_BATCH);
+  return a < nb || (a == nb && !ir_int(node->op, A_TA) && len >= LEAST_ROWS && len % PLAN_ROW_TILE == 0);
+}
+
+static int where_is(const Grouping *g, const IrValue *v) {
+  const Fact *f = fact_of(g->p, v);
+  return f->block == g->b && f->unit ? f->unit->where : AHEAD;
+}
+
+static void place_unit(Grouping *g, Unit *u) {
+  bool depends = false, joins = !u->barred && !u->out, behind = u->barred;
+  if (fits(g->p, u, g->n)) find_local(g->p, u, g->n);
+  else joins = false;
+  for (int k = 0; k < u->read.n; k++) {
+    int at = where_is(g, u->read.at[k].v);
+    behind |= at == BEHIND;
+    depends |= at == INSIDE;
+    if (at == INSIDE && !u->read.at[k].local) joins = false;
+  }
+  u->where = behind ? BEHIND : joins ? INSIDE : depends ? BEHIND : AHEAD;
+  // Who writes over a value that others still read as a whole comes after them.
+  for (int k = 0; k < u->read.n && u->where != AHEAD; k++) {
+    Fact *f = fact_of(g->p, u->read.at[k].v);
+    for (int i = 0; i < f->wanted.n; i++)
+      if (f->wanted.at[i] != u && (u->where == BEHIND || !u->read.at[k].local)) f->wanted.at[i]->barred = true;
+  }
+}
+
+// ---- what has to do with each other -------------------------------------------------------------------
+static Unit *like(Unit *u) {
+  while (u->like != u) u = u->like = u->like->like;
+  return u;
+}
+
+static void touch(Grouping *g, Unit *u, const IrValue *v) {
+  Fact *f = fact_of(g->p, v);
+  if (f->toucher) like(u)->like = like(f->toucher);
+  else f->toucher = u;
+}
+
+// Members are alike that touch a value strip by strip both. Puts out those that are not like the seed; an optimizer's
+// updates of one array after another are alike all the same. False: all stay.
+static bool part(Grouping *g, const Units *list, int seed) {
+  for (int k = seed; k < list->v.n; k++) {
+    Unit *u = list->v.at[k];
+    u->like = u;
+    for (int i = 0; i < u->read.n; i++) fact_of(g->p, u->read.at[i].v)->toucher = NULL;
+    for (int i = 0; i < u->root.n; i++) fact_of(g->p, u->root.at[i])->toucher = NULL;
+  }
+  for (int k = seed; k < list->v.n; k++) {
+    Unit *u = list->v.at[k];
+    if (u->where != INSIDE) continue;
+    for (int i = 0; i < u->read.n; i++)
+      if (u->read.at[i].local) touch(g, u, u->read.at[i].v);
+    for (int i = 0; i < u->root.n; i++) touch(g, u, u->root.at[i]);
+  }
+  Unit *first = like(list->v.at[seed]);
+  bool linear = true, parted = false;
+  for (int k = seed; k < list->v.n; k++)
+    if (list->v.at[k]->where == INSIDE && like(list->v.at[k]) == first) linear = linear && list->v.at[k]->node->linear;
+  for (int k = seed; k < list->v.n; k++) {
+    Unit *u = list->v.at[k];
+    if (u->where == INSIDE && like(u) != first && !(linear && u->node->linear)) u->out = parted = true;
+  }
+  return parted;
+}
+
+#define ROUNDS 6
+
+typedef struct Tried { int members; double ns; } Tried;
+
+// Places the units from `seed` on; those in front of it come ahead.
+static Tried try_strips(Grouping *g, const Units *list, int seed) {
+  Tried t = {0};
+  for (int k = 0; k < list->v.n; k++) list->v.at[k]->out = false;
+  for (int round = 0; round < ROUNDS; round++) {
+    g->tries -= list->v.n;
+    for (int k = 0; k < list->v.n; k++) list->v.at[k]->where = AHEAD, list->v.at[k]->barred = false;
+    for (int k = seed; k < list->v.n; k++) place_unit(g, list->v.at[k]);
+    if (list->v.at[seed]->where != INSIDE) return t;
+    if (!part(g, list, seed)) break;
+  }
+  for (int k = seed; k < list->v.n; k++)
+    if (list->v.at[k]->where == INSIDE) t.members++, t.ns += list->v.at[k]->ns;
+  return t;
+}
+
+// ---- the nodes -----------------------------------------------------------------------------------------
+static void cut_unit(Unit *u, Strips *s) {
+  PlanNode *node = u->node;
+  const IrType *t = &u->root.at[0]->type;
+  u->strips = s;
+  node->strip = true;
+  node->pieces = s->n;
+  node->piece_axis = node->linear ? 0 : leading(t);
+  node->piece_len = node->dim[node->piece_axis] / s->n;
+}
+
+static void arrange(Grouping *g, Units list, Units *out);
+
+static void split(Grouping *g, const Units *list, Units *out) {
+  Planner *p = g->p;
+  Units ahead = {0}, behind = {0};
+  Strips *s = arena_new(p->a, Strips);
+  s->n = g->n;
+  VEC(Unit *) inside = {0};
+  for (int k = 0; k < list->v.n; k++) {
+    Unit *u = list->v.at[k];
+    if (u->where == INSIDE) {
+      vec_push(p->a, &inside, u);
+      cut_unit(u, s);
+    } else vec_push(p->a, u->where == AHEAD ? &ahead.v : &behind.v, u);
+  }
+  s->first = inside.at[0];
+  s->last = inside.at[inside.n - 1];
+  arrange(g, ahead, out);
+  for (int k = 0; k < inside.n; k++) vec_push(p->a, &out->v, inside.at[k]);
+  arrange(g, behind, out);
+}
+
+static double strip_ns(const Grouping *g) { return piece_ns(g->p) / 2; }
+
+// As many strips as let the most work join, and the more the better, while each is enough.
+static bool seed_strips(Grouping *g, const Units *list, int seed) {
+  int64_t best = 0;
+  double most = 0;
+  for (g->n = MOST_STRIPS; g->n > 1; g->n /= 2) {
+    if (!fits(g->p, list->v.at[seed], g->n)) continue;
+    Tried t = try_strips(g, list, seed);
+    if (t.members > 1 && t.ns >= strip_ns(g) * (double)g->n && t.ns > 1.05 * most) best = g->n, most = t.ns;
+  }
+  if (!best) return false;
+  g->n = best;
+  try_strips(g, list, seed);
+  return true;
+}
+
+static void arrange(Grouping *g, Units list, Units *out) {
+  double ns = 0;
+  for (int k = 0; k < list.v.n; k++) ns += list.v.at[k]->ns;
+  for (int k = 0; k < list.v.n && ns >= 2 * strip_ns(g) && g->tries > 0; k++) {
+    if (!seed_strips(g, &list, k)) continue;
+    split(g, &list, out);
+    return;
+  }
+  for (int k = 0; k < list.v.n; k++) vec_push(g->p->a, &out->v, list.v.at[k]);
+}
+
+void plan_strip(Planner *p, Block *b) {
+  for (int k = 0; k < b->unit.n; k++)
+    for (int i = 0; i < 2; i++)
+      if (b->unit.at[k]->body[i]) plan_strip(p, b->unit.at[k]->body[i]);
+  Grouping g = {.p = p, .b = b, .tries = MOST_TRIES};
+  Units list = {0}, out = {0};
+  for (int k = 0; k < b->unit.n; k++) vec_push(p->a, &list.v, b->unit.at[k]);
+  arrange(&g, list, &out);
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k] = out.v.at[k];
+    if (u->strips) find_local(p, u, u->strips->n);
+  }
+}

@@ -1,0 +1,191 @@
+// What the way back of a scan can compute anew is not kept for it.
+//
+// A differentiated scan stacks the values that its reversed scan reads. Of these, what follows from others by a few
+// elementwise ops (the derivative of an activation from what it was applied to, weights of a softmax from their
+// numerators) costs less to compute once more than to write to memory and read back, where the arrays of a turn are larger
+// than a cache holds until then. So it is computed in the reading scan, and simplify drops the stack.
+#include <string.h>
+
+#include "passes/passes.h"
+#include "passes/simplify.h"
+
+#define LEAST_BYTES (1 << 16)        // of a value of one turn
+#define MOST_OPS 24                  // to compute it
+#define MOST_HEAVY 2                 // exp, tanh and the like among them
+
+typedef VEC(IrOp *) Ops;
+
+typedef struct Remat {
+  PassContext *ctx;
+  Arena *a;
+  IrGraph *g;
+  IrOp *scan;                        // that stacks
+  IrRegion *body;
+  int ncarry;
+  bool *kept;                        // by result: it is stacked
+  int *stacked;                      // by value of the body: the result that stacks it, plus one
+  int nid;
+  // Of the value at hand: the ops that compute it, in no order; whether each value was met.
+  bool *met;
+  Ops ops;
+  int heavy;
+} Remat;
+
+static bool inside(const Remat *m, const IrValue *v) { return v->op ? v->op->parent == m->body : v->region == m->body; }
+
+static bool is_carry(const Remat *m, const IrValue *v) { return !v->op && v->index > 0 && v->index <= m->ncarry; }
+
+// Is v there in the reading scan, or computed there from what is?
+static bool reaches(Remat *m, const IrValue *v, const IrValue *root) {
+  if (!inside(m, v) || m->met[v->id]) return true;
+  int at = m->stacked[v->id];
+  if (v != root && at && m->kept[at - 1]) return true;
+  if (!v->op) return !is_carry(m, v);
+  IrLower l = ir_info[v->op->code].lower;
+  bool shape = v->op->code == IR_BROADCAST || v->op->code == IR_RESHAPE || v->op->code == IR_IOTA;
+  if ((l != LOWER_ELEMENT && l != LOWER_CONST && !shape) || v->op->nout != 1 || v->op->code == IR_THREEFRY) return false;
+  m->met[v->id] = true;
+  vec_push(m->a, &m->ops, v->op);
+  m->heavy += simp_is_heavy(v->op);
+  if (m->ops.n > MOST_OPS || m->heavy > MOST_HEAVY) return false;
+  for (int k = 0; k < v->op->nin; k++)
+    if (!reaches(m, v->op->in[k], root)) return false;
+  return true;
+}
+
+static bool derives(Remat *m, const IrValue *v) {
+  memset(m->met, 0, sizeof *m->met * (size_t)m->nid);
+  m->ops.n = 0;
+  m->heavy = 0;
+  return v->op && inside(m, v) && reaches(m, v, v) && m->ops.n > 0;
+}
+
+// ---- who reads a stack ----------------------------------------------------------------------------
+
+static int uses(const IrRegion *r, const IrValue *v) {
+  int n = 0;
+  ir_each_op(r, op) {
+    for (int k = 0; k < op->nin; k++) n += op->in[k] == v;
+    for (int s = 0; s < op->nregion; s++) n += uses(op->sub[s], v);
+  }
+  for (int k = 0; k < r->nyield; k++) n += r->yield[k] == v;
+  return n;
+}
+
+static int slice_of(const IrOp *scan, const IrValue *x) {
+  for (int k = (int)ir_int(scan, A_NCARRY); k < scan->nin; k++)
+    if (scan->in[k] == x) return k;
+  return -1;
+}
+
+// Scans beside the one that stacks, with as many turns, that slice x.
+static Ops readers(Remat *m, const IrValue *x) {
+  Ops out = {0};
+  ir_each_op(m->scan->parent, op)
+    if (op->code == IR_SCAN && op != m->scan && ir_int(op, A_N) == ir_int(m->scan, A_N) && slice_of(op, x) >= 0) vec_push(m->a, &out, op);
+  return out;
+}
+
+static bool only_sliced(Remat *m, const IrValue *x, const Ops *by) {
+  int n = 0;
+  for (int k = 0; k < by->n; k++)
+    for (int i = (int)ir_int(by->at[k], A_NCARRY); i < by->at[k]->nin; i++) n += by->at[k]->in[i] == x;
+  return by->n > 0 && uses(m->scan->parent, x) == n;
+}
+
+// ---- computing it there --------------------------------------------------------------------------
+
+// The reading scan with x among what it slices; the argument that has the slice.
+static IrOp *with_slice(Remat *m, IrOp *scan, IrValue *x, IrType t, IrValue **arg) {
+  int at = slice_of(scan, x);
+  IrRegion *body = scan->sub[0];
+  if (at >= 0) {
+    *arg = body->arg[1 + at];
+    return scan;
+  }
+  VEC(IrValue *) in = {0};
+  for (int k = 0; k < scan->nin; k++) vec_push(m->a, &in, scan->in[k]);
+  vec_push(m->a, &in, x);
+  *arg = ir_arg(body, t);
+  IrBuilder b = {.graph = m->g, .at = scan->parent, .before = scan, .loc = scan->loc, .scope = scan->scope};
+  body->owner = NULL;                // the old scan gives its region away
+  scan->nregion = 0;
+  IrOp *more = ir_build(&b, IR_SCAN, in.n, in.at, NULL, scan->nattr, scan->attr, 1, &body);
+  IrValue **map = arena_array(m->a, IrValue *, m->g->nvalue);
+  for (int k = 0; k < scan->nout; k++) map[scan->out[k]->id] = more->out[k];
+  ir_replace_all(m->g, map);
+  ir_remove(scan);
+  return more;
+}
+
+// What a value of the stacking body is in the reading scan: a slice, the turn, or itself where it is outside.
+static IrOp *import(Remat *m, IrOp *reader, IrValue *v, IrValue **map) {
+  if (!inside(m, v) || map[v->id]) return reader;
+  if (!v->op && v->index == 0) {
+    map[v->id] = reader->sub[0]->arg[0];
+    return reader;
+  }
+  IrValue *whole = v->op || is_carry(m, v) ? m->scan->out[m->stacked[v->id] - 1] : m->scan->in[v->index - 1];
+  IrValue *arg;
+  reader = with_slice(m, reader, whole, v->type, &arg);
+  map[v->id] = arg;
+  return reader;
+}
+
+static IrOp *recompute(Remat *m, IrOp *reader, IrValue *x, IrValue *v) {
+  IrValue **map = arena_array(m->a, IrValue *, m->g->nvalue);
+  bool *ours = arena_array(m->a, bool, m->nid);
+  for (int k = 0; k < m->ops.n; k++) ours[m->ops.at[k]->out[0]->id] = true;
+  for (int k = 0; k < m->ops.n; k++)
+    for (int i = 0; i < m->ops.at[k]->nin; i++) {
+      IrValue *u = m->ops.at[k]->in[i];
+      if (!inside(m, u) || !ours[u->id]) reader = import(m, reader, u, map);
+    }
+  IrRegion *body = reader->sub[0];
+  IrBuilder b = {.graph = m->g, .at = body, .before = body->first};
+  ir_each_op(m->body, op)
+    if (op->nout == 1 && op->out[0]->id < m->nid && ours[op->out[0]->id]) {
+      b.loc = op->loc, b.scope = op->scope;
+      ir_clone_op(&b, op, map);
+    }
+  IrValue **to = arena_array(m->a, IrValue *, m->g->nvalue);
+  for (int k = (int)ir_int(reader, A_NCARRY); k < reader->nin; k++)
+    if (reader->in[k] == x) to[body->arg[1 + k]->id] = map[v->id];
+  ir_replace_all(m->g, to);
+  return reader;
+}
+
+static void remat_scan(PassContext *c, IrGraph *g, IrOp *scan) {
+  Remat m = {.ctx = c, .a = c->arena, .g = g, .scan = scan, .body = scan->sub[0], .ncarry = (int)ir_int(scan, A_NCARRY)};
+  bool large = false;
+  for (int k = m.ncarry; k < scan->nout; k++) large |= ir_bytes(&m.body->yield[k]->type) >= LEAST_BYTES;
+  if (!large) return;
+  m.nid = g->nvalue;
+  m.kept = arena_array(m.a, bool, scan->nout);
+  m.stacked = arena_array(m.a, int, m.nid);
+  m.met = arena_array(m.a, bool, m.nid);
+  for (int k = m.ncarry; k < scan->nout; k++) {
+    m.kept[k] = true;
+    m.stacked[m.body->yield[k]->id] = k + 1;
+  }
+  ir_each_op(m.body, op) {               // operands before users: what is first stays
+    if (op->nout != 1 || op->out[0]->id >= m.nid || ir_bytes(&op->out[0]->type) < LEAST_BYTES) continue;
+    IrValue *v = op->out[0];
+    for (int k = m.ncarry; k < scan->nout; k++) {
+      if (m.body->yield[k] != v) continue;
+      Ops by = readers(&m, scan->out[k]);
+      if (!only_sliced(&m, scan->out[k], &by) || !derives(&m, v)) continue;
+      m.kept[k] = false;
+      for (int i = 0; i < by.n; i++) recompute(&m, by.at[i], scan->out[k], v);
+    }
+  }
+}
+
+static void remat_region(PassContext *c, IrGraph *g, IrRegion *r) {
+  ir_each_op(r, op) {                    // reading scans, which come later, may be replaced
+    for (int k = 0; k < op->nregion; k++) remat_region(c, g, op->sub[k]);
+    if (op->code == IR_SCAN) remat_scan(c, g, op);
+  }
+}
+
+void pass_remat(PassContext *c, IrGraph *g) { remat_region(c, g, g->top); }
