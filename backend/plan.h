@@ -137,6 +137,8 @@ typedef struct PlanTarget {        // what planning must know of the machine
 #define PLAN_PIECES_NS    60000
 #define PLAN_FORK_NS      1000     // fork_ns: the threads' meeting costs 0.5 us, and its delays as much again
 #define PLAN_OPS_PER_NS   30       // of elementwise code on one core, and of memory: bytes / 4
+#define PLAN_FAR          (1 << 20) // bytes: a node that touches more finds them outside of the second-level cache,
+#define PLAN_FAR_PER_NS   20       // at so many a ns
 #define PLAN_FMAS_PER_NS  60       // of products and convolutions of a few hundred kflop
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
 #define PLAN_WASTE        (1 << 20) // copies this large are told to the user

@@ -25,7 +25,7 @@ typedef LLVMValueRef V;
 #define BLOCK_ROWS 64
 #define BLOCK_TURNS 128
 #define BLOCK_SUMS 131072
-#define BLOCK_LEAST 65536     // bytes of A: less is in the cache anyhow
+#define BLOCK_LEAST 524288    // bytes of A: less is in the second-level cache
 
 enum { COLUMNS, BLOCKED, INNER, ROWS };
 

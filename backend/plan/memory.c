@@ -34,7 +34,7 @@ typedef struct Object {
   const IrOp *loop;
   int64_t stride;
   int cls;
-  bool whole;                    // nodes that run in strips read it in another way, or have it as scratch room
+  VEC(Span) whole;               // of strips whose nodes touch it in another way than strip by strip
 } Object;
 
 typedef enum Pin { PIN_NONE, PIN_FIXED, PIN_SLOT } Pin;
@@ -42,7 +42,7 @@ typedef struct Class {
   int into;                      // merged into this one, or itself
   VEC(Span) live;                // sorted, apart
   VEC(Span) wide;                // … with all of the strips during which it lives at some time
-  bool whole;                    // one of its objects is
+  VEC(Span) whole;               // of its objects
   int64_t bytes;
   Pin pin;
   bool fixed;                    // never shared
@@ -302,6 +302,8 @@ static void place_cond(Memory *m, Unit *u) {
   }
 }
 
+static Span span_of(const Strips *s) { return (Span){4 * s->first->tick, 4 * s->last->tick + 3}; }
+
 // Objects of one size that nodes in strips touch strip by strip: so many before this one are tried for sharing.
 #define STRIP_PAIRS 24
 
@@ -332,7 +334,7 @@ static void place_node(Memory *m, Unit *u) {
   for (int k = 0; k < u->read.n; k++) {
     int read = object_of(m, u->read.at[k].v);
     use_at(m, read, u->block, 4 * u->tick + (u->read.at[k].point && !n->blas ? 2 : 3));
-    obj(m, read)->whole |= u->strips && !u->read.at[k].local;
+    if (u->strips && !u->read.at[k].local) vec_push(m->p->a, &obj(m, read)->whole, span_of(u->strips));
   }
   if (!u->root.n)
     for (int k = 0; k < op->nout; k++) value_object(m, op->out[k], u->block, 4 * u->tick + 3);
@@ -347,7 +349,7 @@ static void place_node(Memory *m, Unit *u) {
   if (n->scratch_bytes > 0) {
     u->scratch = new_object(m, NULL, u->block, scratch_of(n), 4 * u->tick);
     obj(m, u->scratch)->last = 4 * u->tick + 3;
-    obj(m, u->scratch)->whole = u->strips;
+    if (u->strips) vec_push(m->p->a, &obj(m, u->scratch)->whole, span_of(u->strips));
   }
 }
 
@@ -455,7 +457,7 @@ static void tidy(Memory *m, Class *c) {
 static void find_strips(Memory *m, Block *b) {
   for (int k = 0; k < b->unit.n; k++) {
     Unit *u = b->unit.at[k];
-    if (u->strips && u == u->strips->first) vec_push(m->p->a, &m->strips, ((Span){4 * u->tick, 4 * u->strips->last->tick + 3}));
+    if (u->strips && u == u->strips->first) vec_push(m->p->a, &m->strips, span_of(u->strips));
     for (int i = 0; i < 2; i++)
       if (u->body[i]) find_strips(m, u->body[i]);
   }
@@ -489,7 +491,7 @@ static void find_lives(Memory *m) {
     if (o->part_of >= 0) continue;
     add_live(m, k, o->def, o->last);
     for (int i = 0; i < o->use.n; i++) live_until(m, k, &o->use.at[i]);
-    m->cls.at[class_of(m, k)].whole |= o->whole;
+    for (int i = 0; i < o->whole.n; i++) vec_push(m->p->a, &m->cls.at[class_of(m, k)].whole, o->whole.at[i]);
   }
   for (int k = 0; k < m->cls.n; k++) tidy(m, &m->cls.at[k]);
 }
@@ -506,12 +508,18 @@ static bool spans_apart(const Span *a, int na, const Span *b, int nb) {
   return true;
 }
 
-// The classes are of one size. Where both are touched strip by strip, a strip of one is in the place of the same strip
-// of the other.
+static bool meet_in(const Class *a, const Class *b, const Span *in, int n) {
+  for (int k = 0; k < n; k++)
+    if (!spans_apart(&in[k], 1, a->live.at, a->live.n) && !spans_apart(&in[k], 1, b->live.at, b->live.n)) return true;
+  return false;
+}
+
+// The classes are of one size. Where strips touch both strip by strip, a strip of one is in the place of the same strip
+// of the other; where they do not, one must not be there during those strips.
 static bool apart(const Class *a, const Class *b) {
   if (side_by_side(a, b)) return false;
-  if (a->whole || b->whole) return spans_apart(a->wide.at, a->wide.n, b->wide.at, b->wide.n);
-  return spans_apart(a->live.at, a->live.n, b->live.at, b->live.n);
+  return spans_apart(a->live.at, a->live.n, b->live.at, b->live.n) && !meet_in(a, b, a->whole.at, a->whole.n) &&
+         !meet_in(a, b, b->whole.at, b->whole.n);
 }
 
 static bool inside(const Class *c, const Block *body) {
@@ -531,7 +539,7 @@ static void try_share(Memory *m, const Pair *q) {
   if (b->pin == PIN_SLOT && !inside(a, b->body)) return;
   if (!apart(a, b)) return;
   for (int j = 0; j < a->live.n; j++) vec_push(m->p->a, &b->live, a->live.at[j]);
-  b->whole |= a->whole;
+  for (int j = 0; j < a->whole.n; j++) vec_push(m->p->a, &b->whole, a->whole.at[j]);
   tidy(m, b);
   a->into = b->into;
   for (int t = 0; t < 2; t++) b->on[t] |= a->on[t];

@@ -116,11 +116,11 @@ static void far_panels(void) {
 
 // A transposed and large, so that blocks of it are copied: one block of k and several, rest tiles, masked columns.
 static void blocked(void) {
-  static const int64_t shape[][3] = { { 200, 48, 100 }, { 130, 70, 300 }, { 64, 256, 257 }, { 101, 33, 200 }, { 70, 1000, 260 } };
-  for (int i = 0; i < 5; i++)
+  static const int64_t shape[][3] = { { 1400, 48, 100 }, { 450, 70, 300 }, { 101, 33, 1400 }, { 514, 1000, 260 } };
+  for (int i = 0; i < 4; i++)
     for (int piece = 0; piece < 3; piece++) each_target((Case){ IR_F32, shape[i][0], shape[i][1], shape[i][2], true, false, piece, false });
-  each_target((Case){ IR_F64, 90, 40, 150, true, false, 1, false });
-  each_target((Case){ IR_BF16, 150, 40, 300, true, false, 1, false });
+  each_target((Case){ IR_F64, 500, 40, 150, true, false, 1, false });
+  each_target((Case){ IR_BF16, 1000, 40, 300, true, false, 1, false });
 }
 
 static void packed(void) {

@@ -617,6 +617,26 @@ static void strips(void) {
   end(&c);
 }
 
+// Weights that strips read as a whole are stepped in place by later ones.
+static void strips_in_place(void) {
+  Case c;
+  start(&c);
+  IrValue *x = input(&c, f32(2, 64, 16), "x"), *w = input(&c, f32(2, 16, 16), "w"), *u = input(&c, f32(2, 32, 16), "u");
+  IrValue *y = ir_un(&c.b, IR_TANH, ir_dot(&c.b, x, w, 0, false, false));
+  IrValue *z = ir_un(&c.b, IR_EXP, ir_dot(&c.b, y, w, 0, false, false)), *s = ir_reduce(&c.b, IR_SUM, z, 2, (int64_t[]){0, 1});
+  ir_output(c.g, z, "z");
+  ir_output(c.g, mul(&c, w, ir_broadcast(&c.b, s, w->type, NULL)), "w");
+  ir_output(c.g, mul(&c, u, ir_broadcast(&c.b, s, u->type, NULL)), "u");
+  make_ports(&c);
+  PlanInterface io = {c.in, c.out};
+  c.plan = plan_make(&c.arena, c.g, &io, &cutting, &c.consts, "g");
+  CU_ASSERT_PTR_NULL(plan_verify(c.plan));
+  expect_kind(&c, PLAN_STRIPS, 2);
+  expect_kind(&c, PLAN_COPY, 0);
+  for (uint64_t seed = 1; seed < 5; seed++) CU_ASSERT_PTR_NULL(run_case(&c, seed));
+  end(&c);
+}
+
 // What the law of strips forbids is seen: a node before what it reads, one whose strips are others, a place that another
 // strip still reads.
 static void wrong_strips(void) {
@@ -674,6 +694,7 @@ void suite_plan(void) {
   test_add(s, "side by side", side_by_side);
   test_add(s, "sides that share a place are found", sides_that_share);
   test_add(s, "strips of the leading axis", strips);
+  test_add(s, "strips step states in place", strips_in_place);
   test_add(s, "wrong strips are seen", wrong_strips);
   test_add(s, "20,000 ops", large_graph);
   test_add(s, "random graphs", random_graphs);
