@@ -4,8 +4,8 @@ static void fuse(Planner *p) { plan_fuse(p, p->top); }
 static void order(Planner *p) { plan_order(p, p->top); }
 static void shape(Planner *p) { plan_shape(p, p->top); }
 
-static void strip(Planner *p) { plan_strip(p, p->top); }
 static void split(Planner *p) { plan_split(p, p->top); }
+static void strip(Planner *p) { plan_strip(p, p->top); }
 
 static const struct { PlanStage says; void (*run)(Planner *p); } stage[] = {
   {{"mark", "a graph after the passes", "which values are used, and which must be in memory because of what uses them",
@@ -16,10 +16,10 @@ static const struct { PlanStage says; void (*run)(Planner *p); } stage[] = {
     "readers of a value come before the node that would write over it, where nothing forbids it: fewer copies"}, order},
   {{"shape", "nodes in order", "the vector axis, the pieces that threads may take and the scratch room of each node",
     "from shapes alone, so that results do not depend on the number of threads"}, shape},
-  {{"strip", "nodes in order, with their cost", "nodes over one leading axis that run together, a strip of it at a time",
-    "what one writes another reads while it is in the cache, and the threads meet once for all of them"}, strip},
   {{"split", "nodes in order, with their cost", "stretches of nodes in two parts that do not need each other, for two threads",
     "before memory: parts that run at one time share no buffer"}, split},
+  {{"strip", "nodes in order, with their cost", "nodes over one leading axis that run together, a strip of it at a time",
+    "what one writes another reads while it is in the cache, and the threads meet once for all of them"}, strip},
   {{"place", "nodes in order, with their form", "life times, shared buffers, states updated in place, copies, addresses",
     "last: a step allocates nothing, since every array has an offset"}, plan_place},
 };
@@ -34,7 +34,6 @@ Plan *plan_make(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanT
   p.plan->io.out = arena_copy(a, io->out, sizeof *io->out * (size_t)g->top->nyield);
   p.plan->value = arena_array(a, PlanValue, g->nvalue);
   p.fact = arena_array(a, Fact, g->nvalue);
-  for (int k = 0; k < g->nvalue; k++) p.fact[k].side = -1;
   if (!consts->data.arena) consts->data.arena = a;
   for (int k = 0; plan_stage(k); k++) stage[k].run(&p);
   p.plan->const_data = consts->data.s;

@@ -4,7 +4,7 @@
 // stretch, not once a node.
 //
 // From each node on, nodes are joined that depend on each other; the parts go to the side that is done with them first,
-// by the nodes' estimated costs and by what has to move: a value is where a side last read or wrote it. Where two
+// by the nodes' estimated costs and by what has to move: a value is where it was written, and where it was read since. Where two
 // sides save more than the meeting costs, the stretch that saves most becomes a fork, and nodes in it that could be cut
 // are not. All of it follows from shapes alone, and the
 // nodes do what they would do anyway: bits do not depend on threads.
@@ -14,10 +14,9 @@
 
 #define LONGEST 256             // nodes of a stretch
 #define MOST_FORKS 64           // of a plan: memory.c has a bit for each
-#define MOVED_PER_NS 6.0        // bytes from one core's caches to the other's
+#define MOVED_PER_NS 3.0        // bytes from one core's caches to the other's, and their lines back when they are written anew
 #define CUT_TIME 0.6            // of a node's time, when two threads take its pieces
-#define MOST_PIECES 4           // more of them are worth more threads than two,
-#define MOST_NS 500000.0        // and so is more work in strips than this
+#define MOST_PIECES 4           // more of them are worth more threads than two
 
 typedef struct Part { int up; double ns, away[2]; } Part;   // away: ns to bring what it reads to the first side, to the second
 
@@ -43,21 +42,19 @@ static void join(Split *s, int k, const Unit *u) {
   for (int t = 0; t < 2; t++) y->away[t] += x->away[t];
 }
 
-static bool in_strips(const Unit *u, const Unit *v) { return u->strips && u->strips == v->strips; }
-
 // Unit k joins what stands before it in the stretch: what it reads, and whose reading it must await before it writes.
 static void add(Split *s, int k) {
   Unit *u = s->b->unit.at[k];
   s->part[k] = (Part){.up = k, .ns = u->ns};
   for (int i = 0; i < u->read.n; i++) join(s, k, fact_of(s->p, u->read.at[i].v)->unit);
   for (int i = 0; i < u->awaits.n; i++) join(s, k, u->awaits.at[i]);
-  if (k > s->from && in_strips(s->b->unit.at[k - 1], u)) join(s, k, s->b->unit.at[k - 1]);
   for (int i = 0; i < u->read.n; i++) {
     Fact *f = fact_of(s->p, u->read.at[i].v);
     bool counted = f->mark == s->p->stamp && part_of(s, f->reader) == part_of(s, k);
     f->mark = s->p->stamp;
     f->reader = k;
-    if (!counted && f->side >= 0) s->part[part_of(s, k)].away[!f->side] += (double)ir_bytes(&u->read.at[i].v->type) / MOVED_PER_NS;
+    for (int t = 0; t < 2; t++)
+      if (!counted && f->near == 1 << !t) s->part[part_of(s, k)].away[t] += (double)ir_bytes(&u->read.at[i].v->type) / MOVED_PER_NS;
   }
 }
 
@@ -91,8 +88,7 @@ static int best_end(Split *s) {
   for (int k = s->from; k < s->n && k < s->from + LONGEST && !s->b->unit.at[k]->cut; k++) {
     const Unit *u = s->b->unit.at[k];
     add(s, k);
-    total += u->ns * (u->node->pieces > 1 || u->strips ? CUT_TIME : 1);
-    if (k + 1 < s->n && in_strips(u, s->b->unit.at[k + 1])) continue;
+    total += u->ns * (u->node->pieces > 1 ? CUT_TIME : 1);
     double both = longer(s, k + 1, NULL), saved = total - both - s->p->target->fork_ns;
     if (both < 0 || saved <= best) continue;
     best = saved;
@@ -101,10 +97,11 @@ static int best_end(Split *s) {
   return end;
 }
 
+// What a side reads is in its caches too from then on, what it writes only there.
 static void now_on(Split *s, const Unit *u, int side) {
-  for (int i = 0; i < u->read.n; i++) fact_of(s->p, u->read.at[i].v)->side = (int8_t)side;
-  for (int i = 0; i < u->root.n; i++) fact_of(s->p, fact_of(s->p, u->root.at[i])->base)->side = (int8_t)side;
-  for (int i = 0; !u->root.n && i < u->node->op->nout; i++) fact_of(s->p, fact_of(s->p, u->node->op->out[i])->base)->side = (int8_t)side;
+  for (int i = 0; i < u->read.n; i++) fact_of(s->p, u->read.at[i].v)->near |= 1 << side;
+  for (int i = 0; i < u->root.n; i++) fact_of(s->p, fact_of(s->p, u->root.at[i])->base)->near = 1 << side;
+  for (int i = 0; !u->root.n && i < u->node->op->nout; i++) fact_of(s->p, fact_of(s->p, u->node->op->out[i])->base)->near = 1 << side;
 }
 
 static void make_fork(Split *s, int to) {
@@ -132,8 +129,7 @@ static void find_forks(Split *s) {
   for (s->from = 0; s->from < s->n;) {
     int to = s->p->nfork + s->b->fork.n < MOST_FORKS ? best_end(s) : s->from;
     if (to == s->from) {
-      do now_on(s, s->b->unit.at[s->from], 0);
-      while (++s->from < s->n && in_strips(s->b->unit.at[s->from - 1], s->b->unit.at[s->from]));
+      now_on(s, s->b->unit.at[s->from++], 0);
       continue;
     }
     make_fork(s, to);
@@ -145,24 +141,18 @@ static void find_forks(Split *s) {
 static void carry_sides(Split *s) {
   const IrRegion *r = s->b->region;
   int first = r->owner->code == IR_SCAN, n = first ? (int)ir_int(r->owner, A_NCARRY) : r->owner->nin;
-  for (int k = 0; k < n; k++) fact_of(s->p, r->arg[first + k])->side = fact_of(s->p, fact_of(s->p, r->yield[k])->base)->side;
+  for (int k = 0; k < n; k++) fact_of(s->p, r->arg[first + k])->near = fact_of(s->p, fact_of(s->p, r->yield[k])->base)->near;
 }
 
-static double ns_of(const Block *b, const Strips *s) {
-  double ns = 0;
-  for (int k = 0; s && k < b->unit.n; k++) ns += b->unit.at[k]->strips == s ? b->unit.at[k]->ns : 0;
-  return ns;
-}
-
-// A node of many pieces or in large strips, or one that holds a node of pieces or a fork: the threads are taken. Nobody
-// knows how long a `while` takes.
+// A node of many pieces, or one that holds a node of pieces or a fork: the threads are taken. Nobody knows how long a
+// `while` takes.
 static bool is_cut(const Unit *u) {
-  if (u->node->pieces > MOST_PIECES || ns_of(u->block, u->strips) > MOST_NS || u->node->kind == PLAN_WHILE) return true;
+  if (u->node->pieces > MOST_PIECES || u->node->kind == PLAN_WHILE) return true;
   for (int i = 0; i < 2; i++) {
     if (!u->body[i]) continue;
     if (u->body[i]->fork.n) return true;
     for (int k = 0; k < u->body[i]->unit.n; k++)
-      if (u->body[i]->unit.at[k]->cut || u->body[i]->unit.at[k]->strips || u->body[i]->unit.at[k]->node->pieces > 1) return true;
+      if (u->body[i]->unit.at[k]->cut || u->body[i]->unit.at[k]->node->pieces > 1) return true;
   }
   return false;
 }
@@ -172,7 +162,7 @@ static void make_whole(const Block *b) {
   for (int k = 0; k < b->fork.n; k++)
     for (int i = b->fork.at[k].from; i < b->fork.at[k].to; i++) {
       PlanNode *n = b->unit.at[i]->node;
-      if (n->pieces <= 1 || b->unit.at[i]->strips) continue;
+      if (n->pieces <= 1) continue;
       n->pieces = 1;
       n->piece_len = n->dim[n->piece_axis];
     }

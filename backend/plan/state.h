@@ -4,8 +4,8 @@
 //   fuse     which other values are stored, and which node stores each         [fuse.c, use.c, group.c]
 //   order    what each node reads; the order of nodes in a block               [order.c]
 //   shape    vector axis, pieces, scratch room of a node                       [shape.c]
-//   strip    nodes that run together, a strip of their leading axis at a time  [strip.c]
 //   split    nodes side by side on two threads                                 [split.c]
+//   strip    nodes that run together, a strip of their leading axis at a time  [strip.c]
 //   place    life times, shared buffers, copies, addresses                     [memory.c]
 //
 // build.c runs them in this order, and says what each needs and gives (`rlc passes`).
@@ -96,7 +96,7 @@ typedef struct Fact {          // by value id
   Unit *unit;                  // that writes it; NULL for arguments and constants
   VEC(Unit *) wanted;          // by units of the block being ordered that would like to write over it
   int obj;
-  int8_t side;                 // of the fork that last read or wrote it, 0 outside of forks; -1: not known
+  uint8_t near;                // in the caches of which side: bits; 0 not known [split.c]
   int reader;                  // the unit of a stretch that last read it [split.c]
 } Fact;
 

@@ -245,16 +245,25 @@ static void arrange(Grouping *g, Units list, Units *out) {
   for (int k = 0; k < list.v.n; k++) vec_push(g->p->a, &out->v, list.v.at[k]);
 }
 
+static void between(Grouping *g, int from, int to) {
+  Units list = {0}, out = {0};
+  for (int k = 0; k < g->b->unit.n; k++) g->b->unit.at[k]->where = AHEAD;
+  for (int k = from; k < to; k++) vec_push(g->p->a, &list.v, g->b->unit.at[k]);
+  arrange(g, list, &out);
+  for (int k = from; k < to; k++) {
+    Unit *u = g->b->unit.at[k] = out.v.at[k - from];
+    if (u->strips) find_local(g->p, u, u->strips->n);
+  }
+}
+
 void plan_strip(Planner *p, Block *b) {
   for (int k = 0; k < b->unit.n; k++)
     for (int i = 0; i < 2; i++)
       if (b->unit.at[k]->body[i]) plan_strip(p, b->unit.at[k]->body[i]);
   Grouping g = {.p = p, .b = b, .tries = MOST_TRIES};
-  Units list = {0}, out = {0};
-  for (int k = 0; k < b->unit.n; k++) vec_push(p->a, &list.v, b->unit.at[k]);
-  arrange(&g, list, &out);
-  for (int k = 0; k < b->unit.n; k++) {
-    Unit *u = b->unit.at[k] = out.v.at[k];
-    if (u->strips) find_local(p, u, u->strips->n);
+  for (int k = 0, f = 0; k < b->unit.n;) {        // between forks, which keep their place
+    int end = f < b->fork.n ? b->fork.at[f].from : b->unit.n;
+    between(&g, k, end);
+    k = f < b->fork.n ? b->fork.at[f++].to : end;
   }
 }
