@@ -1,13 +1,12 @@
 #include "frontend/value.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
-static int dtype_find(const char *name) {
+int dtype_find(const char *name) {
   for (int t = 0; t < IR_NDTYPE; t++)
-    if (strcmp(name, ir_dtype_name(t)) == 0) return t;
-  if (strcmp(name, "complex64") == 0) return IR_C64;
-  if (strcmp(name, "complex128") == 0) return IR_C128;
+    if (strcmp(name, elab_dtype_text(t)) == 0) return t;
   return -1;
 }
 
@@ -23,6 +22,8 @@ static bool in_class(const char *cls, IrDtype t) {
 }
 
 bool is_generic(Elab *e, const char *name) { return isupper((unsigned char)name[0]) && !scope_find(e->c.scope, name); }
+
+static int64_t size_of_dim(Elab *e, const Ast *d, Loc loc, const char *what);
 
 // ---- types all of whose names are known -------------------------------------------------
 
@@ -53,7 +54,8 @@ static int eval_dims(Elab *e, const Ast *t, int from, int64_t *dim) {
       continue;
     }
     if (t->kid[k]->kind != AST_IX || n == IR_MAX_RANK) fail(e, t->kid[k]->loc, "sizes stand in brackets: f32[8, N]", "expected a dimension");
-    dim[n++] = to_int(e, eval(e, t->kid[k]->kid[0]), t->kid[k]->loc, "a dimension");
+    const Ast *d = t->kid[k]->kid[0];
+    dim[n++] = d->kind == AST_BIN ? size_of_dim(e, d, t->kid[k]->loc, "this type") : to_int(e, eval(e, d), t->kid[k]->loc, "a dimension");
     if (dim[n - 1] < 0) fail(e, t->kid[k]->loc, "sizes are 0 or more", "a dimension of %lld", (long long)dim[n - 1]);
   }
   return n;
@@ -147,22 +149,34 @@ Type *try_type(Elab *e, const Ast *t) {
 
 typedef struct Dims { const Ast *at[2 * IR_MAX_RANK]; int n; } Dims;
 
-static void put_dim(Elab *e, Str *s, const Ast *d) {
+static void put_written(Str *s, const Ast *d) {
   switch (d->kind) {
-  case AST_IX_DOTS: str_printf(s, "..."); break;
-  case AST_IX: put_dim(e, s, d->kid[0]); break;
-  case AST_NAME: {
-    Binding *b = scope_find(e->c.scope, d->name);
-    str_printf(s, "%s", d->name);
-    const Value *v = b ? b->value : NULL;
-    if (v && v->kind == V_DECL && v->decl->value) v = v->decl->value;
-    if (v && v->kind == V_NUM) str_printf(s, " = %lld", (long long)v->i);
-    break;
-  }
-  case AST_NUM: str_printf(s, "%s", d->name); break;
-  case AST_BIN: put_dim(e, s, d->kid[0]); str_printf(s, " %s ", ast_op_text(d->op)); put_dim(e, s, d->kid[1]); break;
+  case AST_NAME: case AST_NUM: str_printf(s, "%s", d->name); break;
+  case AST_PAREN: str_printf(s, "("); put_written(s, d->kid[0]); str_printf(s, ")"); break;
+  case AST_BIN: put_written(s, d->kid[0]); str_printf(s, " %s ", ast_op_text(d->op)); put_written(s, d->kid[1]); break;
   default: str_printf(s, "…"); break;
   }
+}
+
+static const char *dim_text(Elab *e, const Ast *d) {
+  Str s = {.arena = e->arena};
+  put_written(&s, d);
+  return s.s;
+}
+
+// A dimension as written, and what it is where that is known: N / 2 = 3.
+static void put_dim(Elab *e, Str *s, const Ast *d) {
+  if (d->kind == AST_IX_DOTS) {
+    Binding *b = scope_find(e->c.scope, "...");
+    str_printf(s, "...");
+    if (b && b->value->n) str_printf(s, " = %s", value_text(e, b->value));
+    return;
+  }
+  if (d->kind == AST_IX) d = d->kid[0];
+  put_written(s, d);
+  if ((d->kind != AST_NAME && d->kind != AST_BIN) || (d->kind == AST_NAME && strcmp(d->name, "_") == 0) || !known(e, d)) return;
+  Value *v = eval(e, d);
+  if (v->kind == V_NUM) str_printf(s, " = %s", value_text(e, v));
 }
 
 static const char *dims_text(Elab *e, const char *head, const Dims *d) {
@@ -174,6 +188,15 @@ static const char *dims_text(Elab *e, const char *head, const Dims *d) {
   }
   if (d->n) str_printf(&s, "]");
   return s.s;
+}
+
+// What a written dimension comes out as: a size.
+static int64_t size_of_dim(Elab *e, const Ast *d, Loc loc, const char *what) {
+  Value *v = eval(e, d);
+  if (v->kind == V_TYPE) fail(e, d->loc, "a capitalised name stands for one thing throughout a signature: use another one", "`%s` is a type here, not a size", d->name ? d->name : "this");
+  if (v->kind == V_NUM && (num_f(v) < 0 || num_f(v) != floor(num_f(v))))
+    fail(e, loc, "sizes are whole and not negative: give it other ones", "%s: `%s` comes out as %s, which is no size", what, dim_text(e, d), value_text(e, v));
+  return to_int(e, v, d->loc, "a dimension");
 }
 
 static bool match_dim(Elab *e, const Ast *ix, int64_t size, Loc loc, const char *what) {
@@ -189,15 +212,25 @@ static bool match_dim(Elab *e, const Ast *ix, int64_t size, Loc loc, const char 
     e->c.scope->late = l;
     return true;
   }
-  Value *v = eval(e, d);
-  if (v->kind == V_TYPE) fail(e, d->loc, "a capitalised name stands for one thing throughout a signature: use another one", "`%s` is a type here, not a size", d->name ? d->name : "this");
-  return to_int(e, v, d->loc, "a dimension") == size;
+  return size_of_dim(e, d, loc, what) == size;
+}
+
+// The first name in a dimension that nothing has bound.
+static const char *unbound(Elab *e, const Ast *d) {
+  if (d->kind == AST_NAME) return is_generic(e, d->name) ? d->name : NULL;
+  for (int k = 0; k < d->nkid; k++) {
+    const char *name = unbound(e, d->kid[k]);
+    if (name) return name;
+  }
+  return NULL;
 }
 
 void match_late(Elab *e) {
   for (Late *l = e->c.scope->late; l; l = l->next) {
-    if (!known(e, l->dim)) continue;             // a name that only the result mentions
-    int64_t n = to_int(e, eval(e, l->dim), l->dim->loc, "a dimension");
+    const char *open = unbound(e, l->dim);
+    if (open)
+      fail(e, l->dim->loc, arena_printf(e->arena, "let a parameter have `%s` as a size of its own, or give it in brackets behind the function's name", open), "`%s` does not tell what `%s` is", dim_text(e, l->dim), open);
+    int64_t n = size_of_dim(e, l->dim, l->loc, l->what);
     if (n != l->size) fail(e, l->loc, "the size is computed from the signature's other dimensions: change one of them", "%s: a size of %lld where %lld was expected", l->what, (long long)l->size, (long long)n);
   }
   e->c.scope->late = NULL;
@@ -238,11 +271,13 @@ static Value *match_array(Elab *e, const char *head, const Dims *d, Value *v, Lo
     if (b && b->value->kind == V_TYPE) dt = (int)b->value->type->array.dtype;
   }
   IrValue *x;
+  if (!value_is_tree(v) && v->kind != V_LIST) fail(e, loc, "what runs later is made of arrays: texts, functions and types are for while compiling", "%s must be %s, not %s", what, dims_text(e, head, d), value_text(e, v));
   if (v->kind == V_REC || v->kind == V_KEY)
     fail(e, loc, v->kind == V_REC ? "name one of its fields" : "draw from it: uniform(key, [n]), normal(key, [n])", "%s must be %s, not %s", what, dims_text(e, head, d), value_text(e, v));
   if (dt >= 0) {
+    const char *bound = is_class(head) ? arena_printf(e->arena, " (%s, as before)", elab_dtype_text((IrDtype)dt)) : "";
     if (v->kind == V_ARRAY && !can_widen(v->ir->type.dtype, (IrDtype)dt))
-      fail(e, loc, arena_printf(e->arena, "convert it: %s(…)", ir_dtype_name((IrDtype)dt)), "%s must be %s, not %s", what, dims_text(e, head, d), value_text(e, v));
+      fail(e, loc, cast_help(e, v->ir->type.dtype, (IrDtype)dt), "%s must be %s%s, not %s", what, dims_text(e, head, d), bound, value_text(e, v));
     x = v->kind == V_BOOL && dt == IR_BOOL ? to_array(e, v, loc) : to_dtype(e, v, (IrDtype)dt, loc);
   } else {
     x = strcmp(head, "float") == 0 && v->kind == V_NUM ? to_dtype(e, v, IR_F32, loc) : to_array(e, v, loc);
@@ -251,7 +286,7 @@ static Value *match_array(Elab *e, const char *head, const Dims *d, Value *v, Lo
     scope_bind(e, head, value_type(e, type_array(e, ir_scalar(x->type.dtype))), false, loc);
   }
   if (!match_dims(e, d, &x->type, loc, what))
-    fail(e, loc, rank_help(d->n, &x->type), "%s must be %s, not %s", what, dims_text(e, head, d), ir_type_text(e->arena, &x->type));
+    fail(e, loc, rank_help(d->n, &x->type), "%s must be %s, not %s", what, dims_text(e, head, d), elab_type_text(e->arena, &x->type));
   if (v->kind == V_NUM && d->n == 0) return v->setting ? v : value_array(e, x);
   return value_array(e, x);
 }
@@ -280,7 +315,7 @@ static void match_lead(Elab *e, const Dims *lead, Type *own, Value *v, Loc loc, 
   IrType t = l.v.at[0]->type;
   t.rank -= types.at[0].rank;
   if (t.rank < 0 || !match_dims(e, lead, &t, loc, what))
-    fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s has the wrong leading axes: expected %s before %s, found %s", what, dims_text(e, "", lead), ir_type_text(e->arena, &types.at[0]), ir_type_text(e->arena, &l.v.at[0]->type));
+    fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s has the wrong leading axes: expected %s before %s, found %s", what, dims_text(e, "", lead), elab_type_text(e->arena, &types.at[0]), elab_type_text(e->arena, &l.v.at[0]->type));
 }
 
 static Value *match_record(Elab *e, Value *rec, int nix, Ast *const *ix, Dims *lead, Value *v, Loc loc, const char *what) {
@@ -352,7 +387,11 @@ static Value *match_tree(Elab *e, const char *name, Dims *lead, Value *v, Loc lo
 static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const char *what) {
   if (v->kind == V_POISON) give_up(e);
   if (t->kind == AST_NAME) {
-    if (strcmp(t->name, "dim") == 0) { to_int(e, v, loc, what); return v; }
+    if (strcmp(t->name, "dim") == 0) {
+      int64_t n = to_int(e, v, loc, what);
+      if (n < 0) fail(e, loc, "sizes are 0 or more", "%s is a size, and %lld is none", what, (long long)n);
+      return v;
+    }
     if (strcmp(t->name, "list") == 0) {
       if (v->kind != V_LIST) fail(e, loc, "write it as [a, b, …]", "%s must be a list, not %s", what, value_text(e, v));
       return v;
@@ -378,7 +417,7 @@ static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const 
     for (int k = 0; k < t->nkid; k++) {
       Value *x = name && v->name ? value_field(v, t->kid[k]->name) : v->item[k];
       if (!x) fail(e, loc, "give it all fields: (x = …, y = …)", "%s lacks the field `%s`", what, t->kid[k]->name);
-      item[k] = match(e, t->kid[k]->kid[0], lead, x, loc, name ? arena_printf(e->arena, "%s.%s", what, t->kid[k]->name) : what);
+      item[k] = match(e, t->kid[k]->kid[0], lead, x, loc, name ? arena_printf(e->arena, "%s, its `%s`,", what, t->kid[k]->name) : arena_printf(e->arena, "%s, its item %d,", what, k));
       if (name) name[k] = t->kid[k]->name;
     }
     return value_rec(e, t->nkid, item, name);
@@ -440,7 +479,7 @@ static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const 
     for (int k = 0; ok && k < own->array.rank; k++) ok = x->type.dim[extra + k] == own->array.dim[k];
     outer.rank = ok ? extra : 0;
     if (!ok || !match_dims(e, lead, &outer, loc, what))
-      fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s must be %s with leading axes %s, not %s", what, ir_type_text(e->arena, &own->array), dims_text(e, "", lead), ir_type_text(e->arena, &x->type));
+      fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s must be %s with leading axes %s, not %s", what, elab_type_text(e->arena, &own->array), dims_text(e, "", lead), elab_type_text(e->arena, &x->type));
     return value_array(e, x);
   }
   match_lead(e, lead, own, v, loc, what);
