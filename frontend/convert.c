@@ -206,6 +206,7 @@ Value *to_runtime(Elab *e, Value *v, Loc loc) {
 
 IrValue *to_scalar(Elab *e, Value *v, IrDtype t, Loc loc, const char *what) {
   if (v->kind == V_BOOL && t == IR_BOOL) return ir_fill(&e->c.b, ir_scalar(IR_BOOL), (double)v->i);
+  if (t == IR_BOOL && v->kind != V_POISON && (v->kind != V_ARRAY || v->ir->type.dtype != IR_BOOL)) fail(e, loc, "compare: x > 0", "%s must be true or false, not %s", what, value_text(e, v));
   IrValue *x = to_dtype(e, v, t, loc);
   if (x->type.rank) fail(e, loc, "any(x), all(x), sum(x), … make one of many; x[i] takes one", "%s must be one %s, not %s", what, elab_dtype_text(t), elab_type_text(e->arena, &x->type));
   return x;

@@ -67,6 +67,8 @@ void eval_log(Elab *e, const Ast *s) {
   for (int k = 0; k < s->nkid; k++) {
     const Ast *a = s->kid[k];
     Value *v = eval(e, a->kid[0]);
+    if (v->kind != V_POISON && v->kind != V_LIST && (!value_is_tree(v) || v->kind == V_REC || v->kind == V_KEY))
+      fail(e, a->loc, v->kind == V_REC ? "log one of its fields, or what is computed of all: optim.norm(p)" : "a log shows numbers: a loss, a mean, a count", "a logged value must be one number, not %s", value_text(e, v));
     IrValue *x = to_array(e, v, a->loc);
     if (x->type.rank) fail(e, a->loc, "log its mean: mean(…)", "a logged value must be one number, not %s", value_text(e, v));
     if (ir_is_complex(x->type.dtype)) fail(e, a->loc, "log abs(…), real(…) or imag(…)", "a complex number cannot be logged");

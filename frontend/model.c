@@ -613,6 +613,13 @@ Value *env_step(Elab *e, Value *env, const Args *a) {
   Args b = *a;
   int at = find_arg(&b, "key", 2);
   if (fn->fn->nparam == 1 && at == b.n - 1 && b.n == 3) b.n--;
+  int action = find_arg(&b, fn->fn->nparam ? fn->fn->params[0]->name : "", 1);
+  Value *given = action > 0 ? b.value[action] : NULL;
+  if (given && given->kind != V_NUM && given->kind != V_POISON) {
+    Type *space = action_type(e, env_action(e, env, fn->loc));
+    b.value = arena_copy(e->arena, b.value, sizeof *b.value * (size_t)b.n);
+    if (space) b.value[action] = coerce(e, given, space, b.ast ? b.ast->loc : e->c.b.loc, arena_printf(e->arena, "the action of `%s`", d->name));
+  }
   Value *out = call_with_state(e, env, fn, &b, arena_printf(e->arena, "`%s.step`", d->name), scope_under(e, env_scope(e, env)), s);
   if (out->kind != V_REC || !value_field(out, "reward") || !value_field(out, "terminated"))
     fail(e, fn->loc, "end it with (reward = …, terminated = …, truncated = …)", "`%s.step` must give a reward and whether the episode terminated", d->name);

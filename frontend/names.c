@@ -390,7 +390,7 @@ static void walk_place(Names *n, const Ast *p, bool lent) {
     return;
   }
   if (!b->mut) {
-    tell(e, root->loc, strcmp(b->why, "a `let`") == 0 ? arena_printf(e->arena, "declare it with `var` in line %d, or give the new value another name", b->loc.line) : strcmp(b->why, "a setting") == 0 ? "a setting stays as it is given: keep what changes in a `state`" : strcmp(b->why, "a parameter") == 0 ? "mark the parameter with `&`, or copy it: `var y = x`" : "copy it: `var y = x`",
+    tell(e, root->loc, strcmp(b->why, "a `let`") == 0 ? arena_printf(e->arena, "declare it with `var` in line %d, or give the new value another name", b->loc.line) : strcmp(b->why, "a setting") == 0 ? "a setting stays as it is given: keep what changes in a `state`" : strcmp(b->why, "a parameter") == 0 ? "mark the parameter with `&`, or copy it: `var y = x`" : strcmp(b->why, "the trainer's own") == 0 ? "it is read only: keep what changes in a `state`" : "copy it: `var y = x`",
          "`%s` cannot be %s: it is %s", root->name, verb, b->why);
     return;
   }

@@ -28,7 +28,7 @@ static int64_t size_of_dim(Elab *e, const Ast *d, Loc loc, const char *what);
 // ---- types all of whose names are known -------------------------------------------------
 
 // An action space stands for the type of its actions: discrete(n) is i32, box(n, low, high) is f32[n].
-static Type *action_type(Elab *e, Value *v) {
+Type *action_type(Elab *e, Value *v) {
   Value *kind = v->kind == V_REC ? value_field(v, "kind") : NULL, *n = kind ? value_field(v, "n") : NULL;
   if (!n || kind->kind != V_STR || n->kind != V_NUM) return NULL;
   return type_array(e, strcmp(kind->s, "box") == 0 ? ir_type(IR_F32, 1, &n->i) : ir_scalar(IR_I32));
@@ -128,9 +128,19 @@ Type *eval_type(Elab *e, const Ast *t) {
   return value_as_type(e, eval(e, t), t->loc);
 }
 
+// Whether t is a record with fewer values in brackets than it declares: a signature may leave the last ones open.
+static bool is_partial(Elab *e, const Ast *t) {
+  const Ast *base = t->kind == AST_INDEX ? t->kid[0] : NULL, *root = base && base->kind == AST_FIELD ? base->kid[0] : base;
+  Binding *b = root && root->kind == AST_NAME ? scope_find(e->c.scope, root->name) : NULL;
+  if (!b || (b->value->kind != V_DECL && b->value->kind != V_MODULE)) return false;
+  Value *v = eval(e, base);
+  return v->kind == V_DECL && v->decl->ast->kind == AST_RECORD && !v->nstatic && t->nkid - 1 < v->decl->ast->nstatic;
+}
+
 // Whether every generic name in a written type or dimension is bound.
 static bool known(Elab *e, const Ast *t) {
   if (!t) return true;
+  if (is_partial(e, t)) return false;
   if (t->kind == AST_IX_DOTS) return scope_find(e->c.scope, "...") != NULL;
   if (t->kind == AST_NAME) return dtype_find(t->name) >= 0 || is_class(t->name) || !is_generic(e, t->name);
   if (t->kind == AST_FIELD || t->kind == AST_ITEM) return known(e, t->kid[0]);

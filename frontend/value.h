@@ -304,6 +304,7 @@ Type *eval_type(Elab *e, const Ast *t);                      // every name known
 Type *try_type(Elab *e, const Ast *t);                       // NULL where some name is not known
 // Matches a value with a written type, binding generic names in the current scope. `what` names the
 // argument in messages. Returns the value as the type wants it (names put on tuples, numbers made arrays).
+Type *action_type(Elab *e, Value *v);                        // of an action space; NULL: v is none
 Value *match_type(Elab *e, const Ast *t, Value *v, Loc loc, const char *what);
 void match_late(Elab *e);                                    // dimensions that waited for later parameters
 bool is_generic(Elab *e, const char *name);
