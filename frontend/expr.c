@@ -225,13 +225,15 @@ Value *binary(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
   if (a->kind == V_KEY || b->kind == V_KEY) fail(e, loc, "draw from it: uniform(key, [n])", "`%s` of a key", ast_op_text(op));
   if (op == AST_AND || op == AST_OR) {
     if (a->kind == V_BOOL && b->kind == V_BOOL) return value_bool(e, op == AST_AND ? a->i && b->i : a->i || b->i);
+    for (int k = 0; k < 2; k++) {
+      Value *x = k ? b : a;
+      if (x->kind != V_BOOL && to_array(e, x, loc)->type.dtype != IR_BOOL) fail(e, loc, "compare first: x > 0; bit_and, bit_or and bit_xor work on the bits of integers", "`%s` of %s, which is no bool", ast_op_text(op), value_text(e, x));
+    }
     if (a->kind == V_BOOL || b->kind == V_BOOL) {
       Value *known = a->kind == V_BOOL ? a : b, *other = a->kind == V_BOOL ? b : a;
-      if (to_array(e, other, loc)->type.dtype != IR_BOOL) fail(e, loc, "compare first: x > 0", "`%s` of %s, which is no bool", ast_op_text(op), value_text(e, other));
       return (op == AST_AND) == (known->i != 0) ? other : known;
     }
-    Value *v = element2(e, op_code(op), a, b, loc);
-    return v;
+    return element2(e, op_code(op), a, b, loc);
   }
   if (op == AST_POW) return power(e, a, b, loc);
   if (op == AST_MATMUL) return matmul(e, a, b, loc);
@@ -270,6 +272,7 @@ Value *element1(Elab *e, IrCode c, Value *x, Loc loc) {
 static Value *unary(Elab *e, AstOp op, Value *x, Loc loc) {
   if (op == AST_NOT) {
     if (x->kind == V_BOOL) return value_bool(e, !x->i);
+    if (x->kind == V_NUM || (x->kind == V_ARRAY && x->ir->type.dtype != IR_BOOL)) fail(e, loc, "compare first: not (x > 0); bit_xor(x, -1) turns the bits of an integer", "`not` of %s, which is no bool", value_text(e, x));
     return element1(e, IR_NOT, x, loc);
   }
   if (x->kind == V_NUM) {

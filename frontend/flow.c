@@ -535,6 +535,7 @@ static Value *each(Elab *e, const Ast *x, Value *over) {
   Leaves xs = {0};
   loop_leaves(e, over, x->kid[1]->loc, &xs, &n);
   if (n > INT32_MAX) fail(e, loc, "put one `each` into a `for`", "more than 2^31 lanes");
+  if (over->kind == V_LAYERS) fail(e, loc, "write for l in layers(n) { h = … }", "`layers` belongs in a `for`");
   Lane lane = {.ast = x, .over = over};
   find_back(e, x->kid[0], x->kid[1], &lane);
   Bindings vars = assigned_bindings(e, 1, (const Ast *const[]){x->kid[2]});

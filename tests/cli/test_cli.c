@@ -231,6 +231,9 @@ static void runs(void) {
   s = sh("$RLC run fit.rl --set m=8 --quiet");
   CU_ASSERT_EQUAL(s.status, 1);
   SAYS(s.err, "trainer fit has no setting `m`");
+  s = sh("$RLC run fit.rl --set n=8 --set n=16 --quiet");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "--set n is given twice");
   CU_ASSERT_EQUAL(sh("$RLC run fit.rl --target-cpu pdp11").status, 1);
   s = sh("$RLC build fit.rl -o no/such/folder/fit");
   CU_ASSERT_EQUAL(s.status, 1);

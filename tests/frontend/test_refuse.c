@@ -67,7 +67,7 @@ static void refuse_one(const char *path) {
 
 static void refused(void) {
   wrong = 0;
-  CU_ASSERT(tree_files(test_root(), "tests/refuse", refuse_one) >= 220);
+  CU_ASSERT(tree_files(test_root(), "tests/refuse", refuse_one) >= 250);
   CU_ASSERT_EQUAL(wrong, 0);
 }
 

@@ -4,7 +4,7 @@
 // expect 24:9: a claim is true or false, not 3
 // expect 25:16: a claim must be one bool, not bool[2]
 // expect 26:30: a claim is true or false, not 3
-// expect 27:9: a claim is true or false, not i32
+// expect 27:9: `not` of 3, which is no bool
 // expect 28:12: an empty list has no element type: it cannot become an array
 // expect 29:11: a claim must be true or false, not (x: bool[2], iter: bool[2], loss: bool[2], wall_s: bool[2], compile_s: bool[2], step_bytes: bool[2])
 // What a claim is.

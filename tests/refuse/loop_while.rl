@@ -4,7 +4,7 @@
 // expect 13:31: `x` cannot be assigned: it is a parameter
 // expect 14:41: the condition of a `while` must be one bool, not (bool, bool)
 // expect 15:34: the condition of a `while` must be one bool, not "go"
-// expect 16:40: expected a bool, found the number 1
+// expect 16:40: `and` of 1, which is no bool
 // expect 17:28: `log` inside a `while`
 // The condition of a while, and what it changes.
 fn f1(x: f32) { var y = x; while y { y = y - 1 }; y }

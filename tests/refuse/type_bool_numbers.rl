@@ -6,7 +6,7 @@
 // expect 17:27: `argmax` of bool[4]: expected integers or floats
 // expect 18:24: `max` does not take bool[4]
 // expect 19:25: the result of `f8` must be i32, not bool
-// expect 20:20: `not` of f32[4]: expected bool or integers
+// expect 20:20: `not` of f32[4], which is no bool
 // expect 21:33: the result of `f10` must be f32[4], not bool[4]
 // Bools are no numbers.
 fn f1(x: bool[4]) = -x
