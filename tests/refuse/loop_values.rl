@@ -1,10 +1,17 @@
-// expect 9:32: this has no value
-// expect 10:24: the body of a `scan` must end in a value
-// expect 11:24: the body of a `scan` must end in a value
-// expect 12:25: this has no value
-// expect 13:25: this has no value
-// expect 14:20: `each` cannot stack the function `sin`
-// expect 15:52: `h` cannot be assigned: it is a `let`
+// expect 16:32: this has no value
+// help 16:32: `scan` goes in order and stacks the values of its turns, `each` all at once
+// expect 17:24: the body of a `scan` must end in a value
+// help 17:24: use `for` where no values are stacked
+// expect 18:24: the body of a `scan` must end in a value
+// help 18:24: use `for` where no values are stacked
+// expect 19:25: this has no value
+// help 19:25: assign a `var` inside, and read it behind the loop
+// expect 20:25: this has no value
+// help 20:25: an `if` has a value when it has an `else`: if c { a } else { b }
+// expect 21:20: `each` cannot stack the function `sin`
+// help 21:20: let its body end in an array, a number or a record of them
+// expect 22:52: `h` cannot be assigned: it is a `let`
+// help 22:52: declare it with `var`
 // Where a loop's value is wanted.
 fn f1(xs: f32[6, 3]) { let h = for x in xs { x }; h }
 fn f2(xs: f32[6, 3]) = scan x in xs { }

@@ -1,11 +1,19 @@
-// expect 11:48: `vmap` over axes of 5 and 3
-// expect 12:51: `vmap` over axes of 5 and 4
-// expect 13:64: `vmap` over axes of 5 and 3
-// expect 14:67: an axis of `vmap` must be an integer, not "a"
-// expect 15:49: `vmap` has no parameter `in_axes`
-// expect 16:44: `vmap` over axis 0 of f32
-// expect 17:62: `vmap` over axis 0 of key
-// expect 18:47: `axes` must be a list of 2
+// expect 19:48: `vmap` over axes of 5 and 3
+// help 19:48: the axes that it goes over are equally long; axes = [false, 0] shares the first argument
+// expect 20:51: `vmap` over axes of 5 and 4
+// help 20:51: the axes that it goes over are equally long; axes = [false, 0] shares the first argument
+// expect 21:64: `vmap` over axes of 5 and 3
+// help 21:64: the axes that it goes over are equally long; axes = [false, 0] shares the first argument
+// expect 22:67: an axis of `vmap` must be an integer, not "a"
+// help 22:67: write an integer, or what is computed from integers while compiling
+// expect 23:49: `vmap` has no parameter `in_axes`
+// help 23:49: vmap(f, axes = 0 of each)(…)
+// expect 24:44: `vmap` over axis 0 of f32
+// help 24:44: axes = [0, false] names an axis for each argument, false for what all lanes share
+// expect 25:62: `vmap` over axis 0 of key
+// help 25:62: split(key, n) gives a key for each lane; axes = [0, false] shares one
+// expect 26:47: `axes` must be a list of 2
+// help 26:47: write an axis for each argument, `false` where it is shared
 // The axes that vmap goes over.
 fn distance(a: f32[3], b: f32[3]) = sum((a - b)^2)
 fn f1(a: f32[5, 3], b: f32[3]) = vmap(distance)(a, b)
