@@ -174,8 +174,9 @@ const char *cast_help(Elab *e, IrDtype from, IrDtype to) {
 
 IrValue *to_dtype(Elab *e, Value *v, IrDtype t, Loc loc) {
   if (v->kind == V_NUM) {
-    if (v->setting) return trainer_setting(e, v, t)->ir;
-    return numbers(e, v, ir_scalar(t), loc);
+    unsigned char one[16];
+    put_number(e, v, t, one, loc);
+    return v->setting ? trainer_setting(e, v, t)->ir : ir_const(&e->c.b, ir_scalar(t), one, (size_t)ir_dtype_bytes(t));
   }
   if (v->kind == V_LIST && v->n) {
     IrType shape = {.dtype = t};
