@@ -32,6 +32,12 @@ bool job_all_used(Driver *d, const ElabOptions *o, const char *trainer) {
   for (int i = 0; i < o->noverride; i++) {
     const ElabOverride *v = &o->override[i];
     if (v->used) continue;
+    bool twice = false;
+    for (int k = 0; k < i; k++) twice |= strcmp(o->override[k].name, v->name) == 0;
+    if (twice) {
+      diag_help(d->diags, diag_error(d->diags, (Loc){ 0 }, "--set %s is given twice", v->name), "leave one of them out");
+      continue;
+    }
     Diag *g = diag_error(d->diags, (Loc){ 0 }, "--set %s: trainer %s has no setting `%s`", v->name, trainer, v->name);
     diag_help(d->diags, g, "settings are the parameters in the trainer's parentheses");
   }

@@ -57,7 +57,7 @@ static bool inputs(Driver *d, const Args *a, const IrGraph *g, IrArray *in) {
       if (!strcmp(a->name[k], name)) numbers = a->numbers[k];
     const IrType *t = &g->top->arg[i]->type;
     if (!numbers)
-      return complain("input %s: %s is not given; --in %s=NUMBERS gives it", name ? name : "?", ir_type_text(d->arena, t), name ? name : "NAME"), false;
+      return complain("input %s: %s is not given; --in %s=NUMBERS gives it", name ? name : "?", elab_type_text(d->arena, t), name ? name : "NAME"), false;
     in[i] = ir_array(d->arena, *t);
     if (!fill(&in[i], name, numbers)) return false;
   }
@@ -91,7 +91,7 @@ static void print_value(Driver *d, const char *name, const IrArray *x, bool exac
   int64_t at = 0;
   bool wide = exact || x->type.dtype == IR_F64 || x->type.dtype == IR_C128;
   if (name && *name) printf("%s: ", name);
-  printf("%s =%c", ir_type_text(d->arena, &x->type), x->type.rank > 1 ? '\n' : ' ');
+  printf("%s =%c", elab_type_text(d->arena, &x->type), x->type.rank > 1 ? '\n' : ' ');
   print_axis(x, 0, &at, wide ? 15 : 7);
   putchar('\n');
 }

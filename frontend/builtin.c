@@ -66,18 +66,33 @@ static Value *shaped(Elab *e, const Args *a, const char *name, int pos, Value *(
 
 static int axis_of(Elab *e, Value *v, int rank, Loc loc) {
   int64_t k = to_int(e, v, loc, "an axis");
-  if (k < -rank || k >= rank) fail(e, loc, "axes count from 0 at the left, or from -1 at the right", "axis %lld of an array of %d axes", (long long)k, rank);
+  if (k < -rank || k >= rank) fail(e, loc, "axes count from 0 at the left, or from -1 at the right", "axis %lld of an array of %d ax%s", (long long)k, rank, rank == 1 ? "is" : "es");
   return (int)(k < 0 ? k + rank : k);
 }
 
-// An op whose type rule is asked first: what it says is told as the user's mistake.
-static IrOp *checked(Elab *e, IrCode c, int n, IrValue **in, int nattr, const IrAttr *at, Loc loc) {
+// Operands that an op does not take: what to do about it.
+static const char *operand_help(const char *name, IrCode c, const IrType *x, bool dtype) {
+  if (dtype && ir_is_complex(x->dtype)) return "use abs(…), real(…) or imag(…)";
+  if (dtype) return x->dtype == IR_BOOL ? "convert it: i32(…) or f32(…)" : "convert it: f32(…)";
+  if (c == IR_QR) return "a matrix of two axes, no more columns than rows: qr(x.T) for others";
+  if (c == IR_CHOLESKY) return "a square matrix: its last two axes are equally long";
+  if (c == IR_TRISOLVE) return "l is [..., N, N], x [..., N, M] of the same type; x[:, _] makes a column of a vector";
+  return signature_of(name);
+}
+
+// An op whose type rule is asked first: what it says is told as the user's mistake. `name` is what programs call it,
+// NULL where that is the op's own name.
+static IrOp *checked(Elab *e, const char *name, IrCode c, int n, IrValue **in, int nattr, const IrAttr *at, Loc loc) {
+  if (!name) name = ir_info[c].name;
   IrType out[3];
   int nout;
   const char *why = ir_infer(e->arena, c, n, in, NULL, nattr, at, 0, NULL, out, &nout);
   if (why) {
     const char *wants = strstr(why, "expected ");
-    fail(e, loc, signature_of(ir_info[c].name), "`%s` of %s: %s", ir_info[c].name, ir_type_text(e->arena, &in[0]->type), wants ? wants : why);
+    Str of = {.arena = e->arena};
+    for (int k = 0; k < n; k++) str_printf(&of, "%s%s", k ? " and " : "", elab_type_text(e->arena, &in[k]->type));
+    const char *help = operand_help(name, c, &in[0]->type, wants != NULL);
+    fail(e, loc, help, wants ? "`%s` of %s: %s" : "`%s` does not take %s", name, wants ? elab_type_text(e->arena, &in[0]->type) : of.s, wants);
   }
   return ir_build(&e->c.b, c, n, in, NULL, nattr, at, 0, NULL);
 }
@@ -139,6 +154,9 @@ static Value *tree2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
 
 static Value *fn_binary_code(Elab *e, const Args *a, IrCode c, const char *name) {
   if (a->n != 2) fail(e, here(e, a), signature_of(name), "`%s` takes two arguments, found %d", name, a->n);
+  for (int k = 0; k < 2 && c != IR_ATAN2; k++)
+    if (a->value[k]->kind == V_ARRAY && !ir_is_int(a->value[k]->ir->type.dtype) && (a->value[k]->ir->type.dtype != IR_BOOL || c == IR_SHL || c == IR_SHR))
+      fail(e, at_arg(e, a, k), "convert it: i32(…)", "`%s` goes by the bits of integers, not of %s", name, value_text(e, a->value[k]));
   return tree2(e, c, a->value[0], a->value[1], here(e, a));
 }
 #define BINARY(name, code) static Value *fn_##name(Elab *e, const Args *a) { return fn_binary_code(e, a, code, #name); }
@@ -147,6 +165,7 @@ BINARY(atan2, IR_ATAN2) BINARY(bit_and, IR_AND) BINARY(bit_or, IR_OR) BINARY(bit
 static Value *fn_complex(Elab *e, const Args *a) {
   if (a->n != 2) fail(e, here(e, a), "complex(re, im)", "`complex` takes a real and an imaginary part");
   IrDtype t = common_dtype(e, here(e, a), "the parts of `complex`", 2, a->value);
+  if (ir_is_complex(t)) fail(e, here(e, a), "real(…) and imag(…) are a complex number's own parts", "the parts of `complex` are real, but one is %s", elab_dtype_text(t));
   if (!ir_is_float(t)) t = IR_F32;
   IrValue *x = to_dtype(e, a->value[0], t, here(e, a)), *y = to_dtype(e, a->value[1], t, here(e, a));
   IrType s;
@@ -154,7 +173,7 @@ static Value *fn_complex(Elab *e, const Args *a) {
   x = ir_spread(&e->c.b, x, s.rank, s.dim);
   y = ir_spread(&e->c.b, y, s.rank, s.dim);
   IrValue *in[2] = {x, y};
-  return value_array(e, checked(e, IR_COMPLEX, 2, in, 0, NULL, here(e, a))->out[0]);
+  return value_array(e, checked(e, NULL, IR_COMPLEX, 2, in, 0, NULL, here(e, a))->out[0]);
 }
 
 static Value *fn_div(Elab *e, const Args *a) {
@@ -163,6 +182,7 @@ static Value *fn_div(Elab *e, const Args *a) {
   if (x->kind == V_NUM && y->kind == V_NUM) {
     int64_t p = to_int(e, x, here(e, a), "`div`'s dividend"), q = to_int(e, y, here(e, a), "`div`'s divisor");
     if (!q) fail(e, here(e, a), "the divisor is known while compiling: test it with `if`, or change it", "division by zero");
+    if (q == -1) return value_int(e, p == INT64_MIN ? p : -p);
     return value_int(e, p / q - (p % q != 0 && (p < 0) != (q < 0)));
   }
   Value *v = element2(e, IR_DIV, x, y, here(e, a));
@@ -211,7 +231,7 @@ static Value *cast_tree(Elab *e, Value *v, IrDtype t, Loc loc) {
   }
   if (v->kind == V_NUM && !v->setting && v->is_int && ir_is_int(t))        // its low bits: a cast wraps (L5)
     return value_array(e, ir_const(&e->c.b, ir_scalar(t), &v->i, (size_t)ir_dtype_bytes(t)));
-  if (is_numbers(v) && ir_is_float(t)) return value_array(e, to_dtype(e, v, t, loc));
+  if (ir_is_diff(t) && all_numbers(v)) return value_array(e, to_dtype(e, v, t, loc));
   if (v->kind == V_BOUNDED) return bounded(e, ir_cast(&e->c.b, v->ir, t), v->len);
   return value_array(e, ir_cast(&e->c.b, to_array(e, v, loc), t));
 }
@@ -270,7 +290,7 @@ Value *emit_reduce(Elab *e, IrCode c, Value *x, Value *axis, Value *keep, Loc lo
   IrValue *v = to_array(e, storage(e, x), loc);
   bool logic = c == IR_ALL || c == IR_ANY;
   if (logic != (v->type.dtype == IR_BOOL))
-    fail(e, loc, logic ? "compare first: all(x > 0)" : "count with sum(i32(x))", "this reduction does not take %s", ir_type_text(e->arena, &v->type));
+    fail(e, loc, logic ? "compare first: all(x > 0)" : c == IR_SUM ? "count with sum(i32(x))" : "any(x) and all(x) take bools; i32(x) makes numbers", "`%s` does not take %s", c == IR_ALL ? "all" : c == IR_ANY ? "any" : ir_info[c].name + strlen("reduce_"), elab_type_text(e->arena, &v->type));
   if ((c == IR_RMAX || c == IR_RMIN) && ir_is_complex(v->type.dtype)) fail(e, loc, "compare abs(…)", "complex numbers have no order");
   int64_t axes[IR_MAX_RANK];
   int n = read_axes(e, axis, v->type.rank, loc, axes);
@@ -341,7 +361,7 @@ static Value *fn_mean(Elab *e, const Args *a) {
   LEAFWISE(fn_mean);
   Value *x = need(e, a, "mean", "x", 0);
   IrValue *v = to_array(e, storage(e, x), here(e, a));
-  if (!ir_is_diff(v->type.dtype)) fail(e, here(e, a), "convert it: f32(…)", "`mean` takes floats, not %s", ir_type_text(e->arena, &v->type));
+  if (!ir_is_diff(v->type.dtype)) fail(e, here(e, a), "convert it: f32(…)", "`mean` takes floats, not %s", elab_type_text(e->arena, &v->type));
   int64_t axes[IR_MAX_RANK];
   int n = read_axes(e, arg(a, "axis", 1), v->type.rank, here(e, a), axes);
   double count = 1;
@@ -369,7 +389,7 @@ static Value *argreduce(Elab *e, const Args *a, IrCode c, const char *name) {
   IrAttr at = ir_attr_int(e->arena, A_AXIS, k);
   int64_t along = k;
   if (late) v = masked(e, x, 1, &along, neutral(c, v->type.dtype));
-  Value *r = value_array(e, checked(e, c, 1, &v, 1, &at, here(e, a))->out[0]);
+  Value *r = value_array(e, checked(e, name, c, 1, &v, 1, &at, here(e, a))->out[0]);
   return late ? with_left(e, r, x, 1, &along) : r;
 }
 static Value *fn_argmax(Elab *e, const Args *a) { return argreduce(e, a, IR_ARGMAX, "argmax"); }
@@ -385,7 +405,7 @@ static Value *cumulate(Elab *e, const Args *a, IrCode c, const char *name) {
   IrAttr at[2] = {ir_attr_int(e->arena, A_AXIS, axis ? axis_of(e, axis, v->type.rank, here(e, a)) : v->type.rank - 1),
                   ir_attr_int(e->arena, A_REVERSE, back ? to_bool(e, back, here(e, a), "`reversed`") : 0)};
   if (x->kind == V_BOUNDED) v = masked(e, x, 1, at[0].i, neutral(c == IR_CUMSUM ? IR_SUM : c == IR_CUMPROD ? IR_PROD : IR_RMAX, v->type.dtype));
-  Value *r = value_array(e, checked(e, c, 1, &v, 2, at, here(e, a))->out[0]);
+  Value *r = value_array(e, checked(e, name, c, 1, &v, 2, at, here(e, a))->out[0]);
   return x->kind == V_BOUNDED ? bounded(e, r->ir, x->len) : r;
 }
 static Value *fn_cumsum(Elab *e, const Args *a) { return cumulate(e, a, IR_CUMSUM, "cumsum"); }
@@ -400,11 +420,8 @@ static Value *filled(Elab *e, const Args *a, double what, const char *name) {
   Value *dt = arg(a, "type", 1);
   if (dt) {
     if (dt->kind != V_BUILTIN || dt->builtin->code != -2) fail(e, here(e, a), "write zeros([4], i32)", "expected an element type, found %s", value_text(e, dt));
-    t = (IrDtype)to_int(e, value_int(e, 0), here(e, a), "");
     for (int k = 0; k < IR_NDTYPE; k++)
-      if (strcmp(ir_dtype_name((IrDtype)k), dt->builtin->name) == 0) t = (IrDtype)k;
-    if (strcmp(dt->builtin->name, "complex64") == 0) t = IR_C64;
-    if (strcmp(dt->builtin->name, "complex128") == 0) t = IR_C128;
+      if (strcmp(elab_dtype_text((IrDtype)k), dt->builtin->name) == 0) t = (IrDtype)k;
   }
   Type *type = NULL;
   if (x->kind == V_TYPE) type = x->type;
@@ -431,7 +448,7 @@ static Value *fn_full(Elab *e, const Args *a) {
   IrType want = {.dtype = v->type.dtype, .rank = rank}, both;
   memcpy(want.dim, dim, sizeof dim);
   broadcast_shapes(e, here(e, a), "the shape and the value of `full`", want, v->type, &both);
-  if (!ir_type_eq(&want, &both)) fail(e, here(e, a), "the value may be smaller than the shape, and is repeated", "`full`: %s does not fit into %s", ir_type_text(e->arena, &v->type), ir_type_text(e->arena, &want));
+  if (!ir_type_eq(&want, &both)) fail(e, here(e, a), "the value may be smaller than the shape, and is repeated", "`full`: %s does not fit into %s", elab_type_text(e->arena, &v->type), elab_type_text(e->arena, &want));
   return value_array(e, ir_spread(&e->c.b, v, rank, dim));
 }
 
@@ -485,12 +502,12 @@ static Value *fn_reshape(Elab *e, const Args *a) {
     dim[k] = to_int(e, shape->item[k], here(e, a), "a size");
     if (dim[k] == -1 && open < 0) open = k;
     else if (dim[k] < 0) fail(e, here(e, a), "sizes are not negative; one of them may be -1: what is left over", "a size of %lld", (long long)dim[k]);
-    else known *= dim[k];
+    else if (__builtin_mul_overflow(known, dim[k], &known)) fail(e, here(e, a), "both have the same number of elements; one size may be -1: what is left over", "`reshape` of %s to a shape of more than 2^63 elements", elab_type_text(e->arena, &x->type));
   }
   int64_t n = ir_count(&x->type);
   if (open >= 0) dim[open] = known ? n / known : 0;
   if (open >= 0 ? known * dim[open] != n : known != n)
-    fail(e, here(e, a), "both have the same number of elements; one size may be -1: what is left over", "`reshape` of %s (%lld elements) to a shape of %lld elements", ir_type_text(e->arena, &x->type), (long long)n, (long long)known);
+    fail(e, here(e, a), "both have the same number of elements; one size may be -1: what is left over", "`reshape` of %s (%lld element%s) to a shape of %lld elements", elab_type_text(e->arena, &x->type), (long long)n, n == 1 ? "" : "s", (long long)known);
   if (sizes || given->kind == V_BOUNDED) return reshaped_lens(e, given, ir_reshape(&e->c.b, x, rank, dim), len, here(e, a));
   return same_kind(e, a->value[0], ir_reshape(&e->c.b, x, rank, dim));
 }
@@ -501,7 +518,7 @@ static Value *fn_flatten(Elab *e, const Args *a) {
   IrValue *x = any_array(e, need(e, a, "flatten", "x", 0), here(e, a));
   Value *nv = arg(a, "n", 1);
   int64_t n = nv ? to_int(e, nv, here(e, a), "`flatten`'s number of axes") : x->type.rank, dim[IR_MAX_RANK];
-  if (n < 1 || n > x->type.rank) fail(e, here(e, a), "flatten(x, n) joins the first n axes, 1 at least and no more than there are", "`flatten` of %lld axes of %s", (long long)n, ir_type_text(e->arena, &x->type));
+  if (n < 1 || n > x->type.rank) fail(e, here(e, a), "flatten(x, n) joins the first n axes, 1 at least and no more than there are", "`flatten` of %lld axes of %s", (long long)n, elab_type_text(e->arena, &x->type));
   dim[0] = 1;
   int rank = 1;
   for (int k = 0; k < x->type.rank; k++) {
@@ -518,7 +535,7 @@ static Value *fn_transpose(Elab *e, const Args *a) {
   Value *p = need(e, a, "transpose", "axes", 1);
   int64_t perm[IR_MAX_RANK];
   bool seen[IR_MAX_RANK] = {0};
-  if (p->kind != V_LIST || p->n != x->type.rank) fail(e, here(e, a), "name every axis once: transpose(x, [1, 0])", "`transpose` of %s needs a list of %d axes", ir_type_text(e->arena, &x->type), x->type.rank);
+  if (p->kind != V_LIST || p->n != x->type.rank) fail(e, here(e, a), "name every axis once: transpose(x, [1, 0])", "`transpose` of %s needs a list of %d axes", elab_type_text(e->arena, &x->type), x->type.rank);
   for (int k = 0; k < p->n; k++) {
     perm[k] = axis_of(e, p->item[k], p->n, here(e, a));
     if (seen[perm[k]]) fail(e, here(e, a), "name every axis once: transpose(x, [1, 0])", "`transpose` names axis %lld twice", (long long)perm[k]);
@@ -538,7 +555,7 @@ static Value *fn_broadcast(Elab *e, const Args *a) {
   IrType t = {.dtype = x->type.dtype}, both;
   t.rank = to_dims(e, sizes ? sizes : shape, here(e, a), t.dim);
   broadcast_shapes(e, here(e, a), "the array and the shape of `broadcast`", x->type, t, &both);
-  if (!ir_type_eq(&both, &t)) fail(e, here(e, a), "axes are aligned at the right; sizes of 1 repeat, others stay: x[:, _] adds an axis of 1", "%s does not spread to %s", ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &t));
+  if (!ir_type_eq(&both, &t)) fail(e, here(e, a), "axes are aligned at the right; sizes of 1 repeat, others stay: x[:, _] adds an axis of 1", "%s does not spread to %s", elab_type_text(e->arena, &x->type), elab_type_text(e->arena, &t));
   IrValue *r = ir_spread(&e->c.b, x, t.rank, t.dim);
   if (sizes || given->kind == V_BOUNDED)
     return lens_aligned(e, value_array(e, r), 2, (Value *[]){given->kind == V_BOUNDED ? given : value_array(e, x), bounded(e, r, len)}, here(e, a), "the array and the shape of `broadcast`");
@@ -587,7 +604,7 @@ static Value *concat_arrays(Elab *e, int n, Value **v, Value *axis, Loc loc) {
     bool ok = x[k]->type.rank == rank;
     for (int j = 0; ok && j < rank; j++) ok = j == k0 || x[k]->type.dim[j] == x[0]->type.dim[j];
     if (!ok)
-      fail(e, loc, "all sizes but those of the joined axis must be equal", "`concat` along axis %d: %s and %s do not fit", k0, ir_type_text(e->arena, &x[0]->type), ir_type_text(e->arena, &x[k]->type));
+      fail(e, loc, "all sizes but those of the joined axis must be equal", "`concat` along axis %d: %s and %s do not fit", k0, elab_type_text(e->arena, &x[0]->type), elab_type_text(e->arena, &x[k]->type));
   }
   return value_array(e, n == 1 ? x[0] : ir_concat(&e->c.b, n, x, k0));
 }
@@ -608,11 +625,11 @@ static Value *fn_tile(Elab *e, const Args *a) {
   IrValue *v = any_array(e, x, here(e, a));
   int64_t apart[IR_MAX_RANK], dim[IR_MAX_RANK];
   int r = v->type.rank;
-  if (!r || r == IR_MAX_RANK) fail(e, here(e, a), "full(shape, x) repeats a number; an array of eight axes has no room for one more", "`tile` of %s", ir_type_text(e->arena, &v->type));
+  if (!r || r == IR_MAX_RANK) fail(e, here(e, a), "full(shape, x) repeats a number; an array of eight axes has no room for one more", "`tile` of %s", elab_type_text(e->arena, &v->type));
   memcpy(apart + 1, v->type.dim, sizeof *dim * (size_t)r);
   memcpy(dim, v->type.dim, sizeof *dim * (size_t)r);
   apart[0] = n;
-  if (__builtin_mul_overflow(dim[0], n, &dim[0]) || dim[0] > INT32_MAX) fail(e, here(e, a), "an axis is shorter than 2^31", "`tile` %lld times of %s", (long long)n, ir_type_text(e->arena, &v->type));
+  if (__builtin_mul_overflow(dim[0], n, &dim[0]) || dim[0] > INT32_MAX) fail(e, here(e, a), "an axis is shorter than 2^31", "`tile` %lld times of %s", (long long)n, elab_type_text(e->arena, &v->type));
   return same_kind(e, x, ir_reshape(&e->c.b, ir_spread(&e->c.b, v, r + 1, apart), r, dim));
 }
 
@@ -652,8 +669,8 @@ static Value *fn_parts(Elab *e, const Args *a) {
     int64_t start[IR_MAX_RANK] = {0}, limit[IR_MAX_RANK], stride[IR_MAX_RANK];
     for (int j = 0; j < r; j++) { limit[j] = x->type.dim[j]; stride[j] = 1; }
     start[r - 1] = at;
-    limit[r - 1] = at += len;
-    if (len < 0 || at > size) fail(e, here(e, a), "their sizes add up to the axis", "the parts are longer than the axis of %lld", (long long)size);
+    if (len >= 0 && len <= size) limit[r - 1] = at += len;
+    if (len < 0 || len > size || at > size) fail(e, here(e, a), "their sizes add up to the axis", "the parts are longer than the axis of %lld", (long long)size);
     item[k] = value_array(e, ir_slice(&e->c.b, x, start, limit, stride));
   }
   if (at != size) fail(e, here(e, a), "their sizes add up to the axis", "the parts make %lld of an axis of %lld", (long long)at, (long long)size);
@@ -667,7 +684,7 @@ static Value *fn_pad(Elab *e, const Args *a) {
   int64_t lo[IR_MAX_RANK] = {0}, hi[IR_MAX_RANK] = {0}, inner[IR_MAX_RANK] = {0};
   Value *l = need(e, a, "pad", "lo", 1), *h = arg(a, "hi", 2);
   if (to_dims(e, l, here(e, a), lo) != x->type.rank || (h && to_dims(e, h, here(e, a), hi) != x->type.rank))
-    fail(e, here(e, a), "pad(x, [0, 1], [0, 1])", "`pad` of %s needs %d counts before and behind", ir_type_text(e->arena, &x->type), x->type.rank);
+    fail(e, here(e, a), "pad(x, [0, 1], [0, 1])", "`pad` of %s needs %d counts before and behind", elab_type_text(e->arena, &x->type), x->type.rank);
   if (!h) memcpy(hi, lo, sizeof hi);
   return value_array(e, ir_pad(&e->c.b, x, lo, hi, inner));
 }
@@ -677,19 +694,19 @@ static Value *fn_take(Elab *e, const Args *a) {
   most(e, a, "take", 2);
   IrValue *x = to_array(e, need(e, a, "take", "x", 0), here(e, a));
   IrValue *i = to_array(e, need(e, a, "take", "index", 1), here(e, a));
-  if (!ir_is_int(i->type.dtype)) fail(e, here(e, a), "convert it: i32(…)", "`take` by %s: an index is an integer", ir_type_text(e->arena, &i->type));
+  if (!ir_is_int(i->type.dtype)) fail(e, here(e, a), "convert it: i32(…)", "`take` by %s: an index is an integer", elab_type_text(e->arena, &i->type));
   int nb = i->type.rank;
   bool ok = x->type.rank == nb + 1;
   for (int k = 0; ok && k < nb; k++) ok = x->type.dim[k] == i->type.dim[k];
   if (!ok)
-    fail(e, here(e, a), "the index has the axes of the array but its last", "`take` of %s by %s", ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &i->type));
+    fail(e, here(e, a), "the index has the axes of the array but its last", "`take` of %s by %s", elab_type_text(e->arena, &x->type), elab_type_text(e->arena, &i->type));
   return value_array(e, ir_gather(&e->c.b, x, ir_cast(&e->c.b, i, IR_I32), nb));
 }
 
-static IrValue *scatter(Elab *e, IrValue *x, IrValue *i, IrValue *u, IrScatter mode, Loc loc) {
+static IrValue *scatter(Elab *e, const char *name, IrValue *x, IrValue *i, IrValue *u, IrScatter mode, Loc loc) {
   IrAttr at[2] = {ir_attr_int(e->arena, A_BATCH, 0), ir_attr_int(e->arena, A_MODE, mode)};
   IrValue *in[3] = {x, i, u};
-  return checked(e, IR_SCATTER, 3, in, 2, at, loc)->out[0];
+  return checked(e, name, IR_SCATTER, 3, in, 2, at, loc)->out[0];
 }
 
 static Value *scattered(Elab *e, const Args *a, IrScatter mode, const char *name) {
@@ -698,15 +715,15 @@ static Value *scattered(Elab *e, const Args *a, IrScatter mode, const char *name
   IrValue *x = to_array(e, need(e, a, name, "x", 0), loc);
   IrValue *i = to_array(e, need(e, a, name, "index", 1), loc);
   IrValue *u = to_dtype(e, need(e, a, name, "rows", 2), x->type.dtype, loc);
-  if (!ir_is_int(i->type.dtype)) fail(e, loc, "convert it: i32(…)", "`%s` by %s: an index is an integer", name, ir_type_text(e->arena, &i->type));
+  if (!ir_is_int(i->type.dtype)) fail(e, loc, "convert it: i32(…)", "`%s` by %s: an index is an integer", name, elab_type_text(e->arena, &i->type));
   if (!x->type.rank) fail(e, loc, "it changes rows along the first axis: the array needs at least one", "`%s` into a scalar", name);
   IrType want = {.dtype = x->type.dtype, .rank = i->type.rank + x->type.rank - 1}, both;
   if (want.rank > IR_MAX_RANK) fail(e, loc, "join some of the axes first: flatten(x, n)", "`%s` of more than %d axes", name, IR_MAX_RANK);
   memcpy(want.dim, i->type.dim, sizeof *want.dim * (size_t)i->type.rank);
   memcpy(want.dim + i->type.rank, x->type.dim + 1, sizeof *want.dim * (size_t)(x->type.rank - 1));
   broadcast_shapes(e, loc, "the rows and their place", u->type, want, &both);
-  if (!ir_type_eq(&both, &want)) fail(e, loc, "one row of the array for each index; rows may be smaller, and are repeated", "`%s`: %s does not fit into a place of %s", name, ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
-  return value_array(e, scatter(e, x, ir_cast(&e->c.b, i, IR_I32), ir_spread(&e->c.b, u, want.rank, want.dim), mode, loc));
+  if (!ir_type_eq(&both, &want)) fail(e, loc, "one row of the array for each index; rows may be smaller, and are repeated", "`%s`: %s does not fit into a place of %s", name, elab_type_text(e->arena, &u->type), elab_type_text(e->arena, &want));
+  return value_array(e, scatter(e, name, x, ir_cast(&e->c.b, i, IR_I32), ir_spread(&e->c.b, u, want.rank, want.dim), mode, loc));
 }
 static Value *fn_scatter_add(Elab *e, const Args *a) { return scattered(e, a, SCATTER_ADD, "scatter_add"); }
 static Value *fn_scatter_max(Elab *e, const Args *a) { return scattered(e, a, SCATTER_MAX, "scatter_max"); }
@@ -714,14 +731,16 @@ static Value *fn_scatter_max(Elab *e, const Args *a) { return scattered(e, a, SC
 static Value *segment(Elab *e, const Args *a, IrScatter mode, const char *name) {
   most(e, a, name, 3);
   IrValue *x = to_array(e, need(e, a, name, "x", 0), here(e, a));
-  IrValue *i = ir_cast(&e->c.b, to_array(e, need(e, a, name, "segment", 1), here(e, a)), IR_I32);
+  IrValue *i = to_array(e, need(e, a, name, "segment", 1), here(e, a));
+  if (!ir_is_int(i->type.dtype)) fail(e, here(e, a), "convert it: i32(…)", "`%s` by %s: a segment is an integer", name, elab_type_text(e->arena, &i->type));
+  i = ir_cast(&e->c.b, i, IR_I32);
   int64_t n = size_of(e, need(e, a, name, "n", 2), here(e, a), "the number of segments");
   if (i->type.rank != 1 || !x->type.rank || x->type.dim[0] != i->type.dim[0])
-    fail(e, here(e, a), "the segments are i32[n], where the first axis of the array is n", "`%s` of %s by %s: one segment number for each row", name, ir_type_text(e->arena, &x->type), ir_type_text(e->arena, &i->type));
+    fail(e, here(e, a), "the segments are i32[n], where the first axis of the array is n", "`%s` of %s by %s: one segment number for each row", name, elab_type_text(e->arena, &x->type), elab_type_text(e->arena, &i->type));
   IrType t = x->type;
   t.dim[0] = n;
   IrValue *zero = ir_fill(&e->c.b, t, mode == SCATTER_MAX ? -INFINITY : 0);
-  return value_array(e, scatter(e, zero, i, x, mode, here(e, a)));
+  return value_array(e, scatter(e, name, zero, i, x, mode, here(e, a)));
 }
 static Value *fn_segment_sum(Elab *e, const Args *a) { return segment(e, a, SCATTER_ADD, "segment_sum"); }
 static Value *fn_segment_max(Elab *e, const Args *a) { return segment(e, a, SCATTER_MAX, "segment_max"); }
@@ -835,21 +854,24 @@ static Value *fn_einsum(Elab *e, const Args *a) {
   Term in[MOST_TERMS], out;
   IrValue *x[MOST_TERMS];
   IrDtype dt = common_dtype(e, loc, "the arrays of `einsum`", nx, a->value + 1);
-  int64_t size[128] = {0};
+  if (dt == IR_BOOL) fail(e, loc, "convert it: f32(…) or i32(…)", "`einsum` multiplies and adds numbers, not bools");
+  int64_t size[128];
+  for (int k = 0; k < 128; k++) size[k] = -1;
   Lens lens[128] = {0};                          // of each letter's one axis
   char letters[MOST_TERMS * IR_MAX_RANK + 1] = {0};
   for (int k = 0; k < nx; k++) {
     in[k] = read_term(e, &s, loc);
     if (*s == ',') s++;
     x[k] = to_dtype(e, storage(e, a->value[k + 1]), dt, loc);
-    if (x[k]->type.rank != in[k].n) fail(e, loc, "write one letter for each axis", "`einsum`: term %d has %d letters, but its array is %s", k + 1, in[k].n, ir_type_text(e->arena, &x[k]->type));
+    if (x[k]->type.rank != in[k].n) fail(e, loc, "write one letter for each axis", "`einsum`: term %d has %d letters, but its array is %s", k + 1, in[k].n, elab_type_text(e->arena, &x[k]->type));
     for (int j = 0; j < in[k].n; j++) {
       int64_t *d = &size[(int)in[k].label[j]];
-      if (*d && *d != x[k]->type.dim[j]) fail(e, loc, "a letter stands for one size wherever it is written", "`einsum`: `%c` is %lld and %lld", in[k].label[j], (long long)*d, (long long)x[k]->type.dim[j]);
+      if (*d >= 0 && *d != x[k]->type.dim[j]) fail(e, loc, "a letter stands for one size wherever it is written", "`einsum`: `%c` is %lld and %lld", in[k].label[j], (long long)*d, (long long)x[k]->type.dim[j]);
       *d = x[k]->type.dim[j];
       letters[strlen(letters)] = in[k].label[j];
     }
   }
+  if (!strncmp(s, "->", 2) ? strchr(a->value[0]->s, ',') == s : s > a->value[0]->s && s[-1] == ',') fail(e, loc, "give an array for each term", "`einsum`: the formula has more terms than the %d array%s given", nx, nx == 1 ? "" : "s");
   if (strncmp(s, "->", 2) != 0) fail(e, loc, "write einsum(\"b t h, b s h -> b t s\", x, y)", "`einsum`: expected `->` and the result's letters");
   s += 2;
   out = read_term(e, &s, loc);
@@ -876,33 +898,28 @@ static Value *fn_einsum(Elab *e, const Args *a) {
   return bounded(e, x[0], len);
 }
 
-static void pair(Elab *e, Value *v, int64_t otherwise, Loc loc, const char *what, int64_t *out) {
-  out[0] = out[1] = otherwise;
-  if (!v) return;
-  if (v->kind == V_NUM) out[0] = out[1] = to_int(e, v, loc, what);
-  else if (v->kind == V_LIST && v->n == 2) for (int k = 0; k < 2; k++) out[k] = to_int(e, v->item[k], loc, what);
-  else fail(e, loc, "one number serves both axes: stride = 2, or stride = [2, 1]", "%s must be a number or a list of two", what);
+// A number for each of nd axes, one for all or a list; one axis is two, the first of size 1.
+static void window_numbers(Elab *e, Value *v, int nd, int64_t otherwise, int64_t idle, int64_t least, Loc loc, const char *what, int64_t *out) {
+  bool list = v && v->kind == V_LIST;
+  if (list && (nd == 1 || v->n != 2)) fail(e, loc, nd == 1 ? "there is one axis: write a number" : "one number serves both axes: 2, or [2, 1]", "%s of %s", what, value_text(e, v));
+  for (int k = 0; k < 2; k++) {
+    out[k] = v ? to_int(e, list ? v->item[k] : v, loc, what) : otherwise;
+    if (out[k] < least || out[k] > INT32_MAX) fail(e, loc, least ? "it is 1 or more, below 2^31" : "it is 0 or more, below 2^31; a slice cuts rows off", "%s of %lld", what, (long long)out[k]);
+  }
+  if (nd == 1) out[0] = idle;
 }
 
 typedef struct Window { int64_t stride[2], dilate[2], lo[2], hi[2], groups; bool same; } Window;
 
-// One axis is two, the first of size 1.
-static void one_or_two(Elab *e, Value *v, int nd, int64_t otherwise, int64_t idle, Loc loc, const char *what, int64_t *out) {
-  pair(e, v, otherwise, loc, what, out);
-  if (nd == 1) out[0] = idle;
-}
-
 static Window read_window(Elab *e, const Args *a, int nd, Loc loc) {
   Window w = {.groups = 1};
-  one_or_two(e, arg(a, "stride", 2), nd, 1, 1, loc, "`stride`", w.stride);
-  one_or_two(e, arg(a, "dilation", 4), nd, 1, 1, loc, "`dilation`", w.dilate);
+  window_numbers(e, arg(a, "stride", 2), nd, 1, 1, 1, loc, "a stride", w.stride);
+  window_numbers(e, arg(a, "dilation", 4), nd, 1, 1, 1, loc, "a dilation", w.dilate);
   if (arg(a, "groups", 5)) w.groups = to_int(e, arg(a, "groups", 5), loc, "`groups`");
   Value *pad = arg(a, "pad", 3);
   w.same = pad && pad->kind == V_STR;
   if (w.same && strcmp(pad->s, "same") != 0) fail(e, loc, "pad = \"same\", or a number", "unknown padding \"%s\"", pad->s);
-  for (int k = 0; k < 2; k++)
-    if (w.stride[k] < 1) fail(e, loc, "strides are 1 or more", "a stride of %lld", (long long)w.stride[k]);
-  if (!w.same) one_or_two(e, pad, nd, 0, 0, loc, "`pad`", w.lo);
+  if (!w.same) window_numbers(e, pad, nd, 0, 0, 0, loc, "a padding", w.lo);
   memcpy(w.hi, w.lo, sizeof w.hi);
   return w;
 }
@@ -955,12 +972,14 @@ static Value *convolve(Elab *e, const Args *a, const char *name, int nd, bool ad
   snprintf(what, sizeof what, "the operands of `%s`", name);
   IrDtype dt = common_dtype(e, loc, what, 2, (Value *[]){xv, wv});
   IrValue *x = to_dtype(e, xv, dt, loc), *w = to_dtype(e, wv, dt, loc);
-  const char *xt = ir_type_text(e->arena, &x->type), *wt = ir_type_text(e->arena, &w->type);
+  const char *xt = elab_type_text(e->arena, &x->type), *wt = elab_type_text(e->arena, &w->type);
+  if (dt == IR_BOOL) fail(e, loc, "convert it: f32(…) or i32(…)", "`%s` multiplies and adds numbers, not bools", name);
   if (x->type.rank != nd + 2 || w->type.rank != nd + 2) fail(e, loc, help, "`%s` of %s by %s", name, xt, wt);
   if (nd == 1) {
     x = ir_reshape(&e->c.b, x, 4, (int64_t[]){x->type.dim[0], 1, x->type.dim[1], x->type.dim[2]});
     w = ir_reshape(&e->c.b, w, 4, (int64_t[]){1, w->type.dim[0], w->type.dim[1], w->type.dim[2]});
   }
+  if (!w->type.dim[0] || !w->type.dim[1]) fail(e, loc, help, "`%s` by an empty kernel, %s", name, wt);
   Window win = read_window(e, a, nd, loc);
   fit_channels(e, name, x, w, win.groups, adjoint, help, loc);
   IrType image = x->type;
@@ -989,14 +1008,14 @@ static Value *fn_conv2d_transpose(Elab *e, const Args *a) { return convolve(e, a
 static Value *fn_qr(Elab *e, const Args *a) {
   most(e, a, "qr", 1);
   IrValue *x = to_array(e, need(e, a, "qr", "x", 0), here(e, a));
-  IrOp *op = checked(e, IR_QR, 1, &x, 0, NULL, here(e, a));
+  IrOp *op = checked(e, NULL, IR_QR, 1, &x, 0, NULL, here(e, a));
   return value_rec(e, 2, (Value *[]){value_array(e, op->out[0]), value_array(e, op->out[1])}, (const char *[]){"q", "r"});
 }
 
 static Value *fn_cholesky(Elab *e, const Args *a) {
   most(e, a, "cholesky", 1);
   IrValue *x = to_array(e, need(e, a, "cholesky", "x", 0), here(e, a));
-  return value_array(e, checked(e, IR_CHOLESKY, 1, &x, 0, NULL, here(e, a))->out[0]);
+  return value_array(e, checked(e, NULL, IR_CHOLESKY, 1, &x, 0, NULL, here(e, a))->out[0]);
 }
 
 static Value *fn_triangular_solve(Elab *e, const Args *a) {
@@ -1004,7 +1023,7 @@ static Value *fn_triangular_solve(Elab *e, const Args *a) {
   IrValue *in[2] = {to_array(e, need(e, a, "triangular_solve", "l", 0), here(e, a)), to_array(e, need(e, a, "triangular_solve", "x", 1), here(e, a))};
   Value *t = arg(a, "transpose", 2);
   IrAttr at = ir_attr_int(e->arena, A_TA, t ? to_bool(e, t, here(e, a), "`transpose`") : 0);
-  return value_array(e, checked(e, IR_TRISOLVE, 2, in, 1, &at, here(e, a))->out[0]);
+  return value_array(e, checked(e, NULL, IR_TRISOLVE, 2, in, 1, &at, here(e, a))->out[0]);
 }
 
 // The argument x: matrices of floats, square or not.
@@ -1012,7 +1031,7 @@ static IrValue *matrix(Elab *e, const Args *a, const char *fn, bool square, bool
   most(e, a, fn, 1);
   IrValue *x = to_array(e, need(e, a, fn, "x", 0), here(e, a));
   IrType t = x->type;
-  const char *text = ir_type_text(e->arena, &t);
+  const char *text = elab_type_text(e->arena, &t);
   if (ir_is_int(t.dtype) || t.dtype == IR_BOOL || t.dtype == IR_BF16) fail(e, here(e, a), "convert it: f32(…)", "`%s` takes f32 or f64, not %s", fn, text);
   if (ir_is_complex(t.dtype) && !may_be_complex) fail(e, here(e, a), "eigh and eigvals take complex matrices", "`%s` takes f32 or f64, not %s", fn, text);
   if (t.rank < 2) fail(e, here(e, a), "a matrix has two axes: rows and columns", "`%s` of %s", fn, text);
@@ -1022,7 +1041,7 @@ static IrValue *matrix(Elab *e, const Args *a, const char *fn, bool square, bool
 
 static Value *decompose(Elab *e, const Args *a, IrCode c, int nout, const char *const *name) {
   IrValue *x = matrix(e, a, ir_info[c].name, true, c == IR_EIGH);
-  IrOp *op = checked(e, c, 1, &x, 0, NULL, here(e, a));
+  IrOp *op = checked(e, NULL, c, 1, &x, 0, NULL, here(e, a));
   Value *item[3];
   for (int k = 0; k < nout; k++) item[k] = value_array(e, op->out[k]);
   return value_rec(e, nout, item, (const char **)name);
@@ -1041,14 +1060,14 @@ static Value *fn_svd(Elab *e, const Args *a) {
     perm[r - 2] = r - 1, perm[r - 1] = r - 2;
     x = ir_transpose(&e->c.b, x, perm);
   }
-  IrOp *op = checked(e, IR_SVD, 1, &x, 0, NULL, here(e, a));
+  IrOp *op = checked(e, NULL, IR_SVD, 1, &x, 0, NULL, here(e, a));
   Value *item[3] = {value_array(e, op->out[wide ? 2 : 0]), value_array(e, op->out[1]), value_array(e, op->out[wide ? 0 : 2])};
   return value_rec(e, 3, item, (const char *[]){"u", "s", "v"});
 }
 
 static Value *fn_eigvals(Elab *e, const Args *a) {
   IrValue *x = matrix(e, a, "eigvals", true, true);
-  return value_array(e, checked(e, IR_EIG, 1, &x, 0, NULL, here(e, a))->out[0]);
+  return value_array(e, checked(e, NULL, IR_EIG, 1, &x, 0, NULL, here(e, a))->out[0]);
 }
 
 static Value *fn_fft(Elab *e, const Args *a) {
@@ -1056,10 +1075,10 @@ static Value *fn_fft(Elab *e, const Args *a) {
   IrValue *x = to_array(e, need(e, a, "fft", "x", 0), here(e, a));
   Value *back = arg(a, "reversed", 1);
   if (x->type.dtype == IR_F32 || x->type.dtype == IR_F64) x = ir_cast(&e->c.b, x, x->type.dtype == IR_F32 ? IR_C64 : IR_C128);
-  if (!ir_is_complex(x->type.dtype)) fail(e, here(e, a), "convert it: f32(…)", "`fft` takes floats or complex numbers, not %s", ir_type_text(e->arena, &x->type));
+  if (!ir_is_complex(x->type.dtype)) fail(e, here(e, a), "convert it: f32(…)", "`fft` takes floats or complex numbers, not %s", elab_type_text(e->arena, &x->type));
   if (!x->type.rank) fail(e, here(e, a), "it goes along the last axis: the array needs at least one", "`fft` of a scalar");
   IrAttr at = ir_attr_int(e->arena, A_REVERSE, back ? to_bool(e, back, here(e, a), "`reversed`") : 0);
-  return value_array(e, checked(e, IR_FFT, 1, &x, 1, &at, here(e, a))->out[0]);
+  return value_array(e, checked(e, NULL, IR_FFT, 1, &x, 1, &at, here(e, a))->out[0]);
 }
 
 // ---- random numbers ---------------------------------------------------------------------------------------
@@ -1231,7 +1250,7 @@ static Value *fn_fold_in(Elab *e, const Args *a) {
   most(e, a, "fold_in", 2);
   IrValue *key = key_arg(e, a, "fold_in");
   IrValue *d = to_array(e, need(e, a, "fold_in", "data", 1), here(e, a));
-  if (d->type.rank || !ir_is_int(d->type.dtype)) fail(e, here(e, a), "fold_in(key, i), with i a number or an i32", "`fold_in` takes one integer, not %s", ir_type_text(e->arena, &d->type));
+  if (d->type.rank || !ir_is_int(d->type.dtype)) fail(e, here(e, a), "fold_in(key, i), with i a number or an i32", "`fold_in` takes one integer, not %s", elab_type_text(e->arena, &d->type));
   return value_key(e, fold_in(e, key, ir_cast(&e->c.b, d, IR_U64)));
 }
 

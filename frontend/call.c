@@ -306,6 +306,8 @@ Value *call_body(Elab *e, Value *f, const Ast *ast, const Args *a, const char *w
     Value *v = default_of(e, p, arena_printf(e->arena, "the default of `%s`", p->name));
     bound[k] = scope_bind(e, p->name, v, p->inout, p->loc);
   }
+  for (int k = 0; k < fn->nstatic; k++)
+    if (!scope_find(own, fn->statics[k]->name)) fail(e, site, arena_printf(e->arena, "write %s[…](…)", ast->name), "%s needs a value for `%s` in brackets", what, fn->statics[k]->name);
   match_late(e);
   if (!fn->body) fail(e, ast->loc, "write it in the language, without `from`", "`%s` comes from outside: such functions cannot be called yet in this program", ast->name);
   Value *r = fn->backward ? custom_body(e, fn, bound, what) : run_body(e, fn, what);
@@ -497,7 +499,7 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc) {
       IrValue *x = to_array(e, storage(e, base), loc);
       int64_t perm[IR_MAX_RANK];
       int r = x->type.rank;
-      if (r < 2) fail(e, loc, "x[:, _] makes a column of a vector, x[_] a row", "`.T` swaps the last two axes, but %s has fewer", ir_type_text(e->arena, &x->type));
+      if (r < 2) fail(e, loc, "x[:, _] makes a column of a vector, x[_] a row", "`.T` swaps the last two axes, but %s has fewer", elab_type_text(e->arena, &x->type));
       for (int k = 0; k < r; k++) perm[k] = k;
       perm[r - 1] = r - 2;
       perm[r - 2] = r - 1;
@@ -508,7 +510,9 @@ Value *member(Elab *e, Value *base, const char *name, Loc loc) {
     t = to_array(e, storage(e, base), loc)->type;
     if (strcmp(name, "shape") == 0) return shape_list(e, &t, base->len);
     if (strcmp(name, "n") == 0 && t.rank) return len_of(base, t.rank - 1) ? length(e, len_of(base, t.rank - 1), t.dim[t.rank - 1]) : value_int(e, t.dim[t.rank - 1]);
-    fail(e, loc, "arrays have .T and .shape", "%s has no member `%s`", value_text(e, base), name);
+    const char *foreign = foreign_help(name);
+    bool function = builtin_find(name) || (e->prelude && scope_find(e->prelude->scope, name));
+    fail(e, loc, foreign ? foreign : function ? arena_printf(e->arena, "functions are called: %s(x)", name) : "arrays have .T and .shape", "%s has no member `%s`", value_text(e, base), name);
   }
   case V_KEY:
     if (strcmp(name, "shape") == 0) return shape_list(e, &base->ir->type, NULL);

@@ -19,26 +19,25 @@ bool can_widen(IrDtype from, IrDtype to) {
 
 void pin(Elab *e, Value *v);
 
-bool is_numbers(const Value *v) {
+bool all_numbers(const Value *v) {
   if (v->kind == V_NUM) return !v->setting;
   if (v->kind != V_LIST || v->n == 0) return false;
   for (int k = 0; k < v->n; k++)
-    if (!is_numbers(v->item[k])) return false;
+    if (!all_numbers(v->item[k])) return false;
   return true;
 }
 
-static bool all_int(const Value *v) {
-  if (v->kind == V_NUM) return v->is_int;
-  for (int k = 0; k < v->n; k++)
-    if (!all_int(v->item[k])) return false;
-  return true;
-}
+// What a number alone becomes: i32, i64 where that is too small, or f32.
+static IrDtype number_dtype(const Value *v) { return !v->is_int ? IR_F32 : v->i < INT32_MIN || v->i > INT32_MAX ? IR_I64 : IR_I32; }
 
-static bool any_long(const Value *v) {
-  if (v->kind == V_NUM) return v->i > INT32_MAX || v->i < INT32_MIN;
-  for (int k = 0; k < v->n; k++)
-    if (any_long(v->item[k])) return true;
-  return false;
+static IrDtype numbers_dtype(const Value *v) {
+  if (v->kind == V_NUM) return number_dtype(v);
+  IrDtype best = IR_I32;
+  for (int k = 0; k < v->n; k++) {
+    IrDtype t = numbers_dtype(v->item[k]);
+    if (best == IR_I32 || t == IR_F32) best = t;
+  }
+  return best;
 }
 
 // The shape of a nested list of numbers; false if it is ragged.
@@ -52,28 +51,38 @@ static bool list_shape(const Value *v, int depth, IrType *t) {
   return true;
 }
 
-static unsigned char *list_data(const Value *v, IrDtype t, unsigned char *at) {
-  if (v->kind == V_NUM) {
-    ir_store(t, at, (IrNumber){num_f(v), 0, v->i});
-    return at + ir_dtype_bytes(t);
-  }
-  for (int k = 0; k < v->n; k++) at = list_data(v->item[k], t, at);
-  return at;
+// A number meets a type: an integer must be one of its values, a real is rounded to the nearest.
+static void put_number(Elab *e, const Value *v, IrDtype t, void *at, Loc loc) {
+  if (t == IR_BOOL) fail(e, loc, "write true or false, or a comparison", "expected a bool, found the number %s", value_text(e, v));
+  if (ir_is_int(t) && !v->is_int)
+    fail(e, loc, "write an integer, or convert the other side: f32(…)", "%s is not an integer, and the other side is %s", value_text(e, v), elab_dtype_text(t));
+  if (t == IR_U64 ? v->i < 0 : ir_is_int(t) && (v->i < ir_least(t) || v->i > ir_greatest(t)))
+    fail(e, loc, arena_printf(e->arena, "convert the other side to a wider type; %s(%lld) wraps around", elab_dtype_text(t), (long long)v->i), "%lld does not fit into %s", (long long)v->i, elab_dtype_text(t));
+  ir_store(t, at, (IrNumber){num_f(v), 0, v->i});
 }
 
-// A nested list of numbers, each rounded once: to t.
-static IrValue *numbers(Elab *e, const Value *v, IrType t) {
-  unsigned char *data = arena_alloc(e->arena, (size_t)ir_bytes(&t));
-  list_data(v, t.dtype, data);
+static void put_numbers(Elab *e, const Value *v, IrDtype t, unsigned char **at, Loc loc) {
+  if (v->kind == V_NUM) {
+    put_number(e, v, t, *at, loc);
+    *at += ir_dtype_bytes(t);
+    return;
+  }
+  for (int k = 0; k < v->n; k++) put_numbers(e, v->item[k], t, at, loc);
+}
+
+// A number or a list of numbers of shape t.
+static IrValue *numbers(Elab *e, const Value *v, IrType t, Loc loc) {
+  unsigned char *data = arena_alloc(e->arena, (size_t)ir_bytes(&t) + 1), *at = data;
+  put_numbers(e, v, t.dtype, &at, loc);
   return ir_const(&e->c.b, t, data, (size_t)ir_bytes(&t));
 }
 
 static IrValue *stack(Elab *e, Value *v, Loc loc) {
   if (v->n == 0) fail(e, loc, "zeros([0]) is an empty array", "an empty list has no element type: it cannot become an array");
   IrType t = {.rank = 0};
-  if (is_numbers(v) && list_shape(v, 0, &t)) {
-    t.dtype = !all_int(v) ? IR_F32 : any_long(v) ? IR_I64 : IR_I32;
-    return numbers(e, v, t);
+  if (all_numbers(v) && list_shape(v, 0, &t)) {
+    t.dtype = numbers_dtype(v);
+    return numbers(e, v, t, loc);
   }
   IrDtype dt = common_dtype(e, loc, "the elements of a list", v->n, v->item);
   IrValue **x = arena_array(e->arena, IrValue *, v->n);
@@ -109,9 +118,7 @@ IrValue *to_array(Elab *e, Value *v, Loc loc) {
   case V_POISON: give_up(e);
   case V_NUM:
     if (v->setting) return trainer_setting(e, v, v->is_int ? IR_I32 : IR_F32)->ir;
-    if (v->is_int && any_long(v))
-      return ir_fill(&e->c.b, ir_scalar(IR_I64), (double)v->i);
-    return ir_fill(&e->c.b, ir_scalar(v->is_int ? IR_I32 : IR_F32), num_f(v));
+    return numbers(e, v, ir_scalar(number_dtype(v)), loc);
   case V_BOOL: return ir_fill(&e->c.b, ir_scalar(IR_BOOL), (double)v->i);
   case V_LIST: return stack(e, v, loc);
   case V_KEY: fail(e, loc, "draw from it: uniform(key, [n]), normal(key, [n])", "a key is no number");
@@ -123,7 +130,7 @@ IrValue *to_array(Elab *e, Value *v, Loc loc) {
 static IrDtype own_dtype(Elab *e, Value *v, Loc loc, bool *fixed) {
   *fixed = false;
   switch (v->kind) {
-  case V_NUM: return v->is_int ? IR_I32 : IR_F32;
+  case V_NUM: return number_dtype(v);
   case V_BOOL: *fixed = true; return IR_BOOL;
   case V_LIST: {
     IrDtype best = IR_I32;
@@ -132,7 +139,7 @@ static IrDtype own_dtype(Elab *e, Value *v, Loc loc, bool *fixed) {
       bool f;
       IrDtype t = own_dtype(e, v->item[k], loc, &f);
       if (f) { best = !any ? t : can_widen(best, t) ? t : best; any = true; *fixed = true; }
-      else if (!any && t == IR_F32) best = IR_F32;
+      else if (!any && best != IR_F32 && t != IR_I32) best = t;
     }
     return best;
   }
@@ -140,54 +147,51 @@ static IrDtype own_dtype(Elab *e, Value *v, Loc loc, bool *fixed) {
   }
 }
 
-static const char *mixed_help(Elab *e, IrDtype a, IrDtype b) {
+const char *mixed_help(Elab *e, IrDtype a, IrDtype b) {
   if (ir_is_int(a) != ir_is_int(b) && a != IR_BOOL && b != IR_BOOL)
-    return arena_printf(e->arena, "convert the integers: %s(…); a variable that begins as 0 is one, as 0.0 it is real", ir_dtype_name(ir_is_int(a) ? b : a));
-  return arena_printf(e->arena, "convert one of them: %s(…)", ir_dtype_name(a == IR_BOOL ? b : a));
+    return arena_printf(e->arena, "convert the integers: %s(…); a variable that begins as 0 is one, as 0.0 it is real", elab_dtype_text(ir_is_int(a) ? b : a));
+  return arena_printf(e->arena, "convert one of them: %s(…)", elab_dtype_text(a == IR_BOOL ? b : a));
 }
 
 IrDtype common_dtype(Elab *e, Loc loc, const char *what, int n, Value **v) {
-  IrDtype best = IR_I32;
-  bool any = false, real = false;
+  IrDtype best = IR_I32, free = IR_I32;
+  bool any = false;
   for (int k = 0; k < n; k++) {
     bool fixed;
     IrDtype t = own_dtype(e, v[k], loc, &fixed);
-    if (!fixed) { real |= t == IR_F32; continue; }
+    if (!fixed) { if (free != IR_F32 && t != IR_I32) free = t; continue; }
     if (!any) best = t;
     else if (can_widen(best, t)) best = t;
     else if (!can_widen(t, best))
-      fail(e, loc, mixed_help(e, best, t), "%s have different element types: %s and %s", what, ir_dtype_name(best), ir_dtype_name(t));
+      fail(e, loc, mixed_help(e, best, t), "%s have different element types: %s and %s", what, elab_dtype_text(best), elab_dtype_text(t));
     any = true;
   }
-  if (!any) return real ? IR_F32 : IR_I32;
-  return best;
+  return any ? best : free;
+}
+
+// How what has type `from` becomes `to`.
+const char *cast_help(Elab *e, IrDtype from, IrDtype to) {
+  if (ir_is_complex(from) && !ir_is_complex(to)) return "real(…), imag(…) and abs(…) make reals of complex numbers";
+  return arena_printf(e->arena, "convert it: %s(…)", elab_dtype_text(to));
 }
 
 IrValue *to_dtype(Elab *e, Value *v, IrDtype t, Loc loc) {
   if (v->kind == V_NUM) {
-    if (v->setting) return trainer_setting(e, v, t)->ir;
-    if (t == IR_BOOL) fail(e, loc, "write true or false, or a comparison", "expected a bool, found the number %s", value_text(e, v));
-    if (ir_is_int(t) && !v->is_int)
-      fail(e, loc, "write an integer, or convert the other side: f32(…)", "%g is not an integer, and the other side is %s", v->f, ir_dtype_name(t));
-    if (v->is_int && ir_is_int(t) && (v->i > (INT64_C(1) << 53) || v->i < -(INT64_C(1) << 53)))
-      return ir_const(&e->c.b, ir_scalar(t), &v->i, (size_t)ir_dtype_bytes(t));
-    return ir_fill(&e->c.b, ir_scalar(t), num_f(v));
+    unsigned char one[16];
+    put_number(e, v, t, one, loc);
+    return v->setting ? trainer_setting(e, v, t)->ir : ir_const(&e->c.b, ir_scalar(t), one, (size_t)ir_dtype_bytes(t));
   }
-  if (v->kind == V_LIST) {
-    Value **item = arena_array(e->arena, Value *, v->n ? v->n : 1);
-    for (int k = 0; k < v->n; k++)
-      item[k] = v->item[k]->kind == V_LIST ? v->item[k] : value_array(e, to_dtype(e, v->item[k], t, loc));
-    if (is_numbers(v)) {
-      IrType shape = {.dtype = t};
-      if (ir_is_int(t) && !all_int(v)) fail(e, loc, "write integers, or convert the other side: f32(…)", "a list of %s needs integers", ir_dtype_name(t));
-      return t != IR_BOOL && v->n && list_shape(v, 0, &shape) ? numbers(e, v, shape) : ir_cast(&e->c.b, stack(e, v, loc), t);
-    }
+  if (v->kind == V_LIST && v->n) {
+    IrType shape = {.dtype = t};
+    if (all_numbers(v) && list_shape(v, 0, &shape)) return numbers(e, v, shape, loc);
+    Value **item = arena_array(e->arena, Value *, v->n);
+    for (int k = 0; k < v->n; k++) item[k] = value_array(e, to_dtype(e, v->item[k], t, loc));
     return stack(e, value_list(e, v->n, item), loc);
   }
   IrValue *x = to_array(e, v, loc);
   if (x->type.dtype == t) return x;
   if (!can_widen(x->type.dtype, t))
-    fail(e, loc, arena_printf(e->arena, "convert it: %s(…)", ir_dtype_name(t)), "expected %s, found %s", ir_dtype_name(t), ir_type_text(e->arena, &x->type));
+    fail(e, loc, cast_help(e, x->type.dtype, t), "expected %s, found %s", elab_dtype_text(t), elab_type_text(e->arena, &x->type));
   return ir_cast(&e->c.b, x, t);
 }
 
@@ -206,8 +210,9 @@ Value *to_runtime(Elab *e, Value *v, Loc loc) {
 
 IrValue *to_scalar(Elab *e, Value *v, IrDtype t, Loc loc, const char *what) {
   if (v->kind == V_BOOL && t == IR_BOOL) return ir_fill(&e->c.b, ir_scalar(IR_BOOL), (double)v->i);
+  if (t == IR_BOOL && v->kind != V_POISON && (v->kind != V_ARRAY || v->ir->type.dtype != IR_BOOL)) fail(e, loc, "compare: x > 0", "%s must be true or false, not %s", what, value_text(e, v));
   IrValue *x = to_dtype(e, v, t, loc);
-  if (x->type.rank) fail(e, loc, "any(x), all(x), sum(x), … make one of many; x[i] takes one", "%s must be one %s, not %s", what, ir_dtype_name(t), ir_type_text(e->arena, &x->type));
+  if (x->type.rank) fail(e, loc, "any(x), all(x), sum(x), … make one of many; x[i] takes one", "%s must be one %s, not %s", what, elab_dtype_text(t), elab_type_text(e->arena, &x->type));
   return x;
 }
 
@@ -263,7 +268,7 @@ void broadcast_shapes(Elab *e, Loc loc, const char *what, IrType a, IrType b, Ir
     int64_t y = k < rank - b.rank ? 1 : b.dim[k - (rank - b.rank)];
     if (x != y && x != 1 && y != 1)
       fail(e, loc, "shapes are aligned at their last axes; each pair of sizes must be equal or one of them 1 (insert an axis with x[:, _])",
-           "%s do not fit together: %s and %s (%lld against %lld)", what, ir_type_text(e->arena, &a), ir_type_text(e->arena, &b), (long long)x, (long long)y);
+           "%s do not fit together: %s and %s (%lld against %lld)", what, elab_type_text(e->arena, &a), elab_type_text(e->arena, &b), (long long)x, (long long)y);
     r.dim[k] = x == 1 ? y : x;
   }
   *out = r;
@@ -295,11 +300,12 @@ Value *coerce(Elab *e, Value *v, Type *t, Loc loc, const char *what) {
     if (v->kind == V_BOUNDED && type_same(type_of(e, v), t)) return v;
     fail(e, loc, "cut it at the same number, x[:n]; padded(x) is the whole of one, 0 where it is not filled", "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
   }
-  if (v->kind == V_ARRAY && v->ir->type.dtype != t->array.dtype && !can_widen(v->ir->type.dtype, t->array.dtype))
-    fail(e, loc, arena_printf(e->arena, "convert it: %s(…)", ir_dtype_name(t->array.dtype)), "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
-  IrValue *x = v->kind == V_BOOL && t->array.dtype == IR_BOOL ? to_array(e, v, loc) : to_dtype(e, v, t->array.dtype, loc);
+  if (!value_is_tree(v) && v->kind != V_LIST) fail(e, loc, "what runs later is made of arrays: texts, functions and types are for while compiling", "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+  IrDtype own = v->kind == V_ARRAY ? v->ir->type.dtype : v->kind == V_BOOL ? IR_BOOL : t->array.dtype;
+  if (!can_widen(own, t->array.dtype)) fail(e, loc, cast_help(e, own, t->array.dtype), "%s must be %s, not %s", what, type_text(e, t), value_text(e, v));
+  IrValue *x = v->kind == V_BOOL ? to_array(e, v, loc) : to_dtype(e, v, t->array.dtype, loc);
   if (v->kind == V_NUM && t->array.rank) x = ir_spread(&e->c.b, x, t->array.rank, t->array.dim);
   if (!ir_type_eq(&x->type, &t->array))
-    fail(e, loc, rank_help(t->array.rank, &x->type), "%s must be %s, not %s", what, type_text(e, t), ir_type_text(e->arena, &x->type));
+    fail(e, loc, rank_help(t->array.rank, &x->type), "%s must be %s, not %s", what, type_text(e, t), elab_type_text(e->arena, &x->type));
   return value_array(e, x);
 }

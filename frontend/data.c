@@ -1,6 +1,8 @@
 #include "frontend/data.h"
+#include "ir/number.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,14 +76,18 @@ static Table read_csv(Elab *e, const char *path, Loc loc) {
 
 static const void *column_bytes(Elab *e, const Table *t, int64_t col, IrType type, const char *path, Loc loc) {
   int64_t width = ir_count(&type) / t->rows;
+  IrDtype dt = type.dtype;
+  if (ir_is_complex(dt)) fail(e, loc, "read the parts as real columns: complex(x[:, 0], x[:, 1])", "%s holds real numbers, not %s", path, elab_dtype_text(dt));
+  double least = (double)ir_least(dt), greatest = dt == IR_U64 ? 0x1p64 : (double)ir_greatest(dt), end = dt == IR_U64 ? 0x1p64 : 0x1p63;
   IrArray a = ir_array(e->arena, type);
   for (int64_t r = 0; r < t->rows; r++)
     for (int64_t c = 0; c < width; c++) {
       double x = t->cell.at[r * t->cols + col + c];
       if (a.f) a.f[r * width + c] = x;
       else {
-        if (x != (double)(int64_t)x) fail(e, loc, "declare it as f32, or change the file", "%s: %g in row %lld is no integer", path, x, (long long)r + 1);
-        a.i[r * width + c] = (int64_t)x;
+        if (!isfinite(x) || x != floor(x)) fail(e, loc, "declare it as f32, or change the file", "%s: %g in row %lld is no integer", path, x, (long long)r + 1);
+        if (x < least || x > greatest || x >= end) fail(e, loc, "declare a wider type, or change the file", "%s: %.0f in row %lld does not fit into %s", path, x, (long long)r + 1, elab_dtype_text(dt));
+        a.i[r * width + c] = dt == IR_U64 ? (int64_t)(uint64_t)x : (int64_t)x;
       }
     }
   void *bytes = arena_alloc(e->arena, (size_t)ir_bytes(&type));

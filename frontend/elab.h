@@ -100,6 +100,10 @@ typedef struct ElabHost {
 
 typedef struct Elab Elab;          // one program
 
+// Types as programs write them: f32, complex64[8, 4].
+const char *elab_dtype_text(IrDtype t);
+const char *elab_type_text(Arena *a, const IrType *t);
+
 // Parses and elaborates declarations of src (NULL: a program without any, for lone expressions).
 // NULL if there were errors (in d).
 Elab *elab_new(Arena *a, Diags *d, const Source *src, const ElabOptions *o);

@@ -46,10 +46,11 @@ static Value *number(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
   case AST_MUL: return ints && !__builtin_mul_overflow(a->i, b->i, &r) ? value_int(e, r) : value_real(e, x * y);
   case AST_DIV:
     if (y == 0) fail(e, loc, "the divisor is known while compiling: test it with `if`, or change it", "division by zero");
+    if (ints && b->i == -1) return a->i == INT64_MIN ? value_real(e, -x) : value_int(e, -a->i);
     return ints && a->i % b->i == 0 ? value_int(e, a->i / b->i) : value_real(e, x / y);
   case AST_MOD:
     if (y == 0) fail(e, loc, "the divisor is known while compiling: test it with `if`, or change it", "remainder of a division by zero");
-    return ints ? value_int(e, a->i - b->i * floor_div_int(a->i, b->i)) : value_real(e, floor_mod(x, y));
+    return ints ? value_int(e, b->i == -1 ? 0 : a->i - b->i * floor_div_int(a->i, b->i)) : value_real(e, floor_mod(x, y));
   case AST_POW: return ints && b->i >= 0 ? value_num(e, pow(x, y)) : value_real(e, pow(x, y));
   case AST_EQ: return value_bool(e, x == y);
   case AST_NE: return value_bool(e, x != y);
@@ -104,8 +105,8 @@ Value *element2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
   if (t == IR_BOOL && !logic && c != IR_EQ && c != IR_NE)
     fail(e, loc, "convert it: f32(…) or i32(…)", "%s are bools, but must be numbers", what);
   if (ir_is_complex(t) && compare && c != IR_EQ && c != IR_NE) fail(e, loc, "compare abs(…) or real(…)", "complex numbers have no order");
-  if ((c == IR_POW || c == IR_ATAN2) && !ir_is_float(t)) fail(e, loc, "convert it: f32(…)", "%s must be floats, not %s", what, ir_dtype_name(t));
-  if (logic && !ir_is_int(t) && t != IR_BOOL) fail(e, loc, "compare first: x > 0", "%s must be bools or integers, not %s", what, ir_dtype_name(t));
+  if ((c == IR_POW || c == IR_ATAN2) && !ir_is_float(t)) fail(e, loc, ir_is_complex(t) ? "use abs(…), real(…) or imag(…)" : "convert it: f32(…)", "%s must be floats, not %s", what, elab_dtype_text(t));
+  if (logic && !ir_is_int(t) && t != IR_BOOL) fail(e, loc, "compare first: x > 0", "%s must be bools or integers, not %s", what, elab_dtype_text(t));
   IrValue *x = as_wide(e, a, t, loc), *y = as_wide(e, b, t, loc);
   IrType shape;
   broadcast_shapes(e, loc, what, x->type, y->type, &shape);
@@ -119,7 +120,7 @@ Value *element2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
     const char *why = ir_infer(e->arena, c, 2, (IrValue *[]){x, y}, NULL, 0, NULL, 0, NULL, out, &nout);
     if (why) {
       const char *wants = strstr(why, "expected ");
-      fail(e, loc, ir_is_complex(t) ? "use abs(…), real(…) or imag(…)" : ir_is_float(t) ? "convert it: i32(…)" : "convert it: f32(…)", "%s are %s: %s", what, ir_dtype_name(t), wants ? wants : why);
+      fail(e, loc, ir_is_complex(t) ? "use abs(…), real(…) or imag(…)" : ir_is_float(t) ? "convert it: i32(…)" : "convert it: f32(…)", "%s are %s: %s", what, elab_dtype_text(t), wants ? wants : why);
     }
   }
   return value_array(e, ir_bin(&e->c.b, c, x, y));
@@ -203,15 +204,15 @@ static Value *matmul(Elab *e, Value *a, Value *b, Loc loc) {
   IrType xt = x->type, yt = y->type;
   IrBuilder *bd = &e->c.b;
   bd->loc = loc;
-  if (!ir_is_float(t) && !ir_is_complex(t) && !ir_is_int(t)) fail(e, loc, "convert it: f32(…)", "`@` needs numbers, found %s", ir_dtype_name(t));
-  if (!xt.rank || !yt.rank) fail(e, loc, "use * for a scalar", "`@` needs at least one axis on both sides: %s and %s", ir_type_text(e->arena, &xt), ir_type_text(e->arena, &yt));
+  if (!ir_is_float(t) && !ir_is_complex(t) && !ir_is_int(t)) fail(e, loc, "convert it: f32(…)", "`@` needs numbers, found %s", elab_dtype_text(t));
+  if (!xt.rank || !yt.rank) fail(e, loc, "use * for a scalar", "`@` needs at least one axis on both sides: %s and %s", elab_type_text(e->arena, &xt), elab_type_text(e->arena, &yt));
   bool row = xt.rank == 1, col = yt.rank == 1;
   if (row) x = ir_reshape(bd, x, 2, (int64_t[]){1, xt.dim[0]});
   if (col) y = ir_reshape(bd, y, 2, (int64_t[]){yt.dim[0], 1});
   int64_t k1 = x->type.dim[x->type.rank - 1], k2 = y->type.dim[y->type.rank - 2];
   if (k1 != k2)
     fail(e, loc, "the last axis of the left and the last but one of the right must be equal",
-         "`@`: inner sizes differ, %s @ %s (%lld against %lld)", ir_type_text(e->arena, &xt), ir_type_text(e->arena, &yt), (long long)k1, (long long)k2);
+         "`@`: inner sizes differ, %s @ %s (%lld against %lld)", elab_type_text(e->arena, &xt), elab_type_text(e->arena, &yt), (long long)k1, (long long)k2);
   IrValue *r;
   if (y->type.rank == 2) {
     int64_t m = 1;
@@ -261,13 +262,15 @@ Value *binary(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
   if (a->kind == V_KEY || b->kind == V_KEY) fail(e, loc, "draw from it: uniform(key, [n])", "`%s` of a key", ast_op_text(op));
   if (op == AST_AND || op == AST_OR) {
     if (a->kind == V_BOOL && b->kind == V_BOOL) return value_bool(e, op == AST_AND ? a->i && b->i : a->i || b->i);
+    for (int k = 0; k < 2; k++) {
+      Value *x = k ? b : a;
+      if (x->kind != V_BOOL && to_array(e, x, loc)->type.dtype != IR_BOOL) fail(e, loc, "compare first: x > 0; bit_and, bit_or and bit_xor work on the bits of integers", "`%s` of %s, which is no bool", ast_op_text(op), value_text(e, x));
+    }
     if (a->kind == V_BOOL || b->kind == V_BOOL) {
       Value *known = a->kind == V_BOOL ? a : b, *other = a->kind == V_BOOL ? b : a;
-      if (to_array(e, other, loc)->type.dtype != IR_BOOL) fail(e, loc, "compare first: x > 0", "`%s` of %s, which is no bool", ast_op_text(op), value_text(e, other));
       return (op == AST_AND) == (known->i != 0) ? other : known;
     }
-    Value *v = element2(e, op_code(op), a, b, loc);
-    return v;
+    return element2(e, op_code(op), a, b, loc);
   }
   if (op == AST_POW) return power(e, a, b, loc);
   if (op == AST_MATMUL) return matmul(e, a, b, loc);
@@ -298,7 +301,9 @@ Value *element1(Elab *e, IrCode c, Value *x, Loc loc) {
   const char *why = ir_infer(e->arena, c, 1, in, NULL, 0, NULL, 0, NULL, out, &nout);
   if (why) {
     const char *wants = strstr(why, "expected ");
-    fail(e, loc, c == IR_NOT ? "compare first: not (x > 0)" : "convert it: f32(…)", "`%s` of %s: %s", ir_info[c].name, ir_type_text(e->arena, &ir->type), wants ? wants : why);
+    const char *help = c == IR_NOT ? "compare first: not (x > 0)" : ir_is_complex(ir->type.dtype) ? "use abs(…), real(…) or imag(…)" :
+      c == IR_REAL || c == IR_IMAG || c == IR_CONJ ? "what is no complex number is its own real part" : "convert it: f32(…)";
+    fail(e, loc, help, "`%s` of %s: %s", c == IR_NEG ? "-" : ir_info[c].name, elab_type_text(e->arena, &ir->type), wants ? wants : why);
   }
   e->c.b.loc = loc;
   return value_array(e, ir_un(&e->c.b, c, ir));
@@ -307,11 +312,12 @@ Value *element1(Elab *e, IrCode c, Value *x, Loc loc) {
 static Value *unary(Elab *e, AstOp op, Value *x, Loc loc) {
   if (op == AST_NOT) {
     if (x->kind == V_BOOL) return value_bool(e, !x->i);
+    if (x->kind == V_NUM || (x->kind == V_ARRAY && x->ir->type.dtype != IR_BOOL)) fail(e, loc, "compare first: not (x > 0); bit_xor(x, -1) turns the bits of an integer", "`not` of %s, which is no bool", value_text(e, x));
     return element1(e, IR_NOT, x, loc);
   }
   if (x->kind == V_NUM) {
     pin(e, x);
-    return x->is_int ? value_int(e, -x->i) : value_real(e, -x->f);
+    return x->is_int && x->i != INT64_MIN ? value_int(e, -x->i) : value_real(e, -x->f);
   }
   return element1(e, IR_NEG, x, loc);
 }
@@ -331,7 +337,7 @@ typedef struct Ix {
 
 static IrValue *index_i32(Elab *e, Value *v, Loc loc) {
   IrValue *x = to_array(e, storage(e, v), loc);
-  if (!ir_is_int(x->type.dtype)) fail(e, loc, x->type.dtype == IR_BOOL ? "use where(mask, x, 0), or a gather by integers" : "convert it: i32(…)", "an index must be an integer, not %s", ir_type_text(e->arena, &x->type));
+  if (!ir_is_int(x->type.dtype)) fail(e, loc, x->type.dtype == IR_BOOL ? "use where(mask, x, 0), or a gather by integers" : "convert it: i32(…)", "an index must be an integer, not %s", elab_type_text(e->arena, &x->type));
   return ir_cast(&e->c.b, x, IR_I32);
 }
 
@@ -395,7 +401,7 @@ static int read_index(Elab *e, const IrType *t, IrValue *const *lens, int n, con
       dots = true;
     } else if (ix[k]->kind != AST_IX_NEW) axes++;
   }
-  if (axes > t->rank) fail(e, loc, "write no more than one for each axis; `_` adds an axis", "%d indices into %s", axes, ir_type_text(e->arena, t));
+  if (axes > t->rank) fail(e, loc, "write no more than one for each axis; `_` adds an axis", "%d ind%s into %s", axes, axes == 1 ? "ex" : "ices", elab_type_text(e->arena, t));
   for (int k = 0; k < n; k++) {
     const Ast *x = ix[k];
     if (m >= 2 * IR_MAX_RANK - 1) fail(e, x->loc, "an array has at most 8 axes", "too many axes in an index");
@@ -668,7 +674,7 @@ static IrValue *update_array(Elab *e, IrValue *x, int n, const Ast *const *asts,
     IrType want = {.dtype = x->type.dtype, .rank = nshown}, both;
     memcpy(want.dim, shown, sizeof shown);
     broadcast_shapes(e, loc, "the place and what is assigned to it", want, u->type, &both);
-    if (!ir_type_eq(&want, &both)) fail(e, loc, "axes are aligned at the right; what is assigned may be smaller, and is repeated, but not larger", "%s does not fit into a place of %s", ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
+    if (!ir_type_eq(&want, &both)) fail(e, loc, "axes are aligned at the right; what is assigned may be smaller, and is repeated, but not larger", "%s does not fit into a place of %s", elab_type_text(e->arena, &u->type), elab_type_text(e->arena, &want));
     u = ir_reshape(b, ir_spread(b, u, nshown, shown), x->type.rank, window);
     in[0] = x;
     in[1] = u;
@@ -688,7 +694,7 @@ static IrValue *update_array(Elab *e, IrValue *x, int n, const Ast *const *asts,
   IrType want = {.dtype = t.dtype, .rank = ur}, both;
   memcpy(want.dim, ud, sizeof ud);
   broadcast_shapes(e, loc, "the place and what is assigned to it", want, u->type, &both);
-  if (!ir_type_eq(&want, &both)) fail(e, loc, "axes are aligned at the right; what is assigned may be smaller, and is repeated, but not larger", "%s does not fit into a place of %s", ir_type_text(e->arena, &u->type), ir_type_text(e->arena, &want));
+  if (!ir_type_eq(&want, &both)) fail(e, loc, "axes are aligned at the right; what is assigned may be smaller, and is repeated, but not larger", "%s does not fit into a place of %s", elab_type_text(e->arena, &u->type), elab_type_text(e->arena, &want));
   IrValue *s = ir_scatter(b, ir_reshape(b, x, r, flat), at, ir_spread(b, u, ur, ud), 0, SCATTER_SET);
   return ir_reshape(b, s, t.rank, t.dim);
 }
@@ -755,6 +761,22 @@ static Value *keep_type(Elab *e, Value *old, Value *v, Loc loc, const char *what
   return v;
 }
 
+static void put_place(Str *s, const Ast *p) {
+  if (p->kind == AST_NAME) { str_printf(s, "%s", p->name); return; }
+  put_place(s, p->kid[0]);
+  if (p->kind == AST_FIELD) str_printf(s, ".%s", p->name);
+  if (p->kind == AST_ITEM) str_printf(s, ".%lld", (long long)p->i);
+  if (p->kind == AST_INDEX) str_printf(s, "[…]");
+}
+
+static const char *place_text(Elab *e, const Ast *p) {
+  Str s = {.arena = e->arena};
+  str_printf(&s, "`");
+  put_place(&s, p);
+  str_printf(&s, "`");
+  return s.s;
+}
+
 void assign(Elab *e, const Ast *place, Value *v) {
   switch (place->kind) {
   case AST_PAREN: assign(e, place->kid[0], v); return;
@@ -774,14 +796,14 @@ void assign(Elab *e, const Ast *place, Value *v) {
     if (base->kind == V_POISON) give_up(e);
     Value *old = base->kind == V_REC ? value_field(base, place->name) : NULL;
     if (!old) fail(e, place->loc, base->kind == V_REC && base->name ? fields_of(e, base) : "records have fields; an element of an array is x[i]", "%s has no field `%s`", value_text(e, base), place->name);
-    assign(e, place->kid[0], value_with(e, base, place->name, keep_type(e, old, v, place->loc, arena_printf(e->arena, "`.%s`", place->name))));
+    assign(e, place->kid[0], value_with(e, base, place->name, keep_type(e, old, v, place->loc, place_text(e, place))));
     return;
   }
   case AST_ITEM: {
     Value *base = eval(e, place->kid[0]);
     if (base->kind != V_REC || place->i >= base->n) fail(e, place->loc, "items count from 0; a record's fields have names: r.x", "%s has no item %lld", value_text(e, base), (long long)place->i);
     Value **item = arena_copy(e->arena, base->item, sizeof *item * (size_t)base->n);
-    item[place->i] = keep_type(e, item[place->i], v, place->loc, "the item");
+    item[place->i] = keep_type(e, item[place->i], v, place->loc, place_text(e, place));
     assign(e, place->kid[0], value_like(e, base, base->n, item));
     return;
   }
@@ -830,7 +852,7 @@ static void eval_let(Elab *e, const Ast *s) {
   Value *v = eval(e, s->kid[2]);
   e->c.path = outer;
   if (e->c.probe && e->c.owner && pat->kind == AST_PAT && v->kind != V_NONE && v->kind != V_POISON) v = probed(e, path, v, pat->loc);
-  if (v->kind == V_NONE) fail(e, s->kid[2]->loc, "let its last line be an expression", "this has no value");
+  if (v->kind == V_NONE) fail(e, s->kid[2]->loc, no_value_help(e, s->kid[2]), "this has no value");
   if (s->kid[1]) v = match_type(e, s->kid[1], v, s->kid[2]->loc, pat->name ? arena_printf(e->arena, "`%s`", pat->name) : "this");
   if (s->flag && v->kind == V_KEY) v = value_key(e, v->ir);
   bind_pattern(e, pat, v, s->flag);
@@ -953,7 +975,7 @@ static Value *bracket(Elab *e, Value *f, const Ast *x) {
   Ast *const *statics = d->fn ? d->fn->statics : d->kid;
   int most = d->fn ? d->fn->nstatic : d->nstatic;
   if (d->kind == AST_RECORD) return value_type(e, eval_type(e, x));
-  if (x->nkid - 1 > most) fail(e, x->loc, "they stand in its declaration, in brackets behind the name", "`%s` takes %d values in brackets, found %d", f->decl->name, most, x->nkid - 1);
+  if (x->nkid - 1 > most) fail(e, x->loc, "they stand in its declaration, in brackets behind the name", "`%s` takes %d value%s in brackets, found %d", f->decl->name, most, most == 1 ? "" : "s", x->nkid - 1);
   Value *v = value_new(e, V_DECL);
   *v = *f;
   v->nstatic = most;
@@ -987,7 +1009,7 @@ static void check_budget(Elab *e, Loc loc) {
 Value *eval(Elab *e, const Ast *x) {
   if ((++e->work & 1023) == 0 || e->exhausted) check_budget(e, x->loc);
   if (e->stack - (const char *)__builtin_frame_address(0) > ELAB_STACK_MOST)
-    fail(e, x->loc, "name parts of it with `let`, and let functions call fewer others", "expressions inside of one another across %d calls: too deep", e->c.depth);
+    fail(e, x->loc, "name parts of it with `let`, and let functions call fewer others", "expressions inside of one another across %d call%s: too deep", e->c.depth, e->c.depth == 1 ? "" : "s");
   e->c.b.loc = x->loc;
   switch (x->kind) {
   case AST_NAME: return eval_name(e, x->name, x->loc);

@@ -67,6 +67,8 @@ void eval_log(Elab *e, const Ast *s) {
   for (int k = 0; k < s->nkid; k++) {
     const Ast *a = s->kid[k];
     Value *v = eval(e, a->kid[0]);
+    if (v->kind != V_POISON && v->kind != V_LIST && (!value_is_tree(v) || v->kind == V_REC || v->kind == V_KEY))
+      fail(e, a->loc, v->kind == V_REC ? "log one of its fields, or what is computed of all: optim.norm(p)" : "a log shows numbers: a loss, a mean, a count", "a logged value must be one number, not %s", value_text(e, v));
     IrValue *x = to_array(e, v, a->loc);
     if (x->type.rank) fail(e, a->loc, "log its mean: mean(…)", "a logged value must be one number, not %s", value_text(e, v));
     if (ir_is_complex(x->type.dtype)) fail(e, a->loc, "log abs(…), real(…) or imag(…)", "a complex number cannot be logged");
@@ -158,7 +160,7 @@ static Type *common_type(Elab *e, Value *a, Value *b, Loc loc, const char *what)
     t->item = arena_array(e->arena, Type *, a->n ? a->n : 1);
     for (int k = 0; k < a->n; k++) {
       Value *y = a->name && b->name ? value_field(b, a->name[k]) : b->item[k];
-      if (!y) fail(e, loc, "both branches of an `if` give one type", "%s: one branch has the field `%s`, the other not", what, a->name[k]);
+      if (!y) fail(e, loc, "all branches give one type", "%s: one branch has the field `%s`, the other not", what, a->name[k]);
       t->item[k] = common_type(e, a->item[k], y, loc, what);
     }
     return t;
@@ -168,16 +170,16 @@ static Type *common_type(Elab *e, Value *a, Value *b, Loc loc, const char *what)
   if (a->kind == V_BOUNDED || b->kind == V_BOUNDED)
     fail(e, loc, "cut both at the same number, or give padded(…) of both", "%s: one branch gives %s, the other %s", what, value_text(e, a), value_text(e, b));
   if (!value_is_tree(a) || !value_is_tree(b) || a->kind == V_REC || b->kind == V_REC || a->kind == V_KEY || b->kind == V_KEY)
-    fail(e, loc, "both branches of an `if` give one type", "%s: one branch gives %s, the other %s", what, value_text(e, a), value_text(e, b));
+    fail(e, loc, "all branches give one type", "%s: one branch gives %s, the other %s", what, value_text(e, a), value_text(e, b));
   IrType x = type_of(e, a)->array, y = type_of(e, b)->array;
   IrType t = a->kind == V_NUM ? y : x;
   if (a->kind == V_NUM && b->kind == V_NUM) t = ir_scalar(a->is_int && b->is_int ? IR_I32 : IR_F32);
   else if (a->kind != V_NUM && b->kind != V_NUM) {
     if (can_widen(x.dtype, y.dtype)) t.dtype = y.dtype;
-    else if (!can_widen(y.dtype, x.dtype)) fail(e, loc, "both branches of an `if` give one type", "%s: one branch gives %s, the other %s", what, value_text(e, a), value_text(e, b));
+    else if (!can_widen(y.dtype, x.dtype)) fail(e, loc, mixed_help(e, x.dtype, y.dtype), "%s: one branch gives %s, the other %s", what, value_text(e, a), value_text(e, b));
     IrType u = y;
     u.dtype = t.dtype;
-    if (!ir_type_eq(&t, &u)) fail(e, loc, "both branches of an `if` give one type", "%s: one branch gives %s, the other %s", what, value_text(e, a), value_text(e, b));
+    if (!ir_type_eq(&t, &u)) fail(e, loc, "all branches give one type", "%s: one branch gives %s, the other %s", what, value_text(e, a), value_text(e, b));
   }
   return type_array(e, t);
 }
@@ -197,7 +199,7 @@ static LogEntry *find_log(LogEntry *l, const char *name) {
 typedef Value *(*Thunk)(Elab *e, void *env);
 
 // if pred { yes } else { no }: variables that either assigns are merged.
-static Value *branch(Elab *e, IrValue *pred, Thunk yes, void *yes_env, Thunk no, void *no_env, Bindings vars, Loc loc) {
+static Value *branch(Elab *e, IrValue *pred, Thunk yes, void *yes_env, Thunk no, void *no_env, Bindings vars, Loc loc, const char *noun) {
   Value **old = arena_array(e->arena, Value *, vars.n ? vars.n : 1), **vals[2];
   Region reg[2];
   Value *out[2];
@@ -215,10 +217,11 @@ static Value *branch(Elab *e, IrValue *pred, Thunk yes, void *yes_env, Thunk no,
     }
   }
   if (out[0]->kind == V_POISON || out[1]->kind == V_POISON) give_up(e);
+  const char *value = arena_printf(e->arena, "the value of this `%s`", noun);
   bool has_value = out[0]->kind != V_NONE && out[1]->kind != V_NONE;
   if (has_value && (!value_is_tree(out[0]) || !value_is_tree(out[1])))
-    fail(e, loc, "decide it while compiling: let the condition be known then", "an `if` at run time cannot choose between %s and %s", value_text(e, out[0]), value_text(e, out[1]));
-  Type *result = has_value ? common_type(e, out[0], out[1], loc, "the value of this `if`") : NULL;
+    fail(e, loc, "decide it while compiling: let the condition be known then", "%s `%s` at run time cannot choose between %s and %s", *noun == 'i' ? "an" : "a", noun, value_text(e, out[0]), value_text(e, out[1]));
+  Type *result = has_value ? common_type(e, out[0], out[1], loc, value) : NULL;
   Type **types = arena_array(e->arena, Type *, vars.n ? vars.n : 1);
   for (int k = 0; k < vars.n; k++)
     if (vals[0][k] != old[k] || vals[1][k] != old[k])
@@ -228,7 +231,7 @@ static Value *branch(Elab *e, IrValue *pred, Thunk yes, void *yes_env, Thunk no,
     IrOp *before = e->c.b.before;
     e->c.b.at = reg[side].r;
     e->c.b.before = NULL;
-    if (result) yield_value(e, reg[side].r, out[side], result, loc, "the value of this `if`");
+    if (result) yield_value(e, reg[side].r, out[side], result, loc, value);
     for (int k = 0; k < vars.n; k++)
       if (types[k]) yield_value(e, reg[side].r, vals[side][k], types[k], loc, arena_printf(e->arena, "`%s`", vars.at[k]->name));
     for (int other = 0; other < 2; other++)
@@ -301,7 +304,7 @@ Value *eval_if(Elab *e, const Ast *x) {
   if (c->ir->type.rank)
     fail(e, x->kid[0]->loc, "where(c, a, b) chooses for each element; any(c) and all(c) make one", "the condition of an `if` must be one bool, not %s", value_text(e, c));
   Bindings vars = assigned_bindings(e, 2, (const Ast *const[]){x->kid[1], other});
-  return branch(e, c->ir, block_thunk, x->kid[1], other ? block_thunk : NULL, (void *)other, vars, x->loc);
+  return branch(e, c->ir, block_thunk, x->kid[1], other ? block_thunk : NULL, (void *)other, vars, x->loc, "if");
 }
 
 typedef struct Cases { const Ast *ast; Value *v; int k; Bindings vars; } Cases;
@@ -316,7 +319,9 @@ static Value *eval_cases(Elab *e, void *env) {
   if (c->k >= c->ast->nkid) fail(e, c->ast->loc, "end it with `_ => …`", "no case of this `match` is left for other values");
   const Ast *test = c->ast->kid[c->k]->kid[0];
   if (test->kind == AST_NAME && strcmp(test->name, "_") == 0) return case_value(e, c);
-  Value *hit = binary(e, AST_EQ, c->v, eval(e, test), test->loc);
+  Value *with = eval(e, test);
+  if (c->v->kind == V_ARRAY && with->kind != V_POISON && !value_is_tree(with)) fail(e, test->loc, "compare it with numbers", "%s is no value of %s", value_text(e, with), value_text(e, c->v));
+  Value *hit = binary(e, AST_EQ, c->v, with, test->loc);
   if (hit->kind == V_BOOL) {
     if (hit->i) return case_value(e, c);
     Cases next = *c;
@@ -325,7 +330,7 @@ static Value *eval_cases(Elab *e, void *env) {
   }
   Cases next = *c;
   next.k++;
-  return branch(e, to_scalar(e, hit, IR_BOOL, test->loc, "a case"), case_value, c, eval_cases, &next, c->vars, c->ast->loc);
+  return branch(e, to_scalar(e, hit, IR_BOOL, test->loc, "a case"), case_value, c, eval_cases, &next, c->vars, c->ast->loc, "match");
 }
 
 Value *eval_match(Elab *e, const Ast *x) {
@@ -338,14 +343,22 @@ void eval_every(Elab *e, const Ast *s) {
   Binding *iter = scope_find(e->c.scope, "iter");
   if (!iter || iter->value->kind != V_ARRAY || !e->trainer) fail(e, s->loc, "in a function, test a count that it is given: if i % n == 0 { … }", "`every` belongs in a trainer's step");
   Value *n = eval(e, s->kid[0]);
+  bool whole = n->kind == V_NUM ? n->is_int : n->kind == V_ARRAY && ir_is_int(n->ir->type.dtype);
+  if (n->kind != V_POISON && !whole) fail(e, s->kid[0]->loc, "every n { … } runs at each n-th step", "`every` counts steps by an integer, not by %s", value_text(e, n));
   if (n->kind == V_NUM && num_f(n) < 1) fail(e, s->kid[0]->loc, "every n { … } runs at each n-th step", "`every` needs a count of at least 1");
   Value *done = binary(e, AST_MOD, binary(e, AST_ADD, iter->value, value_int(e, 1), s->loc), n, s->loc);
   Value *hit = binary(e, AST_EQ, done, value_int(e, 0), s->loc);
   Bindings vars = assigned_bindings(e, 1, (const Ast *const[]){s->kid[1]});
-  branch(e, to_scalar(e, hit, IR_BOOL, s->loc, "the condition"), block_thunk, s->kid[1], NULL, NULL, vars, s->loc);
+  branch(e, to_scalar(e, hit, IR_BOOL, s->loc, "the condition"), block_thunk, s->kid[1], NULL, NULL, vars, s->loc, "every");
 }
 
 // ---- loops ------------------------------------------------------------------------------------------------
+
+static int64_t range_length(Elab *e, const Value *v, Loc loc) {
+  int64_t to = to_int(e, v->item[1], loc, "the end of a range"), from = to_int(e, v->item[0], loc, "the start of a range"), n;
+  if (__builtin_sub_overflow(to, from, &n)) fail(e, loc, "put one loop into another", "a loop of more than 2^31 turns");
+  return n < 0 ? 0 : n;
+}
 
 // What a loop goes over: leaves to slice, and ranges. `turns` is how many it takes where that shows at run time only.
 static void loop_leaves(Elab *e, Value *v, Loc loc, Leaves *xs, int64_t *n, IrValue **turns) {
@@ -363,8 +376,7 @@ static void loop_leaves(Elab *e, Value *v, Loc loc, Leaves *xs, int64_t *n, IrVa
       late = len_less(e, len_within(e, v->item[1], most, loc), lo);
       break;
     }
-    len = to_int(e, v->item[1], loc, "the end of a range") - to_int(e, v->item[0], loc, "the start of a range");
-    if (len < 0) len = 0;
+    len = range_length(e, v, loc);
     break;
   case V_LAYERS: len = v->i; break;
   case V_REC:
@@ -430,7 +442,7 @@ static void carry_out(Elab *e, Bindings vars, Value **before, IrRegion *r, Loc l
     if (v->kind == V_POISON) give_up(e);
     Type *now = value_is_tree(v) ? type_of(e, v) : NULL;
     if (now && v->kind == V_ARRAY && t->kind == T_ARRAY && now->array.dtype != t->array.dtype && !can_widen(now->array.dtype, t->array.dtype))
-      fail(e, loc, t->array.dtype == IR_I32 && ir_is_float(now->array.dtype) ? "let it begin as a real number: 0.0" : NULL,
+      fail(e, loc, t->array.dtype == IR_I32 && ir_is_float(now->array.dtype) ? "let it begin as a real number: 0.0" : arena_printf(e->arena, "let it begin as what a turn makes of it, or give it back as it was: %s(…)", elab_dtype_text(t->array.dtype)),
            "`%s` is %s before the loop and %s after a turn", vars.at[k]->name, type_text(e, t), type_text(e, now));
     yield_value(e, r, v, t, loc, arena_printf(e->arena, "`%s` after a turn", vars.at[k]->name));
   }
@@ -443,9 +455,8 @@ static Value *unroll(Elab *e, const Ast *x, Value *over) {
   int64_t n = -1;
   for (int k = 0; k < nlist; k++) {
     Value *v = list[k];
-    int64_t len = v->kind == V_LIST ? v->n : v->kind == V_RANGE ? to_int(e, v->item[1], x->loc, "the end of a range") - to_int(e, v->item[0], x->loc, "the start of a range") : -1;
-    if (len < 0 && v->kind != V_RANGE) fail(e, x->loc, "use `for` or `scan` for arrays", "`unroll` goes over lists and ranges known while compiling, not %s", value_text(e, v));
-    if (len < 0) len = 0;
+    int64_t len = v->kind == V_LIST ? v->n : v->kind == V_RANGE ? range_length(e, v, x->loc) : -1;
+    if (len < 0) fail(e, x->loc, "use `for` or `scan` for arrays", "`unroll` goes over lists and ranges known while compiling, not %s", value_text(e, v));
     if (n >= 0 && n != len) fail(e, x->loc, "all that a loop goes over in step is equally long: slice the longer one, xs[:n]", "a loop in step over %lld and %lld items", (long long)n, (long long)len);
     n = len;
   }
@@ -485,7 +496,7 @@ static Value *turn_skipped(Elab *e, void *env) {
 static Value *loop_body(Elab *e, const Ast *x, IrValue *turn, IrValue *turns, Bindings vars) {
   if (!turns) return eval_block(e, x->kid[2]);
   Turn t = {.ast = x};
-  Value *out = branch(e, ir_bin(&e->c.b, IR_LT, turn, turns), turn_taken, &t, turn_skipped, &t, vars, x->loc);
+  Value *out = branch(e, ir_bin(&e->c.b, IR_LT, turn, turns), turn_taken, &t, turn_skipped, &t, vars, x->loc, "loop");
   return t.out->kind == V_POISON || out->kind == V_NONE ? t.out : out;
 }
 
@@ -595,6 +606,7 @@ static Value *each(Elab *e, const Ast *x, Value *over) {
   Leaves xs = {.bounded = true};
   loop_leaves(e, over, x->kid[1]->loc, &xs, &n, &lanes);
   if (n > INT32_MAX) fail(e, loc, "put one `each` into a `for`", "more than 2^31 lanes");
+  if (over->kind == V_LAYERS) fail(e, loc, "write for l in layers(n) { h = … }", "`layers` belongs in a `for`");
   Lane lane = {.ast = x, .over = over};
   find_back(e, x->kid[0], x->kid[1], &lane);
   Bindings vars = assigned_bindings(e, 1, (const Ast *const[]){x->kid[2]});
@@ -709,7 +721,7 @@ Value *eval_while(Elab *e, const Ast *x) {
     if (side == 0) {
       Value *c = eval(e, x->kid[0]);
       if (c->kind != V_BOOL && (c->kind != V_ARRAY || c->ir->type.dtype != IR_BOOL || c->ir->type.rank))
-        fail(e, x->kid[0]->loc, "any(c) and all(c) make one bool of many", "the condition of a `while` must be one bool, not %s", value_text(e, c));
+        fail(e, x->kid[0]->loc, c->kind == V_ARRAY && c->ir->type.dtype == IR_BOOL ? "any(c) and all(c) make one bool of many" : "compare: x > 0", "the condition of a `while` must be one bool, not %s", value_text(e, c));
       ir_yield(reg.r, to_array(e, c, loc));
     } else {
       Value *v = eval_block(e, x->kid[1]);

@@ -63,8 +63,13 @@ static Value *held(Elab *e, const char *name, const Ast *type, const Ast *init, 
   Type *t = eval_type(e, type);
   const char *path = join(e, e->c.path, name);
   if (o->discover) {
-    for (int k = 0; k < o->discover->list.n; k++)
-      if (strcmp(o->discover->list.at[k].path, path) == 0) return type_zeros(e, t);
+    for (int k = 0; k < o->discover->list.n; k++) {
+      const Param *made = &o->discover->list.at[k];
+      if (strcmp(made->path, path) != 0) continue;
+      if (!type_same(made->type, t))
+        fail(e, loc, "a lambda that is called twice has one set of parameters, of one shape; two calls of a layer have two", "the parameter `%s` is %s here, and %s before", path, type_text(e, t), type_text(e, made->type));
+      return type_zeros(e, t);
+    }
     Param q = {.path = path, .type = t, .nlead = o->nlead, .loc = loc};
     memcpy(q.lead, o->lead, sizeof q.lead);
     q.init = init ? eval(e, init) : NULL;
@@ -302,6 +307,8 @@ static Value *init_one(Elab *e, const Param *q, IrValue *key) {
     return value_array(e, ir_fill(&e->c.b, q->type->array, v->kind == V_NUM ? num_f(v) : 1));
   }
   if (v->kind == V_ARRAY || v->kind == V_KEY) fail(e, q->loc, "write a number, zeros, ones, or a function of (key, shape)", "an initial value must not depend on run-time values");
+  if (v->kind == V_STR || v->kind == V_LIST || v->kind == V_BOOL || v->kind == V_REC || v->kind == V_TYPE)
+    fail(e, q->loc, "write a number, zeros, ones, or a function of (key, shape)", "the initial value of `%s` is %s, neither a number nor a function", q->path, value_text(e, v));
   if (q->type->kind != T_ARRAY) fail(e, q->loc, "declare one parameter for each field", "the parameter `%s` must be an array", q->path);
   Value *dims[IR_MAX_RANK];
   for (int k = 0; k < q->type->array.rank; k++) dims[k] = value_int(e, q->type->array.dim[k]);
@@ -606,12 +613,26 @@ Value *env_step(Elab *e, Value *env, const Args *a) {
   Args b = *a;
   int at = find_arg(&b, "key", 2);
   if (fn->fn->nparam == 1 && at == b.n - 1 && b.n == 3) b.n--;
+  int action = find_arg(&b, fn->fn->nparam ? fn->fn->params[0]->name : "", 1);
+  Value *given = action > 0 ? b.value[action] : NULL;
+  if (given && given->kind != V_NUM && given->kind != V_POISON) {
+    Type *space = action_type(e, env_action(e, env, fn->loc));
+    b.value = arena_copy(e->arena, b.value, sizeof *b.value * (size_t)b.n);
+    if (space) b.value[action] = coerce(e, given, space, b.ast ? b.ast->loc : e->c.b.loc, arena_printf(e->arena, "the action of `%s`", d->name));
+  }
   Value *out = call_with_state(e, env, fn, &b, arena_printf(e->arena, "`%s.step`", d->name), scope_under(e, env_scope(e, env)), s);
   if (out->kind != V_REC || !value_field(out, "reward") || !value_field(out, "terminated"))
     fail(e, fn->loc, "end it with (reward = …, terminated = …, truncated = …)", "`%s.step` must give a reward and whether the episode terminated", d->name);
   out = to_runtime(e, out, fn->loc);
   Value *reward = value_field(out, "reward");
-  if (reward->kind == V_ARRAY && reward->ir->type.dtype == IR_I32) out = value_with(e, out, "reward", value_array(e, ir_cast(&e->c.b, reward->ir, IR_F32)));
+  const char *const flag[] = {"terminated", "truncated"};
+  for (int k = 0; k < 2; k++) {
+    Value *v = value_field(out, flag[k]);
+    if (v && (v->kind != V_ARRAY || v->ir->type.dtype != IR_BOOL || v->ir->type.rank)) fail(e, fn->loc, "compare: abs(x) > 2.4; any(c) and all(c) make one bool of many", "`%s` of `%s.step` is one bool, not %s", flag[k], d->name, value_text(e, v));
+  }
+  bool real = reward->kind == V_ARRAY && !reward->ir->type.rank && (reward->ir->type.dtype == IR_F32 || reward->ir->type.dtype == IR_I32);
+  if (!real) fail(e, fn->loc, "sum(…) and mean(…) make one number of many, f32(…) a real one", "`reward` of `%s.step` is one f32, not %s", d->name, value_text(e, reward));
+  if (reward->ir->type.dtype == IR_I32) out = value_with(e, out, "reward", value_array(e, ir_cast(&e->c.b, reward->ir, IR_F32)));
   if (value_field(out, "truncated")) return out;
   Value **item = arena_array(e->arena, Value *, out->n + 1);
   const char **name = arena_array(e->arena, const char *, out->n + 1);
@@ -637,6 +658,10 @@ static void bind_statics(Elab *e, const Ast *d, Value *f) {
 
 Type *record_type(Elab *e, Value *f, Loc loc) {
   const Ast *d = f->decl->ast;
+  for (const Inside *k = e->c.inside; k; k = k->up)
+    if (k->record == f->decl) fail(e, d->loc, "let an array of them be a field of something else, and refer by index", "the record `%s` holds itself", d->name);
+  Inside own = {f->decl, e->c.inside};
+  e->c.inside = &own;
   Scope *outer = e->c.scope;
   e->c.scope = f->decl->module->scope;
   scope_push(e, true);
@@ -661,6 +686,7 @@ Type *record_type(Elab *e, Value *f, Loc loc) {
   t->item = item.at;
   t->name = name.at;
   e->c.scope = outer;
+  e->c.inside = own.up;
   return t;
 }
 

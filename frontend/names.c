@@ -113,6 +113,7 @@ static void unknown(Names *n, const char *name, Loc loc) {
   for (int k = 0; k < n->e->unknown.n; k++)
     if (strcmp(n->e->unknown.at[k], name) == 0) return;
   const char *help = unknown_name_module(n->e, name);
+  if (!help) help = foreign_help(name);
   if (!help) help = near_name(n, name);
   tell(n->e, loc, help ? help : unknown_name_help(n->e, name), "`%s` is not known here", name);
   vec_push(n->e->arena, &n->e->unknown, name);
@@ -226,17 +227,21 @@ static void check_member(Names *n, const Ast *x) {
 typedef struct Given {             // the arguments of a call as the text shows them
   const Ast *site;
   int positional;                  // a piped value is the first
-  const Ast *over[64];             // the k-th positional argument, or NULL for the piped one
+  VEC(const Ast *) over;           // the k-th positional argument, or NULL for the piped one
   bool open;                       // spread arguments: how many there are is not known
 } Given;
 
-static Given read_args(const Ast *site, bool piped) {
+static Given read_args(Names *n, const Ast *site, bool piped) {
   Given g = {.site = site, .positional = piped};
+  if (piped) vec_push(n->e->arena, &g.over, NULL);
   if (site->kind != AST_CALL) return g;
   for (int k = 1; k < site->nkid; k++) {
     const Ast *a = site->kid[k];
     if (a->spread) g.open = true;
-    else if (!a->name && g.positional < 64) g.over[g.positional++] = a->kid[0];
+    else if (!a->name) {
+      vec_push(n->e->arena, &g.over, a->kid[0]);
+      g.positional++;
+    }
   }
   return g;
 }
@@ -247,16 +252,15 @@ static bool gives(const Given *g, const char *name) {
   return false;
 }
 
-typedef struct Takes { const char *name[64]; bool must[64]; int n; } Takes;
+typedef struct Take { const char *name; bool must; } Take;
+typedef VEC(Take) Takes;
 
-static void take(Takes *t, const char *name, bool must) {
-  if (t->n < 64) { t->name[t->n] = name; t->must[t->n++] = must; }
-}
+static void take(Names *n, Takes *t, const char *name, bool must) { vec_push(n->e->arena, t, ((Take){name, must})); }
 
 static const char *takes_text(Names *n, const Takes *t) {
   Str s = {.arena = n->e->arena};
   str_printf(&s, "it takes (");
-  for (int k = 0; k < t->n; k++) str_printf(&s, "%s%s%s", k ? ", " : "", t->name[k], t->must[k] ? "" : " = …");
+  for (int k = 0; k < t->n; k++) str_printf(&s, "%s%s%s", k ? ", " : "", t->at[k].name, t->at[k].must ? "" : " = …");
   str_printf(&s, ")");
   return s.s;
 }
@@ -266,24 +270,24 @@ static void check_call(Names *n, const Given *g, const Takes *t, const char *wha
   for (int k = 1; g->site->kind == AST_CALL && k < g->site->nkid; k++) {
     const Ast *a = g->site->kid[k];
     bool found = !a->name;
-    for (int j = 0; j < t->n && !found; j++) found = strcmp(t->name[j], a->name) == 0;
+    for (int j = 0; j < t->n && !found; j++) found = strcmp(t->at[j].name, a->name) == 0;
     if (!found) tell(e, a->loc, takes_text(n, t), "%s has no %s `%s`", what, strcmp(noun, "argument") == 0 ? "parameter" : noun, a->name);
   }
   if (g->open) return;
   if (g->positional > t->n) {
-    const Ast *x = g->over[t->n];
+    const Ast *x = g->over.at[t->n];
     tell(e, x ? x->loc : g->site->loc, takes_text(n, t), "%s takes %d %s%s, found %d", what, t->n, noun, t->n == 1 ? "" : "s", g->positional);
     return;
   }
   for (int k = g->positional; k < t->n; k++)
-    if (t->must[k] && !gives(g, t->name[k])) {
-      tell(e, g->site->loc, strcmp(t->name[k], "key") == 0 ? "pass `key`: whoever draws takes a key" : takes_text(n, t), "%s needs the %s `%s`", what, noun, t->name[k]);
+    if (t->at[k].must && !gives(g, t->at[k].name)) {
+      tell(e, g->site->loc, strcmp(t->at[k].name, "key") == 0 ? "pass `key`: whoever draws takes a key" : takes_text(n, t), "%s needs the %s `%s`", what, noun, t->at[k].name);
       return;
     }
 }
 
-static void take_params(Takes *t, const AstFn *fn) {
-  for (int k = 0; k < fn->nparam; k++) take(t, fn->params[k]->name, !fn->params[k]->kid[1]);
+static void take_params(Names *n, Takes *t, const AstFn *fn) {
+  for (int k = 0; k < fn->nparam; k++) take(n, t, fn->params[k]->name, !fn->params[k]->kid[1]);
 }
 
 static void note_call(Names *n, Decl *to, Loc loc) {
@@ -311,42 +315,42 @@ static void check_target(Names *n, const Ast *target, const Given *g) {
   }
   if (!s.decl) return;
   const Ast *d = s.decl->ast;
-  Takes t = {.n = 0};
+  Takes t = {0};
   const char *what = arena_printf(n->e->arena, "`%s`", s.decl->name);
   if (s.method) {
     if (lacks_state(n, g, arena_printf(n->e->arena, "write %s.%s(&s, …)", s.decl->name, target->name), "`%s` updates the environment's state: it comes first, with `&`", target->name)) return;
-    take(&t, "&s", true);
-    take_params(&t, s.method->fn);
-    if (t.n == 2 && strcmp(target->name, "step") == 0) take(&t, "key", false);
+    take(n, &t, "&s", true);
+    take_params(n, &t, s.method->fn);
+    if (t.n == 2 && strcmp(target->name, "step") == 0) take(n, &t, "key", false);
     check_call(n, g, &t, arena_printf(n->e->arena, "`%s.%s`", s.decl->name, target->name), "argument");
     return;
   }
   if (s.init && d->kind == AST_TRAIN) {
-    for (int k = 0; k < d->nstatic; k++) take(&t, d->kid[k]->name, false);
-    take(&t, "seed", false);
+    for (int k = 0; k < d->nstatic; k++) take(n, &t, d->kid[k]->name, false);
+    take(n, &t, "seed", false);
     check_call(n, g, &t, arena_printf(n->e->arena, "`%s.run`", s.decl->name), "setting");
     return;
   }
   if (s.init) {
-    if (d->fn->flavour == FLAVOUR_MODEL) { take(&t, "key", true); check_call(n, g, &t, arena_printf(n->e->arena, "`%s.init`", s.decl->name), "argument"); }
+    if (d->fn->flavour == FLAVOUR_MODEL) { take(n, &t, "key", true); check_call(n, g, &t, arena_printf(n->e->arena, "`%s.init`", s.decl->name), "argument"); }
     return;
   }
   switch (d->kind) {
   case AST_FN:
     if (d->fn->flavour == FLAVOUR_RULE && lacks_state(n, g, arena_printf(n->e->arena, "write %s(&s, …) with s from %s.init(…)", s.decl->name, s.decl->name), "the rule `%s` updates its state: it comes first, with `&`", s.decl->name)) return;
-    if (d->fn->flavour == FLAVOUR_MODEL) take(&t, "the parameters", true);
-    if (d->fn->flavour == FLAVOUR_RULE) take(&t, "&state", true);
-    take_params(&t, d->fn);
+    if (d->fn->flavour == FLAVOUR_MODEL) take(n, &t, "the parameters", true);
+    if (d->fn->flavour == FLAVOUR_RULE) take(n, &t, "&state", true);
+    take_params(n, &t, d->fn);
     check_call(n, g, &t, what, "argument");
     note_call(n, s.decl, target->loc);
     return;
   case AST_RECORD:
     for (int k = d->nstatic; k < d->nkid; k++)
-      if (d->kid[k]->kind == AST_MEMBER) take(&t, d->kid[k]->name, !d->kid[k]->kid[1]);
+      if (d->kid[k]->kind == AST_MEMBER) take(n, &t, d->kid[k]->name, !d->kid[k]->kid[1]);
     check_call(n, g, &t, what, "field");
     return;
   case AST_ENV:
-    for (int k = 0; k < d->nstatic; k++) take(&t, d->kid[k]->name, false);
+    for (int k = 0; k < d->nstatic; k++) take(n, &t, d->kid[k]->name, false);
     check_call(n, g, &t, what, "setting");
     return;
   case AST_TRAIN: tell(n->e, g->site->loc, arena_printf(n->e->arena, "%s.run(setting = …) in an `experiment` runs it", s.decl->name), "a trainer is no function: `%s`", s.decl->name); return;
@@ -381,7 +385,7 @@ static void walk_place(Names *n, const Ast *p, bool lent) {
     return;
   }
   if (!b->mut) {
-    tell(e, root->loc, strcmp(b->why, "a `let`") == 0 ? arena_printf(e->arena, "declare it with `var` in line %d, or give the new value another name", b->loc.line) : strcmp(b->why, "a setting") == 0 ? "a setting stays as it is given: keep what changes in a `state`" : strcmp(b->why, "a parameter") == 0 ? "mark the parameter with `&`, or copy it: `var y = x`" : "copy it: `var y = x`",
+    tell(e, root->loc, strcmp(b->why, "a `let`") == 0 ? arena_printf(e->arena, "declare it with `var` in line %d, or give the new value another name", b->loc.line) : strcmp(b->why, "a setting") == 0 ? "a setting stays as it is given: keep what changes in a `state`" : strcmp(b->why, "a parameter") == 0 ? "mark the parameter with `&`, or copy it: `var y = x`" : strcmp(b->why, "the trainer's own") == 0 ? "it is read only: keep what changes in a `state`" : "copy it: `var y = x`",
          "`%s` cannot be %s: it is %s", root->name, verb, b->why);
     return;
   }
@@ -455,7 +459,7 @@ static void walk_call(Names *n, const Ast *x) {
     if (a->inout) walk_place(n, a->kid[0], true);
     else walk(n, a->kid[0]);
   }
-  Given g = read_args(site, x->kind == AST_PIPE);
+  Given g = read_args(n, site, x->kind == AST_PIPE);
   check_target(n, target, &g);
 }
 

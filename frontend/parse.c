@@ -107,6 +107,15 @@ static Loc missing_at(const Parser *p) {
   return (Loc){ p->prev.src, p->prev.line, p->prev.col + p->prev.width, 1 };
 }
 
+// Whether the word before this one, in the same line, is that.
+static bool follows(const Parser *p, const char *word) {
+  size_t n = strlen(word);
+  const char *end = p->tok.text;
+  if (p->tok.nl || p->prev.width != (int)n) return false;
+  while (end > p->tok.loc.src->text && end[-1] == ' ') end--;
+  return (size_t)(end - p->tok.loc.src->text) >= n && !memcmp(end - n, word, n);
+}
+
 // What a word of another language that stands here is in this one; NULL if it is none.
 static const char *foreign(Parser *p) {
   const Token *t = &p->tok;
@@ -122,7 +131,13 @@ static const char *foreign(Parser *p) {
   if (is(p, LEX_NOT)) return "`not` binds loosely: put it in parentheses";
   if (is_called(t, "elif") || is_called(t, "elseif")) return "write `else if`";
   if (is_called(t, "def") || is_called(t, "func") || is_called(t, "function")) return "functions begin with `fn`";
-  if (is_called(t, "import")) return "modules are brought in by `use`";
+  if (is_called(t, "import") || is_called(t, "from")) return "modules are brought in by `use`: `use nn` gives nn.dense";
+  if (is_called(t, "class") || is_called(t, "struct")) return "what has fields is a `record name { x, y: f32 }`, what has parameters a `model`";
+  if (is(p, LEX_NAME) && follows(p, "lambda")) return "a lambda is `|x| value`";
+  if (is(p, LEX_NAME) && (follows(p, "switch") || follows(p, "case"))) return "`match x { 1 => a; _ => b }` chooses by a value";
+  if (is(p, LEX_NAME) && follows(p, "const")) return "`let name = value` names a value inside a function";
+  if (is(p, LEX_NAME) && (follows(p, "f32") || follows(p, "f64") || follows(p, "i32") || follows(p, "float") || follows(p, "int"))) return "a type stands behind its name: `x: f32`";
+  if (is(p, LEX_FOR) && p->nesting) return "`each x in xs { value }` makes an array of the values of a loop, `scan` one after the other";
   return NULL;
 }
 
@@ -330,6 +345,9 @@ static void expect_end(Parser *p, const char *after) {
   const char *help = foreign(p);
   if (is(p, LEX_RPAREN) || is(p, LEX_RBRACKET)) help = "no bracket is open that it could close";
   if (is(p, LEX_SET)) help = "`==` compares; an assignment has one place on its left";
+  if (is(p, LEX_IF)) help = "`if c { a } else { b }` chooses between values";
+  if (is(p, LEX_COMMA)) help = "the next one stands on a line of its own, or behind a `;`; several places stand in parentheses: `(a, b) = value`";
+  if (is(p, LEX_COLON)) help = ahead(p)->kind == LEX_SET ? "`let x = value` names a value" : "a record is `(a = 1, b = 2)`, a name with a type `let x: f32 = value`";
   Diag *g = diag_error(p->diags, p->tok.loc, "expected the end of the line after %s, found %s", after, found(p));
   diag_help(p->diags, g, "%s", help ? help : "put the next one on a line of its own, or `;` between them");
   give_up(p);

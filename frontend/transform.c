@@ -7,7 +7,7 @@ Value *make_transform(Elab *e, const char *what, const Args *a) {
   if (a->n < 1 || a->name[0]) fail(e, loc, builtin_find(what)->signature, "`%s` takes a function", what);
   Value *f = a->value[0];
   if (f->kind != V_DECL && f->kind != V_LAMBDA && f->kind != V_BUILTIN && f->kind != V_TRANSFORM && f->kind != V_METHOD)
-    fail(e, loc, "write grad(f)(x): first the function, then its arguments", "`%s` takes a function, found %s", what, value_text(e, f));
+    fail(e, loc, arena_printf(e->arena, "%s: first the function, then its arguments", builtin_find(what)->signature), "`%s` takes a function, found %s", what, value_text(e, f));
   Value *t = value_new(e, V_TRANSFORM);
   t->s = what;
   t->item = arena_array(e->arena, Value *, 3);
@@ -17,6 +17,9 @@ Value *make_transform(Elab *e, const char *what, const Args *a) {
     int n = strcmp(what, "patch") == 0 ? 3 : 2;
     if (a->n != n || a->value[1]->kind != V_STR) fail(e, loc, builtin_find(what)->signature, "`%s` takes a function and the path of a `let`%s", what, n == 3 ? ", and what replaces it" : "");
     for (int k = 1; k < n; k++) t->item[t->n++] = a->value[k];
+    const Value *g = n == 3 ? t->item[2] : NULL;
+    if (g && (value_is_tree(g) || g->kind == V_STR)) fail(e, loc, "patch(f, \"path\", |v| 0 * v): the new value comes of the old one", "`patch` replaces a value by a function of it, found %s", value_text(e, g));
+    if (g && g->kind == V_LAMBDA && g->ast->nkid != 2) fail(e, loc, "patch(f, \"path\", |v| 0 * v): the new value comes of the old one", "`patch` replaces a value by a function of it alone, not of %d", g->ast->nkid - 1);
     return t;
   }
   bool wants_wrt = strcmp(what, "grad") == 0 || strcmp(what, "value_and_grad") == 0;
@@ -24,9 +27,11 @@ Value *make_transform(Elab *e, const char *what, const Args *a) {
   for (int k = 1; k < a->n; k++) {
     bool ok = wants_wrt ? a->name[k] && strcmp(a->name[k], "wrt") == 0 : strcmp(what, "vmap") == 0 ? a->name[k] && strcmp(a->name[k], "axes") == 0 : wants_dir && k == 1 && !a->name[k];
     if (!ok) fail(e, loc, builtin_find(what)->signature, "`%s` does not take %s", what, a->name[k] ? a->name[k] : "a second argument");
+    if (wants_wrt && a->value[k]->kind != V_STR)
+      fail(e, loc, "wrt = \"x\" names one parameter; to differentiate by several, let one parameter be a record of them", "`wrt` is the name of a parameter, not %s", value_text(e, a->value[k]));
     t->item[t->n++] = a->value[k];
   }
-  if (wants_dir && t->n < 2) fail(e, loc, "write jvp(f, tangent)(x) or vjp(f, cotangent)(x)", "`%s` needs a direction", what);
+  if (wants_dir && t->n < 2) fail(e, loc, builtin_find(what)->signature, "`%s` needs a direction", what);
   return t;
 }
 
@@ -47,11 +52,16 @@ static Diff diff_leaves(Elab *e, Value *v) {
   return d;
 }
 
-static const char *param_name(Value *f, int k) {
+// The parameter that the k-th argument of a call is for; a model's first argument, its parameters, has none.
+static const Ast *param_of(Value *f, const Args *a, int k) {
   const Ast *d = f->kind == V_DECL ? f->decl->ast : f->kind == V_LAMBDA ? f->ast : NULL;
   if (!d) return NULL;
-  if (d->kind == AST_FN && k < d->fn->nparam) return d->fn->params[k]->name;
-  if (d->kind == AST_LAMBDA && k < d->nkid - 1) return d->kid[k]->name;
+  bool fn = d->kind == AST_FN;
+  int n = fn ? d->fn->nparam : d->kind == AST_LAMBDA ? d->nkid - 1 : 0, first = fn && d->fn->flavour == FLAVOUR_MODEL;
+  Ast *const *p = fn ? d->fn->params : d->kid;
+  if (!a->name[k]) return k >= first && k - first < n ? p[k - first] : NULL;
+  for (int j = 0; j < n; j++)
+    if (p[j]->name && strcmp(p[j]->name, a->name[k]) == 0) return p[j];
   return NULL;
 }
 
@@ -61,10 +71,18 @@ static int wrt_arg(Elab *e, Value *t, const Args *a, Loc loc) {
     return 0;
   }
   for (int k = 0; k < a->n; k++) {
-    const char *name = a->name[k] ? a->name[k] : param_name(t->item[0], k);
+    const Ast *p = param_of(t->item[0], a, k);
+    const char *name = a->name[k] ? a->name[k] : p ? p->name : NULL;
     if (name && strcmp(name, t->item[1]->s) == 0) return k;
   }
   fail(e, loc, "wrt names a parameter of the function, and the call gives it", "there is no argument `%s` to differentiate by", t->item[1]->s);
+}
+
+// A number is differentiated by as a real, unless the parameter that it is for takes integers.
+static void refuse_integer(Elab *e, Value *t, const Args *a, int wrt, Loc loc) {
+  const Ast *p = a->value[wrt]->kind == V_NUM ? param_of(t->item[0], a, wrt) : NULL, *type = p && p->kind == AST_STATIC ? p->kid[0] : NULL;
+  int dt = type && type->kind == AST_NAME ? dtype_find(type->name) : -1;
+  if (dt >= 0 && !ir_is_diff((IrDtype)dt)) fail(e, loc, "derivatives are taken by floats: let the parameter be one", "`%s` by `%s`, which is %s", t->s, p->name, type->name);
 }
 
 static void emit_region(Elab *e, Value *f, const Args *a, int wrt, const Diff *x, Value *shape, Region *reg, Value **out) {
@@ -91,6 +109,7 @@ static Value *derivative(Elab *e, Value *t, const Args *a) {
   refuse_inout(e, a, loc, t->s);
   int wrt = direction ? 0 : wrt_arg(e, t, a, loc);
   if (wrt >= a->n) fail(e, loc, "let it take what it is differentiated by", "`%s` of a function without arguments", t->s);
+  refuse_integer(e, t, a, wrt, loc);
   Value *shape = to_runtime(e, a->value[wrt], loc);
   if (a->value[wrt]->kind == V_NUM) shape = value_array(e, to_dtype(e, a->value[wrt], IR_F32, loc));
   Diff x = diff_leaves(e, shape);
@@ -108,8 +127,9 @@ static Value *derivative(Elab *e, Value *t, const Args *a) {
   for (int k = 0; k < ys.v.n; k++) {
     IrType yt = ys.v.at[k]->type;
     if (!direction && (ys.v.n != 1 || yt.rank || !ir_is_float(yt.dtype)))
-      fail(e, loc, "let it end in mean(…) or sum(…)", "`%s` needs a function that gives one real number, not %s", t->s, value_text(e, y));
-    if (direction && !ir_is_diff(yt.dtype)) fail(e, loc, "let it give floats: f32(…)", "`%s` of a function that gives %s: only floats have derivatives", t->s, value_text(e, y));
+      fail(e, loc, ys.v.n == 1 && !yt.rank && !ir_is_diff(yt.dtype) ? "argmax, comparisons, floor and casts to integers have no derivative: let a float come of them, or of softmax(…), sigmoid(…)" :
+           ir_is_complex(yt.dtype) ? "let it end in abs(…), real(…) or imag(…)" : "let it end in mean(…) or sum(…)", "`%s` needs a function that gives one real number, not %s", t->s, value_text(e, y));
+    if (direction && !ir_is_diff(yt.dtype)) fail(e, loc, "integers and bools have none, also as floats: leave them out, or let floats come of them", "`%s` of a function that gives %s: only floats have derivatives", t->s, value_text(e, y));
     ir_yield(reg.r, ys.v.at[k]);
   }
   Value **kept = arena_array(e->arena, Value *, out->kind == V_REC && out->n ? out->n : 1);
@@ -175,7 +195,9 @@ static Value *vmap_lane(Elab *e, Value **lane, void *env) {
   int at = 1;
   for (int k = 0; k < b.n; k++)
     if (v->on[k]) b.value[k] = lane[at++];
-  return apply(e, v->f, &b);
+  Value *y = apply(e, v->f, &b);
+  if (y->kind != V_POISON && !value_is_tree(y)) fail(e, e->c.b.loc, "let it end in an array, a number or a record of them", "`vmap` stacks arrays, but its function gives %s", value_text(e, y));
+  return y;
 }
 
 static Value *to_front(Elab *e, Value *v, int64_t axis, Loc loc) {
@@ -184,7 +206,7 @@ static Value *to_front(Elab *e, Value *v, int64_t axis, Loc loc) {
   for (int k = 0; k < l.v.n; k++) {
     IrValue *x = l.v.at[k];
     int64_t perm[IR_MAX_RANK], a = axis < 0 ? axis + x->type.rank : axis;
-    if (a < 0 || a >= x->type.rank) fail(e, loc, "axes = [0, false] names an axis for each argument, false for what all lanes share", "`vmap` over axis %lld of %s", (long long)axis, ir_type_text(e->arena, &x->type));
+    if (a < 0 || a >= x->type.rank) fail(e, loc, v->kind == V_KEY ? "split(key, n) gives a key for each lane; axes = [0, false] shares one" : "axes = [0, false] names an axis for each argument, false for what all lanes share", "`vmap` over axis %lld of %s", (long long)axis, v->kind == V_KEY ? value_text(e, v) : elab_type_text(e->arena, &x->type));
     perm[0] = a;
     for (int j = 0, at = 1; j < x->type.rank; j++)
       if (j != a) perm[at++] = j;
@@ -209,12 +231,12 @@ static Value *vmap(Elab *e, Value *t, const Args *a) {
     v.on[k] = axis ? axis->kind != V_BOOL : value_is_tree(a->value[k]) && (a->value[k]->kind == V_LIST || !value_is_static(a->value[k]));
     if (!v.on[k]) continue;
     if (is_bounded(a->value[k])) fail(e, loc, "each x in xs { … } goes over the first axis of such an array", "`vmap` over %s, whose length is known at run time only", value_text(e, a->value[k]));
-    x[nx] = to_front(e, to_runtime(e, a->value[k], loc), axis ? to_int(e, axis, loc, "an axis") : 0, loc);
+    x[nx] = to_front(e, to_runtime(e, a->value[k], loc), axis ? to_int(e, axis, loc, "an axis of `vmap`") : 0, loc);
     Leaves l = {0};
     value_leaves(e, x[nx++], NULL, &l);
     for (int j = 0; j < l.v.n; j++) {
       if (!l.v.at[j]->type.rank) fail(e, loc, "axes = [0, false] names an axis for each argument, false for what all lanes share", "`vmap` over %s, which has no axis", value_text(e, a->value[k]));
-      if (n >= 0 && n != l.v.at[j]->type.dim[0]) fail(e, loc, "the axes that it goes over are equally long", "`vmap` over axes of %lld and %lld", (long long)n, (long long)l.v.at[j]->type.dim[0]);
+      if (n >= 0 && n != l.v.at[j]->type.dim[0]) fail(e, loc, "the axes that it goes over are equally long; axes = [false, 0] shares the first argument", "`vmap` over axes of %lld and %lld", (long long)n, (long long)l.v.at[j]->type.dim[0]);
       n = l.v.at[j]->type.dim[0];
     }
   }

@@ -1,13 +1,12 @@
 #include "frontend/value.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
-static int dtype_find(const char *name) {
+int dtype_find(const char *name) {
   for (int t = 0; t < IR_NDTYPE; t++)
-    if (strcmp(name, ir_dtype_name(t)) == 0) return t;
-  if (strcmp(name, "complex64") == 0) return IR_C64;
-  if (strcmp(name, "complex128") == 0) return IR_C128;
+    if (strcmp(name, elab_dtype_text(t)) == 0) return t;
   return -1;
 }
 
@@ -24,10 +23,12 @@ static bool in_class(const char *cls, IrDtype t) {
 
 bool is_generic(Elab *e, const char *name) { return isupper((unsigned char)name[0]) && !scope_find(e->c.scope, name); }
 
+static int64_t size_of_dim(Elab *e, const Ast *d, Loc loc, const char *what);
+
 // ---- types all of whose names are known -------------------------------------------------
 
 // An action space stands for the type of its actions: discrete(n) is i32, box(n, low, high) is f32[n].
-static Type *action_type(Elab *e, Value *v) {
+Type *action_type(Elab *e, Value *v) {
   Value *kind = v->kind == V_REC ? value_field(v, "kind") : NULL, *n = kind ? value_field(v, "n") : NULL;
   if (!n || kind->kind != V_STR || n->kind != V_NUM) return NULL;
   return type_array(e, strcmp(kind->s, "box") == 0 ? ir_type(IR_F32, 1, &n->i) : ir_scalar(IR_I32));
@@ -46,9 +47,19 @@ static Type *value_as_type(Elab *e, Value *v, Loc loc) {
 // T of `T <= 64`, or the dimension itself.
 static const Ast *below_bound(const Ast *d) { return d->kind == AST_BIN && d->op == AST_LE ? d->kid[0] : d; }
 
+// Whether t is a record with fewer values in brackets than it declares: a signature may leave the last ones open.
+static bool is_partial(Elab *e, const Ast *t) {
+  const Ast *base = t->kind == AST_INDEX ? t->kid[0] : NULL, *root = base && base->kind == AST_FIELD ? base->kid[0] : base;
+  Binding *b = root && root->kind == AST_NAME ? scope_find(e->c.scope, root->name) : NULL;
+  if (!b || (b->value->kind != V_DECL && b->value->kind != V_MODULE)) return false;
+  Value *v = eval(e, base);
+  return v->kind == V_DECL && v->decl->ast->kind == AST_RECORD && !v->nstatic && t->nkid - 1 < v->decl->ast->nstatic;
+}
+
 // Whether every generic name in a written type or dimension is bound.
 static bool known(Elab *e, const Ast *t) {
   if (!t) return true;
+  if (is_partial(e, t)) return false;
   if (t->kind == AST_IX_DOTS) return scope_find(e->c.scope, "...") != NULL;
   if (t->kind == AST_NAME) return dtype_find(t->name) >= 0 || is_class(t->name) || !is_generic(e, t->name);
   if (t->kind == AST_FIELD || t->kind == AST_ITEM) return known(e, t->kid[0]);
@@ -74,12 +85,12 @@ static int eval_dims(Elab *e, const Ast *t, int from, int64_t *dim, IrValue **le
       continue;
     }
     if (t->kid[k]->kind != AST_IX || n == IR_MAX_RANK) fail(e, t->kid[k]->loc, "sizes stand in brackets: f32[8, N]", "expected a dimension");
-    const Ast *d = below_bound(t->kid[k]->kid[0]);
-    if (d != t->kid[k]->kid[0] && !known(e, d)) fail(e, d->loc, "parameters of functions, models and losses have such axes", "there is nothing that `%s` could take its length from", d->name ? d->name : "this");
-    Value *size = eval(e, d);
-    int64_t most = len ? length_most(e, size) : 0;
+    const Ast *whole = t->kid[k]->kid[0], *d = below_bound(whole);
+    if (d != whole && !known(e, d)) fail(e, d->loc, "parameters of functions, models and losses have such axes", "there is nothing that `%s` could take its length from", d->name ? d->name : "this");
+    Value *size = d->kind == AST_BIN ? NULL : eval(e, d);
+    int64_t most = len && size ? length_most(e, size) : 0;
     if (most) len[n] = len_within(e, size, most, d->loc);
-    dim[n++] = most ? most : to_int(e, size, t->kid[k]->loc, "a dimension");
+    dim[n++] = most ? most : size ? to_int(e, size, t->kid[k]->loc, "a dimension") : size_of_dim(e, d, t->kid[k]->loc, "this type");
     if (dim[n - 1] < 0) fail(e, t->kid[k]->loc, "sizes are 0 or more", "a dimension of %lld", (long long)dim[n - 1]);
   }
   return n;
@@ -169,22 +180,34 @@ Type *try_type(Elab *e, const Ast *t) {
 
 typedef struct Dims { const Ast *at[2 * IR_MAX_RANK]; int n; } Dims;
 
-static void put_dim(Elab *e, Str *s, const Ast *d) {
+static void put_written(Str *s, const Ast *d) {
   switch (d->kind) {
-  case AST_IX_DOTS: str_printf(s, "..."); break;
-  case AST_IX: put_dim(e, s, d->kid[0]); break;
-  case AST_NAME: {
-    Binding *b = scope_find(e->c.scope, d->name);
-    str_printf(s, "%s", d->name);
-    const Value *v = b ? b->value : NULL;
-    if (v && v->kind == V_DECL && v->decl->value) v = v->decl->value;
-    if (v && v->kind == V_NUM) str_printf(s, " = %lld", (long long)v->i);
-    break;
-  }
-  case AST_NUM: str_printf(s, "%s", d->name); break;
-  case AST_BIN: put_dim(e, s, d->kid[0]); str_printf(s, " %s ", ast_op_text(d->op)); put_dim(e, s, d->kid[1]); break;
+  case AST_NAME: case AST_NUM: str_printf(s, "%s", d->name); break;
+  case AST_PAREN: str_printf(s, "("); put_written(s, d->kid[0]); str_printf(s, ")"); break;
+  case AST_BIN: put_written(s, d->kid[0]); str_printf(s, " %s ", ast_op_text(d->op)); put_written(s, d->kid[1]); break;
   default: str_printf(s, "…"); break;
   }
+}
+
+static const char *dim_text(Elab *e, const Ast *d) {
+  Str s = {.arena = e->arena};
+  put_written(&s, d);
+  return s.s;
+}
+
+// A dimension as written, and what it is where that is known: N / 2 = 3.
+static void put_dim(Elab *e, Str *s, const Ast *d) {
+  if (d->kind == AST_IX_DOTS) {
+    Binding *b = scope_find(e->c.scope, "...");
+    str_printf(s, "...");
+    if (b && b->value->n) str_printf(s, " = %s", value_text(e, b->value));
+    return;
+  }
+  if (d->kind == AST_IX) d = d->kid[0];
+  put_written(s, d);
+  if ((d->kind != AST_NAME && d->kind != AST_BIN) || (d->kind == AST_NAME && strcmp(d->name, "_") == 0) || !known(e, d)) return;
+  Value *v = eval(e, d);
+  if (v->kind == V_NUM) str_printf(s, " = %s", value_text(e, v));
 }
 
 static const char *dims_text(Elab *e, const char *head, const Dims *d) {
@@ -196,6 +219,15 @@ static const char *dims_text(Elab *e, const char *head, const Dims *d) {
   }
   if (d->n) str_printf(&s, "]");
   return s.s;
+}
+
+// What a written dimension comes out as: a size.
+static int64_t size_of_dim(Elab *e, const Ast *d, Loc loc, const char *what) {
+  Value *v = eval(e, d);
+  if (v->kind == V_TYPE) fail(e, d->loc, "a capitalised name stands for one thing throughout a signature: use another one", "`%s` is a type here, not a size", d->name ? d->name : "this");
+  if (v->kind == V_NUM && (num_f(v) < 0 || num_f(v) != floor(num_f(v))))
+    fail(e, loc, "sizes are whole and not negative: give it other ones", "%s: `%s` comes out as %s, which is no size", what, dim_text(e, d), value_text(e, v));
+  return to_int(e, v, d->loc, "a dimension");
 }
 
 // Whether a size that was bound before, a number or a length, is that of an axis.
@@ -227,16 +259,27 @@ static bool match_dim(Elab *e, const Ast *ix, int64_t size, IrValue *len, Loc lo
     e->c.scope->late = l;
     return true;
   }
-  Value *v = eval(e, d);
-  if (v->kind == V_TYPE) fail(e, d->loc, "a capitalised name stands for one thing throughout a signature: use another one", "`%s` is a type here, not a size", d->name ? d->name : "this");
-  if (v->kind == V_ARRAY && v->most) return false;
-  return to_int(e, v, d->loc, "a dimension") == size;
+  Value *v = d->kind == AST_NAME ? eval(e, d) : NULL;
+  if (v && v->kind == V_ARRAY && v->most) return false;
+  return size_of_dim(e, d, loc, what) == size;
+}
+
+// The first name in a dimension that nothing has bound.
+static const char *unbound(Elab *e, const Ast *d) {
+  if (d->kind == AST_NAME) return is_generic(e, d->name) ? d->name : NULL;
+  for (int k = 0; k < d->nkid; k++) {
+    const char *name = unbound(e, d->kid[k]);
+    if (name) return name;
+  }
+  return NULL;
 }
 
 void match_late(Elab *e) {
   for (Late *l = e->c.scope->late; l; l = l->next) {
-    if (!known(e, l->dim)) continue;             // a name that only the result mentions
-    int64_t n = to_int(e, eval(e, l->dim), l->dim->loc, "a dimension");
+    const char *open = unbound(e, l->dim);
+    if (open)
+      fail(e, l->dim->loc, arena_printf(e->arena, "let a parameter have `%s` as a size of its own, or give it in brackets behind the function's name", open), "`%s` does not tell what `%s` is", dim_text(e, l->dim), open);
+    int64_t n = size_of_dim(e, l->dim, l->loc, l->what);
     if (n != l->size) fail(e, l->loc, "the size is computed from the signature's other dimensions: change one of them", "%s: a size of %lld where %lld was expected", l->what, (long long)l->size, (long long)n);
   }
   e->c.scope->late = NULL;
@@ -278,11 +321,13 @@ static Value *match_array(Elab *e, const char *head, const Dims *d, Value *v, Lo
   }
   IrValue *x, **len = v->len;
   v = storage(e, v);
+  if (!value_is_tree(v) && v->kind != V_LIST) fail(e, loc, "what runs later is made of arrays: texts, functions and types are for while compiling", "%s must be %s, not %s", what, dims_text(e, head, d), value_text(e, v));
   if (v->kind == V_REC || v->kind == V_KEY)
     fail(e, loc, v->kind == V_REC ? "name one of its fields" : "draw from it: uniform(key, [n]), normal(key, [n])", "%s must be %s, not %s", what, dims_text(e, head, d), value_text(e, v));
   if (dt >= 0) {
+    const char *bound = is_class(head) ? arena_printf(e->arena, " (%s, as before)", elab_dtype_text((IrDtype)dt)) : "";
     if (v->kind == V_ARRAY && !can_widen(v->ir->type.dtype, (IrDtype)dt))
-      fail(e, loc, arena_printf(e->arena, "convert it: %s(…)", ir_dtype_name((IrDtype)dt)), "%s must be %s, not %s", what, dims_text(e, head, d), value_text(e, v));
+      fail(e, loc, cast_help(e, v->ir->type.dtype, (IrDtype)dt), "%s must be %s%s, not %s", what, dims_text(e, head, d), bound, value_text(e, v));
     x = v->kind == V_BOOL && dt == IR_BOOL ? to_array(e, v, loc) : to_dtype(e, v, (IrDtype)dt, loc);
   } else {
     x = strcmp(head, "float") == 0 && v->kind == V_NUM ? to_dtype(e, v, IR_F32, loc) : to_array(e, v, loc);
@@ -291,7 +336,7 @@ static Value *match_array(Elab *e, const char *head, const Dims *d, Value *v, Lo
     scope_bind(e, head, value_type(e, type_array(e, ir_scalar(x->type.dtype))), false, loc);
   }
   if (!match_dims(e, d, &x->type, len, loc, what))
-    fail(e, loc, len ? "a name in the signature, f32[T], takes such a length; axes of one name have one length" : rank_help(d->n, &x->type), "%s must be %s, not %s", what, dims_text(e, head, d), len ? value_text(e, bounded(e, x, len)) : ir_type_text(e->arena, &x->type));
+    fail(e, loc, len ? "a name in the signature, f32[T], takes such a length; axes of one name have one length" : rank_help(d->n, &x->type), "%s must be %s, not %s", what, dims_text(e, head, d), len ? value_text(e, bounded(e, x, len)) : elab_type_text(e->arena, &x->type));
   if (v->kind == V_NUM && d->n == 0) return v->setting ? v : value_array(e, x);
   if (v->kind == V_ARRAY && v->most && d->n == 0 && x == v->ir) return v;
   return len ? bounded(e, x, len) : value_array(e, x);
@@ -321,7 +366,7 @@ static void match_lead(Elab *e, const Dims *lead, Type *own, Value *v, Loc loc, 
   IrType t = l.v.at[0]->type;
   t.rank -= types.at[0].rank;
   if (t.rank < 0 || !match_dims(e, lead, &t, NULL, loc, what))
-    fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s has the wrong leading axes: expected %s before %s, found %s", what, dims_text(e, "", lead), ir_type_text(e->arena, &types.at[0]), ir_type_text(e->arena, &l.v.at[0]->type));
+    fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s has the wrong leading axes: expected %s before %s, found %s", what, dims_text(e, "", lead), elab_type_text(e->arena, &types.at[0]), elab_type_text(e->arena, &l.v.at[0]->type));
 }
 
 static Value *match_record(Elab *e, Value *rec, int nix, Ast *const *ix, Dims *lead, Value *v, Loc loc, const char *what) {
@@ -393,7 +438,11 @@ static Value *match_tree(Elab *e, const char *name, Dims *lead, Value *v, Loc lo
 static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const char *what) {
   if (v->kind == V_POISON) give_up(e);
   if (t->kind == AST_NAME) {
-    if (strcmp(t->name, "dim") == 0) { to_int(e, v, loc, what); return v; }
+    if (strcmp(t->name, "dim") == 0) {
+      int64_t n = to_int(e, v, loc, what);
+      if (n < 0) fail(e, loc, "sizes are 0 or more", "%s is a size, and %lld is none", what, (long long)n);
+      return v;
+    }
     if (strcmp(t->name, "list") == 0) {
       if (v->kind != V_LIST) fail(e, loc, "write it as [a, b, …]", "%s must be a list, not %s", what, value_text(e, v));
       return v;
@@ -419,7 +468,7 @@ static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const 
     for (int k = 0; k < t->nkid; k++) {
       Value *x = name && v->name ? value_field(v, t->kid[k]->name) : v->item[k];
       if (!x) fail(e, loc, "give it all fields: (x = …, y = …)", "%s lacks the field `%s`", what, t->kid[k]->name);
-      item[k] = match(e, t->kid[k]->kid[0], lead, x, loc, name ? arena_printf(e->arena, "%s.%s", what, t->kid[k]->name) : what);
+      item[k] = match(e, t->kid[k]->kid[0], lead, x, loc, name ? arena_printf(e->arena, "%s, its `%s`,", what, t->kid[k]->name) : arena_printf(e->arena, "%s, its item %d,", what, k));
       if (name) name[k] = t->kid[k]->name;
     }
     return value_rec(e, t->nkid, item, name);
@@ -481,7 +530,7 @@ static Value *match(Elab *e, const Ast *t, Dims *lead, Value *v, Loc loc, const 
     for (int k = 0; ok && k < own->array.rank; k++) ok = x->type.dim[extra + k] == own->array.dim[k];
     outer.rank = ok ? extra : 0;
     if (!ok || !match_dims(e, lead, &outer, NULL, loc, what))
-      fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s must be %s with leading axes %s, not %s", what, ir_type_text(e->arena, &own->array), dims_text(e, "", lead), ir_type_text(e->arena, &x->type));
+      fail(e, loc, "`each` or x[_] adds a leading axis, x[0] takes one away", "%s must be %s with leading axes %s, not %s", what, elab_type_text(e->arena, &own->array), dims_text(e, "", lead), elab_type_text(e->arena, &x->type));
     return value_array(e, x);
   }
   match_lead(e, lead, own, v, loc, what);

@@ -3,6 +3,15 @@
 #include <math.h>
 #include <string.h>
 
+// ---- types in messages ------------------------------------------------------------------
+
+const char *elab_dtype_text(IrDtype t) { return t == IR_C64 ? "complex64" : t == IR_C128 ? "complex128" : ir_dtype_name(t); }
+
+const char *elab_type_text(Arena *a, const IrType *t) {
+  const char *s = ir_type_text(a, t);
+  return arena_printf(a, "%s%s", elab_dtype_text(t->dtype), s + strlen(ir_dtype_name(t->dtype)));
+}
+
 // ---- making ---------------------------------------------------------------------------
 
 Value *value_new(Elab *e, VKind k) {
@@ -53,10 +62,18 @@ Value *value_key(Elab *e, IrValue *ir) {
   return v;
 }
 
+static int64_t inside(Elab *e, int n, Value *const *item) {
+  int64_t all = n;
+  for (int k = 0; k < n; k++) all += item[k] ? item[k]->inside : 0;
+  if (all > ELAB_ITEMS_MOST) fail(e, e->c.b.loc, "arrays hold many numbers: zeros(shape), each x in xs { … }", "a list or record of more than %d items", ELAB_ITEMS_MOST);
+  return all;
+}
+
 Value *value_list(Elab *e, int n, Value **item) {
   Value *v = value_new(e, V_LIST);
   v->n = n;
   v->item = arena_copy(e->arena, item, sizeof *item * (size_t)n);
+  v->inside = inside(e, n, item);
   return v;
 }
 
@@ -65,6 +82,7 @@ Value *value_rec(Elab *e, int n, Value **item, const char **name) {
   v->n = n;
   v->item = arena_copy(e->arena, item, sizeof *item * (size_t)n);
   v->name = name ? arena_copy(e->arena, name, sizeof *name * (size_t)n) : NULL;
+  v->inside = inside(e, n, item);
   return v;
 }
 
@@ -132,7 +150,7 @@ bool value_same(const Value *a, const Value *b) {
 }
 
 static void put_bounded(Str *s, const IrType *t, IrValue *const *len) {
-  str_printf(s, "%s", ir_dtype_name(t->dtype));
+  str_printf(s, "%s", elab_dtype_text(t->dtype));
   for (int k = 0; k < t->rank; k++) {
     str_printf(s, k ? ", " : "[");
     if (len[k]) str_printf(s, "%s <= ", len[k]->hint ? len[k]->hint : "n");
@@ -145,7 +163,10 @@ static void put_value(Elab *e, Str *s, const Value *v) {
   switch (v->kind) {
   case V_POISON: str_printf(s, "an unknown value"); break;
   case V_NONE: str_printf(s, "nothing"); break;
-  case V_NUM: v->is_int ? str_printf(s, "%lld", (long long)v->i) : str_printf(s, "%g", v->f); break;
+  case V_NUM:
+    if (v->is_int) str_printf(s, "%lld", (long long)v->i);
+    else str_printf(s, fabs(v->f) < 1e5 && v->f == floor(v->f) ? "%.1f" : "%g", v->f);      // a real shows that it is one
+    break;
   case V_BOOL: str_printf(s, v->i ? "true" : "false"); break;
   case V_STR: str_printf(s, "\"%s\"", v->s); break;
   case V_LIST:
@@ -165,11 +186,11 @@ static void put_value(Elab *e, Str *s, const Value *v) {
   case V_TRANSFORM: str_printf(s, "%s(…)", v->s); break;
   case V_MODULE: str_printf(s, "the module `%s`", v->module->name); break;
   case V_LAYERS: str_printf(s, "layers(%lld)", (long long)v->i); break;
-  case V_ARRAY: str_printf(s, "%s", ir_type_text(e->arena, &v->ir->type)); break;
+  case V_ARRAY: str_printf(s, "%s", elab_type_text(e->arena, &v->ir->type)); break;
   case V_BOUNDED: put_bounded(s, &v->ir->type, v->len); break;
   case V_KEY:
     if (v->ir->type.rank == 0) str_printf(s, "key");
-    else str_printf(s, "key%s", ir_type_text(e->arena, &v->ir->type) + 3);
+    else str_printf(s, "key%s", elab_type_text(e->arena, &v->ir->type) + 3);
     break;
   case V_REC:
     if (v->decl) { str_printf(s, "%s", v->decl->name); break; }
@@ -281,7 +302,7 @@ Type *type_of(Elab *e, Value *v) {
     return t;
   case V_KEY: t->kind = T_KEY; t->array = v->ir->type; return t;
   case V_BOUNDED: t->array = v->ir->type; t->len = v->len; return t;
-  case V_NUM: t->array = ir_scalar(v->is_int ? IR_I32 : IR_F32); return t;
+  case V_NUM: t->array = ir_scalar(!v->is_int ? IR_F32 : v->i < INT32_MIN || v->i > INT32_MAX ? IR_I64 : IR_I32); return t;
   case V_BOOL: t->array = ir_scalar(IR_BOOL); return t;
   default: t->array = to_array(e, v, e->c.b.loc)->type; return t;
   }
@@ -305,7 +326,7 @@ Type *type_lead(Elab *e, Type *t, int n, const int64_t *dim) {
   memcpy(r->array.dim, dim, sizeof *dim * (size_t)n);
   r->array.rank += n;
   const char *bad = ir_type_bad(&r->array);
-  if (bad) fail(e, e->c.b.loc, "make it smaller", "an array of type %s: %s", ir_type_text(e->arena, &r->array), bad);
+  if (bad) fail(e, e->c.b.loc, "make it smaller", "an array of type %s: %s", elab_type_text(e->arena, &r->array), bad);
   return r;
 }
 
@@ -327,8 +348,8 @@ bool type_same(const Type *a, const Type *b) {
 
 static void put_type(Elab *e, Str *s, const Type *t) {
   if (t->kind == T_ARRAY && t->len) { put_bounded(s, &t->array, t->len); return; }
-  if (t->kind == T_ARRAY) { str_printf(s, "%s", ir_type_text(e->arena, &t->array)); return; }
-  if (t->kind == T_KEY) { str_printf(s, "key%s", ir_type_text(e->arena, &t->array) + 3); return; }
+  if (t->kind == T_ARRAY) { str_printf(s, "%s", elab_type_text(e->arena, &t->array)); return; }
+  if (t->kind == T_KEY) { str_printf(s, "key%s", elab_type_text(e->arena, &t->array) + 3); return; }
   if (t->decl) str_printf(s, "%s", t->decl->name);
   str_printf(s, "(");
   for (int k = 0; k < t->n && k < 8; k++) {
@@ -482,10 +503,28 @@ _Noreturn void fail(Elab *e, Loc loc, const char *help, const char *fmt, ...) {
   give_up(e);
 }
 
+const char *foreign_help(const char *name) {
+  static const char *const word[][2] = {
+    {"int", "i32(x) makes integers"}, {"float", "f32(x) makes reals"}, {"double", "f64(x) makes reals in double precision"},
+    {"f16", "bf16 and f32 are the shorter floats"}, {"astype", "a cast is a call: f32(x), i32(x)"}, {"print", "`log name = x` in a trainer's step shows a number"},
+    {"range", "0..n is a range: for i in 0..n { … }"}, {"enumerate", "loops go in step over a tuple: for (i, x) in (0..n, xs) { … }"},
+    {"zip", "loops go in step over a tuple: for (x, y) in (xs, ys) { … }"}, {"break", "a loop ends by itself: `while c { … }` as soon as c is false"},
+    {"continue", "put the rest of the body into an `if`"}, {"None", "`()` is nothing: a field whose default is () may be absent"},
+    {"none", "`()` is nothing: a field whose default is () may be absent"}, {"null", "`()` is nothing: a field whose default is () may be absent"},
+    {"True", "write true"}, {"False", "write false"}, {"self", "a function in a record sees its fields by their names"}, {"lambda", "|x| … is a lambda"},
+    {"arange", "iota(n) counts 0, 1, … n - 1"}, {"linspace", "a + (b - a) / (n - 1) * f32(iota(n))"}, {"stack", "[a, b] stacks arrays along a new first axis"}, {"matmul", "a @ b"},
+    {"dot", "a @ b"}, {"pow", "x^n"}, {"cond", "if c { a } else { b }"}, {"detach", "stop_grad(x)"}, {"item", "a scalar is used as it is"},
+    {"np", "`rlc ops --builtins` lists what needs no import"}, {"jnp", "`rlc ops --builtins` lists what needs no import"},
+    {"torch", "`rlc ops --builtins` lists what needs no import"}, {"jax", "`rlc ops --builtins` lists what needs no import"}};
+  for (size_t k = 0; k < sizeof word / sizeof *word; k++)
+    if (strcmp(word[k][0], name) == 0) return word[k][1];
+  return NULL;
+}
+
 const char *no_value_help(Elab *e, const Ast *x) {
   switch (x->kind) {
   case AST_PAREN: return no_value_help(e, x->kid[0]);
-  case AST_IF: return x->nkid < 3 ? "an `if` has a value when it has an `else`: if c { a } else { b }" : "let both branches end in an expression";
+  case AST_IF: return x->nkid < 3 || !x->kid[2] ? "an `if` has a value when it has an `else`: if c { a } else { b }" : "let both branches end in an expression";
   case AST_FOR: return "`scan` goes in order and stacks the values of its turns, `each` all at once";
   case AST_WHILE: return "assign a `var` inside, and read it behind the loop";
   case AST_UNROLL: return "assign a `var` inside, and read it behind the loop";
@@ -526,8 +565,9 @@ const char *unknown_name_module(Elab *e, const char *name) {
 }
 
 const char *unknown_name_help(Elab *e, const char *name) {
-  const char *module = unknown_name_module(e, name), *near = scope_nearest(e, name);
+  const char *module = unknown_name_module(e, name), *near = scope_nearest(e, name), *foreign = foreign_help(name);
   if (module) return module;
+  if (foreign) return foreign;
   if (near) return arena_printf(e->arena, "did you mean `%s`?", near);
   return "a name comes from a `let`, `var`, parameter or declaration, or from a module: `use nn` gives nn.dense";
 }

@@ -60,6 +60,7 @@ struct Value {
   int n;
   Value **item;
   const char **name;               // V_REC: one each, or NULL
+  int64_t inside;                  // V_LIST, V_REC: items, and items of items
   IrValue *ir;
   const Ast *ast;
   Scope *scope;
@@ -172,6 +173,8 @@ typedef struct Probe {
   struct Probe *up;
 } Probe;
 
+typedef struct Inside { const Decl *record; const struct Inside *up; } Inside;
+
 typedef struct Context {           // everything that an error must restore
   IrBuilder b;
   Scope *scope;
@@ -184,6 +187,7 @@ typedef struct Context {           // everything that an error must restore
   Probe *probe;                    // innermost first
   const AstFn *fn;                 // the function whose body this is
   bool in_each;
+  const Inside *inside;            // the records whose types are being made
 } Context;
 
 struct Elab {
@@ -218,6 +222,7 @@ struct Args {                      // of a call, evaluated
 };
 
 #define ELAB_CALLS_MOST 60
+#define ELAB_ITEMS_MOST (1 << 20)       // in a list or record: (x, x) of (x, x) of … doubles without taking memory
 #define ELAB_STACK_MOST (4 << 20)       // bytes: expressions in expressions in functions in functions
 #define ELAB_MEMORY_MOST ((size_t)384 << 20)
 
@@ -298,13 +303,13 @@ const char *unknown_name_module(Elab *e, const char *name);  // NULL: no module 
 const char *unknown_name_help(Elab *e, const char *name);
 const char *module_help(Elab *e, const Module *m);
 const char *members_help(Elab *e, const Ast *decl);
+const char *foreign_help(const char *name);                  // NULL, or how a word of other languages is written here
 const char *no_value_help(Elab *e, const Ast *x);            // x gave no value: how it could
 const char *record_help(Elab *e, const Ast *record);         // its fields
 const char *rank_help(int want, const IrType *got);          // an array does not have the shape wanted
 
 // ---- convert.c: between values and arrays
 IrValue *to_array(Elab *e, Value *v, Loc loc);               // lists stack; numbers take i32 or f32
-bool is_numbers(const Value *v);                              // a number of the source, or a list of such
 IrValue *to_dtype(Elab *e, Value *v, IrDtype t, Loc loc);    // numbers take t; arrays must be t or widen to it
 Value *to_runtime(Elab *e, Value *v, Loc loc);               // numbers, bools and lists in a tree become arrays
 IrValue *to_scalar(Elab *e, Value *v, IrDtype t, Loc loc, const char *what);
@@ -313,15 +318,20 @@ double to_real(Elab *e, Value *v, Loc loc, const char *what);
 bool to_bool(Elab *e, Value *v, Loc loc, const char *what);
 int to_dims(Elab *e, Value *v, Loc loc, int64_t *dim);       // a list of sizes; returns the rank
 bool can_widen(IrDtype from, IrDtype to);
+bool all_numbers(const Value *v);                            // a number that is no setting, or a list of such
+const char *mixed_help(Elab *e, IrDtype a, IrDtype b);        // ways out of two types that do not meet
+const char *cast_help(Elab *e, IrDtype from, IrDtype to);
 IrDtype common_dtype(Elab *e, Loc loc, const char *what, int n, Value **v); // of arrays and numbers together
 void pin(Elab *e, Value *v);                                 // a setting used while compiling
 Value *coerce(Elab *e, Value *v, Type *t, Loc loc, const char *what); // to exactly this type, or fail
 
 // ---- types.c
+int dtype_find(const char *name);                            // an element type by its name in programs, or -1
 Type *eval_type(Elab *e, const Ast *t);                      // every name known
 Type *try_type(Elab *e, const Ast *t);                       // NULL where some name is not known
 // Matches a value with a written type, binding generic names in the current scope. `what` names the
 // argument in messages. Returns the value as the type wants it (names put on tuples, numbers made arrays).
+Type *action_type(Elab *e, Value *v);                        // of an action space; NULL: v is none
 Value *match_type(Elab *e, const Ast *t, Value *v, Loc loc, const char *what);
 void match_late(Elab *e);                                    // dimensions that waited for later parameters
 bool is_generic(Elab *e, const char *name);

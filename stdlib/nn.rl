@@ -30,7 +30,7 @@ fn huber(x, delta = 1.0) {
 }
 
 // Mean of -log softmax at the labels: logits [..., A], labels [...] of any integer type -> scalar, in nats.
-fn cross_entropy(logits: float[..., A], label) = -mean(take(log_softmax(logits), i32(label)))
+fn cross_entropy(logits: float[..., A], label: int[...]) = -mean(take(log_softmax(logits), i32(label)))
 
 // ---- layers
 
@@ -59,6 +59,7 @@ layer conv(x: float[B, H, W, C], O: dim, k: dim, stride = 1, pad = "same", init 
 
 // f over every window of n rows, `stride` apart, of x [B, L, R] with `pad` rows of `fill` before and behind: [B, L', R].
 fn slide(x: float[B, L, R], n, stride, pad_by, fill, f) {
+  if stride < 1 { error("nn: the windows of a pooling are 1 or more apart") }
   let rest = L + 2 * pad_by - n
   if rest < 0 { error("nn: a pooling window is larger than its image") }
   let count = (rest - rest % stride) / stride + 1
@@ -81,7 +82,7 @@ fn pool(x: float[B, H, W, C], n, stride, pad_by, fill, f) {
 
 // The greatest of each n x n window: [B, H, W, C] -> [B, H', W', C], H' = (H + 2 pad - n) / stride + 1, rounded down;
 // windows are `stride` apart, and what they hold of the padding does not count.
-fn max_pool(x: float[B, H, W, C], n = 2, stride = n, pad = 0) =
+fn max_pool(x: float[B, H, W, C], n: dim = 2, stride: dim = n, pad: dim = 0) =
   if stride == n and pad == 0 and H % n == 0 and W % n == 0 {
     max(reshape(x, [B, H / n, n, W / n, n, C]), axis = [2, 4])
   } else {
@@ -89,16 +90,16 @@ fn max_pool(x: float[B, H, W, C], n = 2, stride = n, pad = 0) =
   }
 
 // The sum of each window, sizes as of max_pool; the padding counts as 0.
-fn sum_pool(x: float[B, H, W, C], n = 2, stride = n, pad = 0) = pool(x, n, stride, pad, 0, |a, b| a + b)
+fn sum_pool(x: float[B, H, W, C], n: dim = 2, stride: dim = n, pad: dim = 0) = pool(x, n, stride, pad, 0, |a, b| a + b)
 
 // The mean of each window, sizes as of max_pool; the padding counts as zeros.
-fn mean_pool(x: float[B, H, W, C], n = 2, stride = n, pad = 0) = sum_pool(x, n, stride, pad) / n^2
+fn mean_pool(x: float[B, H, W, C], n: dim = 2, stride: dim = n, pad: dim = 0) = sum_pool(x, n, stride, pad) / n^2
 
 // Where the n samples of a new axis lie on one of `size`: pixels are areas, their centres count.
 fn sample_points(n, size) = (f32(iota(n)) + 0.5) * (size / n) - 0.5
 
 // Nearest neighbour: [B, H, W, C] -> [B, h, w, C]
-fn resize_nearest(x: float[B, H, W, C], h, w) {
+fn resize_nearest(x: float[B, H, W, C], h: dim, w: dim) {
   let rows = i32(floor(sample_points(h, H) + 0.5))
   let cols = i32(floor(sample_points(w, W) + 0.5))
   transpose(transpose(x, [1, 2, 0, 3])[rows][:, cols], [2, 0, 1, 3])
@@ -111,7 +112,7 @@ fn hat(n, size) {
 }
 
 // Bilinear, without a filter for smaller sizes: [B, H, W, C] -> [B, h, w, C]
-fn resize_bilinear(x: f32[B, H, W, C], h, w) {
+fn resize_bilinear(x: f32[B, H, W, C], h: dim, w: dim) {
   let rows = einsum("i h, b h w c -> b i w c", hat(h, H), x)
   einsum("j w, b i w c -> b i j c", hat(w, W), rows)
 }

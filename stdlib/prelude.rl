@@ -86,10 +86,10 @@ fn centered_rank(x) = f32(argsort(argsort(x))) / (len(x) - 1) - 0.5
 fn mix(a, b, t) = a + t * (b - a)
 
 // 1 where i equals the position, else 0: i32[...] -> f32[..., n]
-fn one_hot(i, n) = f32(i32(i)[..., _] == iota(n))
+fn one_hot(i, n: dim) = f32(i32(i)[..., _] == iota(n))
 
 // Share of rows whose greatest logit is at the label: f32[..., A], i32[...] -> f32
-fn accuracy(logits, label) = mean(f32(argmax(logits) == i32(label)))
+fn accuracy(logits: float[..., A], label: int[...]) = mean(f32(argmax(logits) == i32(label)))
 
 // f32[n, n] with ones on the diagonal
 fn eye(n) = f32(iota(n)[:, _] == iota(n))

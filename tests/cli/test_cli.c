@@ -231,6 +231,9 @@ static void runs(void) {
   s = sh("$RLC run fit.rl --set m=8 --quiet");
   CU_ASSERT_EQUAL(s.status, 1);
   SAYS(s.err, "trainer fit has no setting `m`");
+  s = sh("$RLC run fit.rl --set n=8 --set n=16 --quiet");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "--set n is given twice");
   CU_ASSERT_EQUAL(sh("$RLC run fit.rl --target-cpu pdp11").status, 1);
   s = sh("$RLC build fit.rl -o no/such/folder/fit");
   CU_ASSERT_EQUAL(s.status, 1);
@@ -505,6 +508,114 @@ static void benches(void) {
   end();
 }
 
+// ---- programs that no one writes: what is nested, chained or called without end is told, not crashed upon
+
+#define DEPTH 10000
+
+static char *repeated(char *to, const char *part) {
+  size_t n = strlen(part);
+  for (int k = 0; k < DEPTH; k++, to += n) memcpy(to, part, n);
+  return to;
+}
+
+// Refused in time with that message, and with a way out.
+static void refused(const char *command, const char *says, const char *what) {
+  Said s = sh("timeout 60 %s", command);
+  bool told = s.status == 1 && strstr(s.err, says) && strstr(s.err, "help: ");
+  if (!told) printf("\n  %s: status %d, not `%s`: %.200s", what, s.status, says, s.err);
+  CU_ASSERT(told);
+}
+
+static void deep_programs(void) {
+  static const char too_deep[] = "nested deeper than 400 levels";
+  static const struct { const char *before, *open, *middle, *close, *after, *says; } cases[] = {
+    {"fn f(x) = ", "(", "x", ")", "", too_deep},
+    {"fn f(x) = ", "-", "x", "", "", too_deep},
+    {"fn f(x) = ", "not ", "x", "", "", too_deep},
+    {"fn f(x) = ", "{ ", "x", " }", "", too_deep},
+    {"fn f(x) = ", "|y| ", "x", "", "", too_deep},
+    {"fn f(x) = x", " + x", "", "", "", too_deep},
+    {"fn f(x) = x", "^x", "", "", "", too_deep},
+    {"fn f(x) = x", " and x", "", "", "", too_deep},
+    {"fn f(x) = x", " |> abs", "", "", "", too_deep},
+    {"fn f(x) = x", ".T", "", "", "", too_deep},
+    {"fn f(x) = x", "[0]", "", "", "", too_deep},
+    {"fn f(x) = f", "(x)", "", "", "", too_deep},
+    {"fn f(x) = x\nfn g() = ", "f(", "1", ")", "", too_deep},
+    {"fn f(x: ", "(", "f32", ",)", ") = x", too_deep},
+    {"fn f(x: ", "(a: ", "f32", ")", ") = x", too_deep},
+    {"fn f(x: f32", "[2]", "", "", ") = x", too_deep},
+    {"fn f(x: f32[", "(", "3", ")", "]) = x", too_deep},
+    {"fn f(x) = ", "(a = ", "x", ")", "", too_deep},
+    {"fn f(x) = ", "(1, ", "x", ")", "", too_deep},
+    {"fn f(x) = ", "[", "x", "]", "", too_deep},
+    {"fn f(x) = ", "if x { ", "1", " } else { 2 }", "", too_deep},
+    {"fn f(x) = ", "if x == 3 { 1 } else ", "{ 2 }", "", "", too_deep},
+    {"fn f(x) = ", "match x { 1 => ", "1", "; _ => 2 }", "", too_deep},
+    {"fn f(x) { ", "for i in 0..1 { ", "x", " }", " }", too_deep},
+    {"fn f(x) = ", "scan i in 0..1 { ", "x", " }", "", too_deep},
+    {"fn f(x) { ", "while x { ", "x", " }", " }", too_deep},
+    {"fn f(x) { let ", "(", "y", ", z)", " = x }", too_deep},
+    {"fn f(x) { for ", "(", "y", ", z)", " in x { y } }", too_deep},
+    {"fn f(x) = x^2\nfn g(x: f32) = ", "grad(", "f", ")", "(x)", too_deep},
+    {"fn f(x) = ", "(", "", "", "", too_deep},
+    {"fn f(x) ", "{", "", "", "", too_deep},
+    {"fn f(x) = x\nfn g() = f(1", ", 1", "", "", ")", "`f` takes 1 argument, found 10001"},
+    {"fn f(x) = x", "..x", "", "", "", "a range has two ends"},
+    {"fn f(x: i32) = match x { 1 => 1", "; 2 => 2", "", "", "; _ => 3 }", "too deep"},
+  };
+  begin();
+  char *text = malloc(DEPTH * 64);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *at = stpcpy(text, cases[i].before);
+    at = repeated(at, cases[i].open);
+    at = stpcpy(at, cases[i].middle);
+    at = repeated(at, cases[i].close);
+    strcpy(stpcpy(at, cases[i].after), "\n");
+    put("deep.rl", text);
+    refused("$RLC check deep.rl", cases[i].says, cases[i].open);
+  }
+  free(text);
+  end();
+}
+
+static void long_chains(void) {
+  static const struct { const char *line, *last, *says; } cases[] = {
+    {"fn f%d(x) = f%d(x)\n", "fn f%d(x) = x\nfn g() = f0(1)\n", "calls inside of calls, 60 deep"},
+    {"layer f%d(x) = f%d(x)\n", "layer f%d(x) = x\nmodel m(x: f32[B]) = f0(x)\n", "calls inside of calls, 60 deep"},
+    {"const c%d = c%d\n", "const c%d = 1\nfn g() = c0\n", "too deep"},
+    {"record r%d { a: r%d }\n", "record r%d { a: f32 }\nfn g() = zeros(r0)\n", "too deep"},
+  };
+  static const struct { const char *text, *says; } ends[] = {
+    {"fn f(n) = f(n - 1)\nfn g() = f(3)\n", "`f` calls itself without an end"},
+    {"fn f(n) = if n == 0 { 1 } else { h(n) }\nfn h(n) = f(n - 1)\nfn g() = f(100)\n", "calls itself, directly or through others: recursion is not possible"},
+    {"fn f[N](x: f32) = if N > 100_000 { x } else { f[N + 1](x) }\nfn g(x: f32) = f[0](x)\n", "recursion is not possible"},
+    {"fn f(xs: list, n) = if n == 0 { xs } else { f([xs, xs], n - 1) }\nfn g() = f([1], 40)\n", "recursion is not possible"},
+    {"fn g(x: f32) = (|f| f(f))(|f| f(f))\n", "recursion is not possible"},
+    {"record r {\n  a: f32\n  fn m() = m()\n}\nfn g(x: r) = x.m()\n", "recursion is not possible"},
+    {"layer l(x: f32[B]) = k(x)\nlayer k(x: f32[B]) = l(x)\nmodel m(x: f32[B]) = l(x)\n", "`l` and `k` call each other without an end"},
+    {"env e {\n  state x: f32\n  action = discrete(2)\n  obs = [x]\n  fn reset(key) {\n    var s = zeros(e.state)\n    e.reset(&s, key)\n  }\n"
+     "  fn step(a) { (reward = 0.0, terminated = false) }\n}\n", "recursion is not possible"},
+    {"train t() {\n  state p = t.run().p\n  step { p += 1 }\n}\n", "runs itself"},
+  };
+  begin();
+  char *text = malloc(DEPTH * 64);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *at = text;
+    for (int k = 0; k < DEPTH; k++) at += sprintf(at, cases[i].line, k, k + 1);
+    sprintf(at, cases[i].last, DEPTH);
+    put("long.rl", text);
+    refused("$RLC check long.rl", cases[i].says, cases[i].line);
+  }
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    put("end.rl", ends[i].text);
+    refused("$RLC check end.rl", ends[i].says, ends[i].text);
+  }
+  refused("$RLC eval \"$(printf '(%.0s' $(seq 10000))\"", "nested deeper than 400 levels", "eval");
+  free(text);
+  end();
+}
+
 void suite_cli(void) {
   CU_pSuite s = test_suite("cli");
   test_add(s, "wrong command lines", wrong_command_lines);
@@ -522,4 +633,6 @@ void suite_cli(void) {
   test_add(s, "diverging", diverges);
   test_add(s, "emit", emits);
   test_add(s, "bench", benches);
+  test_add(s, "deep programs", deep_programs);
+  test_add(s, "long chains", long_chains);
 }

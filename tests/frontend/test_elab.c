@@ -78,6 +78,11 @@ static void numbers(void) {
     {"1e3", "f32 1000"},
     {"10_000", "i32 10000"},
     {"5_000_000_000", "i64 5000000000"},
+    {"[3_000_000_000, 1]", "i64[2] 3000000000 1"},
+    {"i64(0) + [3_000_000_000, 1]", "i64[2] 3000000000 1"},
+    {"abs((f64(0) + [0.1, [0.2][0]]) - [f64(1) / 10, f64(1) / 5]) < 1e-16", "bool[2] true true"},
+    {"f64([0.1]) == f64(0.1)", "bool[1] true"},
+    {"(-9_223_372_036_854_775_807 - 1) / -1 > 9e18", "bool true"},
     {"sqrt(2) * sqrt(2)", "f32 2"},
     {"exp(0) + cos(0)", "f32 2"},
     {"floor(2.7) + ceil(2.1) + round(2.5)", "i32 7"},
@@ -732,9 +737,14 @@ static void derivatives(void) {
     "loss l(p: (w: f32[2], b: f32), x: f32[2]) -> f32 = sum(p.w * x) * p.b\n"
     "fn scanned(x) { var s = x; for i in 0..3 { s = s * x }; s }\n"
     "fn branched(x) = if x > 0 { x^2 } else { -x }\n"
-    "fn logged(x) { log seen = x; x^2 }\n";
+    "fn logged(x) { log seen = x; x^2 }\n"
+    "model net(x: f32[2]) -> f32 {\n"
+    "  param w: f32[2] = ones\n"
+    "  sum(w * x^2)\n"
+    "}\n";
   static const Case cases[] = {
     {"grad(square)([1.0, 2])", "f32[2] 2 4"},
+    {"grad(net, wrt = \"x\")(net.init(key), [1.0, 3.0])", "f32[2] 2 6"},
     {"grad(square)(3.0)", "f32 6"},
     {"grad(cube)(2.0)", "f32 12"},
     {"grad(grad(cube))(2.0)", "f32 12"},

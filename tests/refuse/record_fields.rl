@@ -6,7 +6,7 @@
 // expect 15:20: point has no item 2
 // expect 18:5: point has no field `z`
 // expect 21:25: this record has no field `x`
-// expect 22:20: `+` of records that differ: point and (1, 2, 3)
+// expect 22:20: `+` of records that differ: point and (1.0, 2.0, 3.0)
 record point { x, y: f32 }
 fn f() = point(1.0)
 fn g() = point(1.0, 2.0, 3.0)

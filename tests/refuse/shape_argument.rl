@@ -1,7 +1,7 @@
 // expect 7:37: argument `b` of `dot` must be f32[N = 4], not f32[5]
 // expect 8:37: argument `a` of `dot` must be f32[N], not f32[4, 2]
 // expect 10:26: argument `x` of `halves`: a size of 7 where 6 was expected
-// expect 12:41: argument `y` of `rows` must be f32[...], not f32[2]
+// expect 12:41: argument `y` of `rows` must be f32[... = [3]], not f32[2]
 // Dimensions unify by name throughout a signature.
 fn dot(a: f32[N], b: f32[N]) = sum(a * b)
 fn f(x: f32[4], y: f32[5]) = dot(x, y)

@@ -1,6 +1,6 @@
-// expect 5:24: `qr` of f32[3, 5]: qr takes matrices with at least as many rows as columns, not f32[3, 5]
-// expect 6:30: `cholesky` of f32[3, 5]: f32[3, 5] is not square
-// expect 7:52: `triangular_solve` of f32[3, 3]: f32[3, 3] and f32[4, 2] do not fit
+// expect 5:24: `qr` does not take f32[3, 5]
+// expect 6:30: `cholesky` does not take f32[3, 5]
+// expect 7:52: `triangular_solve` does not take f32[3, 3] and f32[4, 2]
 // expect 8:30: `cholesky` of i32[3, 3]: expected f32 or f64
 fn f(x: f32[3, 5]) = qr(x)
 fn g(x: f32[3, 5]) = cholesky(x)

@@ -1,6 +1,6 @@
 // expect 9:23: 3 indices into f32[4, 3]
 // expect 10:21: `.T` swaps the last two axes, but f32[4] has fewer
-// expect 11:17: 1 indices into f32
+// expect 11:17: 1 index into f32
 // expect 12:27: the index 1 is outside of a list of 1
 // expect 13:25: axis 2 of an array of 2 axes
 // expect 14:31: `transpose` names axis 0 twice

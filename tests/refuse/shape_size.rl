@@ -3,7 +3,7 @@
 // expect 13:14: `iota`'s size is -3
 // expect 14:16: an array of this shape would hold more than 2^40 elements
 // expect 15:16: an array of this shape would hold more than 2^40 elements
-// expect 16:13: a dimension of -2
+// expect 16:13: this type: `3 - 5` comes out as -2, which is no size
 // expect 17:16: a shape of 9 axes: at most 8 are possible
 // expect 18:33: `/` of integers at run time
 // expect 19:35: an array of type f32[1000000, 1000000, 100]: more than 2^44 elements

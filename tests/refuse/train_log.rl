@@ -1,6 +1,6 @@
 // expect 7:9: a logged value must be one number, not f32[3]
-// expect 8:9: expected an array or a number, found "text"
-// expect 9:9: expected an array or a number, found the function `sin`
+// expect 8:9: a logged value must be one number, not "text"
+// expect 9:9: a logged value must be one number, not the function `sin`
 train t() {
   state x = zeros([3])
   step {

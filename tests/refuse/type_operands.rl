@@ -4,7 +4,7 @@
 // expect 12:22: 0.5 is not an integer, and the other side is i32
 // expect 13:21: `and` of f32[4], which is no bool
 // expect 14:22: the operands of `+` are bools, but must be numbers
-// expect 15:19: `not` of f32[4]: expected bool or integers
+// expect 15:19: `not` of f32[4], which is no bool
 // expect 16:30: the operands of `+` have different element types: u8 and i8
 fn f(x: f32[4], i: i32[4]) = x + i
 fn g(x: f32[4], i: i64[4]) = x * i
