@@ -163,14 +163,21 @@ static bool cannot(const char *what, const char *path, int error) {
   return false;
 }
 
-static void sync_folder(const char *path) {
-  char dir[PATH_MAX];
+// "a/b" → "a"; false where that is too long.
+static bool folder_of(const char *path, char dir[PATH_MAX]) {
   const char *slash = strrchr(path, '/');
   size_t n = slash ? (size_t)(slash - path) : 0;
-  if (n >= sizeof dir) return;
+  if (n >= PATH_MAX) return false;
   memcpy(dir, path, n);
   dir[n] = 0;
-  int fd = open(n ? dir : slash ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (!n) strcpy(dir, slash ? "/" : ".");
+  return true;
+}
+
+static void sync_folder(const char *path) {
+  char dir[PATH_MAX];
+  if (!folder_of(path, dir)) return;
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   fsync(fd);
   close(fd);
@@ -200,6 +207,16 @@ static bool write_through(const RtProgram *p, const RtFrame *f, const char *path
   int why = put_file(fd, p, f);
   if (close(fd) != 0 && !why) why = errno;
   return why ? cannot("write", path, why) : true;
+}
+
+bool rt_checkpoint_ready(const char *path) {
+  char dir[PATH_MAX];
+  struct stat st;
+  bool there = stat(path, &st) == 0;
+  if (there && S_ISDIR(st.st_mode)) return cannot("write", path, EISDIR);
+  if (there && !S_ISREG(st.st_mode)) return true;
+  if (!folder_of(path, dir)) return cannot("write", path, ENAMETOOLONG);
+  return access(dir, W_OK | X_OK) == 0 ? true : cannot("write", path, errno);
 }
 
 bool rt_checkpoint_write(const RtProgram *p, const RtFrame *f, const char *path) {

@@ -38,6 +38,8 @@ bool rt_log_flush(RtLog *l);     // a file never ends in a half line, whatever f
 bool rt_log_close(RtLog *l);
 
 // ---- checkpoints ------------------------------------------------------------------------------------
+// Whether one could be written there, as far as the folder says: asked before training, and told if not.
+bool rt_checkpoint_ready(const char *path);
 // Writes RT_STATE, RT_SETTING and the flags stop and solved of f. Beside, synced, renamed: `path` is the old file or the new one,
 // whole. False after a message.
 bool rt_checkpoint_write(const RtProgram *p, const RtFrame *f, const char *path);

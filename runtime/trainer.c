@@ -249,6 +249,7 @@ static int begin(Run *r) {
     rt_say("%s was compiled for another version of the runtime (%u, and this is %d)", p->name, p->abi, RT_ABI);
     return RT_MISTAKE;
   }
+  if (r->o->checkpoint && !rt_checkpoint_ready(r->o->checkpoint)) return RT_MISTAKE;
   if (!take_memory(r)) return RT_MISTAKE;
   set_defaults(p, r->f.base[RT_SETTING]);
   const char *from = resumed_before(r) ? NULL : r->o->resume;

@@ -110,8 +110,9 @@ static void full_disk(void) {
   r = toy_run(&toy, &(RtOptions){ QUIET, .checkpoint = "/dev/full" }, dir, 0, 0);
   CU_ASSERT_EQUAL(r.status, 1);
   CU_ASSERT_STRING_EQUAL(r.err, "rlc: cannot write the checkpoint /dev/full: No space left on device\n");
-  r = toy_run(&toy, &(RtOptions){ QUIET, .checkpoint = "no/such/folder/c" }, dir, 0, 0);
+  r = toy_run(&toy, &(RtOptions){ QUIET, .checkpoint = "no/such/folder/c", .log = "early" }, dir, 0, 0);
   CU_ASSERT_EQUAL(r.status, 1);
+  CU_ASSERT_FALSE(file_exists(dir, "early"));      // told before the first step
   CU_ASSERT_STRING_EQUAL(r.err, "rlc: cannot write the checkpoint no/such/folder/c: No such file or directory\n");
   r = toy_run(&toy, &(RtOptions){ QUIET, .log = "no/such/folder/l" }, dir, 0, 0);
   CU_ASSERT_EQUAL(r.status, 1);
