@@ -15,7 +15,9 @@
 #include "passes/passes.h"
 #include "passes/simplify.h"
 
-enum { KEEP_MOST = 16 << 20 };       // bytes of one array kept for all turns, where no product is gained
+// Where no product is gained, an array of all turns is kept if it stays in the second-level cache, or if a turn's own is
+// short for vectors and the whole not too large.
+enum { KEEP_MOST = 16 << 20, KEEP_NEAR = 1 << 20, SHORT_TURN = 512 };   // bytes, bytes, elements
 #define PRODUCT_ENOUGH 16e6          // flops: a product of one turn that is as quick as one of all turns, and needs nothing kept
 
 typedef VEC(IrValue *) Values;
@@ -155,7 +157,8 @@ static void early_root(Fission *f, IrValue *v, Values *roots) {
     for (int k = 0; k < v->op->nin; k++) early_root(f, v->op->in[k], roots);
     return;
   }
-  if (!w.product && ir_bytes(&v->type) * f->n > KEEP_MOST) return;
+  int64_t kept = ir_bytes(&v->type) * f->n;
+  if (!w.product && kept > (ir_count(&v->type) < SHORT_TURN ? KEEP_MOST : KEEP_NEAR)) return;
   vec_push(f->a, roots, v);
 }
 

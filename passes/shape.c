@@ -182,7 +182,40 @@ static IrValue *slice_of_broadcast(IrBuilder *b, IrOp *op, IrOp *br) {
   return ir_broadcast(b, ir_slice(b, x, s, l, d), op->out[0]->type, axes);
 }
 
-static IrValue *slice(IrBuilder *b, IrOp *op) {
+static IrValue *slice_of_iota(IrBuilder *b, IrOp *op, IrOp *iota) {
+  int axis = (int)ir_int(iota, A_AXIS);
+  IrType t = op->out[0]->type;
+  int64_t start = ir_ints(op, A_START, NULL)[axis];
+  if (t.dim[axis] == 1) return ir_fill(b, t, (double)start);
+  return start == 0 && ir_ints(op, A_STRIDE, NULL)[axis] == 1 ? ir_iota(b, t, axis) : NULL;
+}
+
+// Made of numbers and repeated values by elementwise ops that nothing else reads: random draws, say.
+static bool is_generated(Simp *s, const IrValue *v, int depth) {
+  if (!v->op || depth > 32) return false;
+  if (v->op->code == IR_CONST || v->op->code == IR_IOTA || v->op->code == IR_BROADCAST) return true;
+  if (ir_info[v->op->code].lower != LOWER_ELEMENT) return false;
+  for (int k = 0; k < v->op->nin; k++)
+    if (!is_generated(s, v->op->in[k], depth + 1)) return false;
+  return true;
+}
+
+// An array of which only parts are read is made part by part: the columns of [N, 4] draws, each for another
+// field of N worlds, then need no memory.
+static IrValue *slice_of_generated(Simp *s, IrBuilder *b, IrOp *op, IrOp *made) {
+  const Note *n = simp_note(s, op->in[0]);
+  if (n->slices != n->uses || n->slices < 2 || n->sliced > ir_count(&op->in[0]->type) || made->nout != 1 || !is_generated(s, op->in[0], 0)) return NULL;
+  IrValue *in[4];
+  for (int k = 0; k < made->nin; k++)
+    in[k] = ir_slice(b, made->in[k], ir_ints(op, A_START, NULL), ir_ints(op, A_LIMIT, NULL), ir_ints(op, A_STRIDE, NULL));
+  IrType t = made->out[0]->type;
+  t.rank = op->out[0]->type.rank;
+  memcpy(t.dim, op->out[0]->type.dim, sizeof t.dim);
+  bool want = made->code == IR_CAST || made->code == IR_BITCAST;
+  return ir_build(b, made->code, made->nin, in, want ? &t : NULL, made->nattr, made->attr, 0, NULL)->out[0];
+}
+
+static IrValue *slice(Simp *s, IrBuilder *b, IrOp *op) {
   IrValue *x = op->in[0];
   if (ir_type_eq(&x->type, &op->out[0]->type)) return x;
   if (!x->op) return NULL;
@@ -191,7 +224,8 @@ static IrValue *slice(IrBuilder *b, IrOp *op) {
   case IR_CONCAT: return slice_of_concat(b, op, x->op);
   case IR_PAD: return slice_of_pad(b, op, x->op);
   case IR_BROADCAST: return slice_of_broadcast(b, op, x->op);
-  default: return NULL;
+  case IR_IOTA: return slice_of_iota(b, op, x->op);
+  default: return ir_info[x->op->code].lower == LOWER_ELEMENT ? slice_of_generated(s, b, op, x->op) : NULL;
   }
 }
 
@@ -562,7 +596,7 @@ IrValue *simp_shape(Simp *s, IrBuilder *b, IrOp *op) {
   case IR_RESHAPE: return reshape(b, x, op->out[0]->type);
   case IR_TRANSPOSE: return transpose(s, b, op);
   case IR_BROADCAST: return broadcast(b, op);
-  case IR_SLICE: return slice(b, op);
+  case IR_SLICE: return slice(s, b, op);
   case IR_PAD: return pad(b, op);
   case IR_CONCAT: return concat(s, b, op);
   case IR_REVERSE: return reverse(b, op);

@@ -46,6 +46,11 @@ IrBuilder simp_at(Simp *s, IrOp *op) {
 static void count_uses(Simp *s, const IrRegion *r) {
   ir_each_op(r, op) {
     for (int i = 0; i < op->nin; i++) simp_note(s, op->in[i])->uses++;
+    if (op->code == IR_SLICE) {
+      Note *n = simp_note(s, op->in[0]);
+      n->slices++;
+      n->sliced += ir_count(&op->out[0]->type);
+    }
     for (int i = 0; i < op->nregion; i++) count_uses(s, op->sub[i]);
   }
   for (int i = 0; i < r->nyield; i++) simp_note(s, r->yield[i])->uses++;
@@ -139,7 +144,7 @@ static void simplify(Simp *s) {
   s->diff = has_derivatives(s->graph->top);
   simp_dce(s);
   for (int round = 0; round < MOST_ROUNDS; round++) {
-    for (int i = 0; i < s->nnote; i++) s->note[i].uses = 0, s->note[i].refused = false;
+    for (int i = 0; i < s->nnote; i++) s->note[i].uses = s->note[i].slices = 0, s->note[i].sliced = 0, s->note[i].refused = false;
     count_uses(s, s->graph->top);
     s->changed = false;
     walk(s, s->graph->top, 0);

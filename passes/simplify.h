@@ -12,6 +12,8 @@
 typedef struct Note {
   IrValue *to;        // stands for it from now on, or NULL: itself
   int uses;           // at the start of the round
+  int slices;         // of these: slices,
+  int64_t sliced;     //   and the elements that they read together
   int depth;          // of the region it is defined in; the top's is 0
   int free;           // the outermost depth at which it could be defined; <= depth
   int64_t leaf;       // bytes of the largest array that the hoistable ops behind it read

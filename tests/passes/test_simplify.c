@@ -85,6 +85,15 @@ static const Case casts[] = {
 #define M "(%0: f32[4, 6]) {"
 #define SAME_M M " yield %0 }"
 static const Case shapes[] = {
+  // columns of what is generated, each read once: made one by one
+  {"(%0: f32[4]) { %1: f32[4, 2] = broadcast %0 {axes = [0]} %2: f32[4, 2] = iota {axis = 1} %3: f32[4, 2] = mul %1, %2 %4: f32[4, 2] = sin %3 "
+   "%5: f32[4, 1] = slice %4 {start = [0, 0], limit = [4, 1], stride = [1, 1]} %6: f32[4, 1] = slice %4 {start = [0, 1], limit = [4, 2], stride = [1, 1]} yield %5, %6 }",
+   "(%0: f32[4]) { %1: f32[4, 1] = reshape %0 %2: f32[4, 1] = const 0 %3: f32[4, 1] = mul %1, %2 %4: f32[4, 1] = sin %3 %5: f32[4, 1] = sin %1 yield %4, %5 }"},
+  // not where all of it is read too
+  {"(%0: f32[4]) { %1: f32[4, 2] = broadcast %0 {axes = [0]} %2: f32[4, 2] = iota {axis = 1} %3: f32[4, 2] = mul %1, %2 "
+   "%4: f32[4, 1] = slice %3 {start = [0, 0], limit = [4, 1], stride = [1, 1]} yield %3, %4 }",
+   "(%0: f32[4]) { %1: f32[4, 2] = broadcast %0 {axes = [0]} %2: f32[4, 2] = iota {axis = 1} %3: f32[4, 2] = mul %1, %2 "
+   "%4: f32[4, 1] = slice %3 {start = [0, 0], limit = [4, 1], stride = [1, 1]} yield %3, %4 }"},
   {M "%1: f32[24] = reshape %0 %2: f32[2, 12] = reshape %1 yield %2 }", M "%1: f32[2, 12] = reshape %0 yield %1 }"},
   {M "%1: f32[24] = reshape %0 %2: f32[4, 6] = reshape %1 yield %2 }", SAME_M},
   {M "%1: f32[6, 4] = transpose %0 {axes = [1, 0]} %2: f32[4, 6] = transpose %1 {axes = [1, 0]} yield %2 }", SAME_M},
