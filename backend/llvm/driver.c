@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-typedef struct Turn { const IrOp *loop; LLVMValueRef at, narrow; } Turn; // i64, i32
+typedef struct Turn { const IrOp *loop; LLVMValueRef at, narrow, piece; } Turn; // i64, i32; of a map that is cut: i64
 
 typedef struct Driver {
   Module *mod;
   Gen *g;
   const Plan *plan;
-  LLVMValueRef base[RT_NSPACE], pool, argv;
+  LLVMValueRef frame, base[RT_NSPACE], pool, argv;
   int nargv;                       // slots that argv needs room for
   VEC(Turn) turn;                  // loops around the place of emission
   int64_t *profile;                // of the next leaf, or NULL
@@ -45,7 +45,8 @@ static LLVMValueRef place(Driver *d, const PlanRef *r) {
   LLVMValueRef p = d->port && (r->space == RT_STATE || r->space == RT_OUT) ? port_of(d, r, &offset) : d->base[r->space];
   if (offset) p = bytes_at(d->g, p, gen_i64(d->g, offset));
   for (int k = 0; k < r->nturn; k++) {
-    LLVMValueRef t = turn_of(d, r->turn[k].loop)->at;
+    const Turn *turn = turn_of(d, r->turn[k].loop);
+    LLVMValueRef t = r->turn[k].lanes ? turn->piece : turn->at;
     p = bytes_at(d->g, p, LLVMBuildNSWMul(d->g->b, t, gen_i64(d->g, r->turn[k].stride), ""));
   }
   return p;
@@ -95,6 +96,13 @@ static LLVMValueRef outside(Gen *g, const char *name, LLVMTypeRef type) {
   return f ? f : LLVMAddFunction(g->mod, name, type);
 }
 
+static void run_parallel(Driver *d, LLVMValueRef f, int64_t pieces) {
+  Gen *g = d->g;
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  LLVMTypeRef run = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, ptr, ptr, i64 }, 4, false);
+  LLVMBuildCall2(g->b, run, outside(g, "rt_parallel", run), (LLVMValueRef[]){ d->pool, f, d->argv, gen_i64(g, pieces) }, 4, "");
+}
+
 static void kernel_node(Driver *d, const PlanNode *node) {
   Gen *g = d->g;
   if (is_empty(node)) return;
@@ -111,7 +119,6 @@ static void kernel_node(Driver *d, const PlanNode *node) {
   LLVMValueRef f = module_kernel(d->mod, d->plan, node, &u, &type);
   hand_over(d, &u);
   int64_t len, pieces = nest_pieces(g, node, &len);
-  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
   if (pieces == 1) {
     LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ d->argv, gen_i64(g, 0) }, 2, "");
     return;
@@ -122,8 +129,7 @@ static void kernel_node(Driver *d, const PlanNode *node) {
     gen_loop_end(g, &l, NULL);
     return;
   }
-  LLVMTypeRef run = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, ptr, ptr, i64 }, 4, false);
-  LLVMBuildCall2(g->b, run, outside(g, "rt_parallel", run), (LLVMValueRef[]){ d->pool, f, d->argv, gen_i64(g, pieces) }, 4, "");
+  run_parallel(d, f, pieces);
 }
 
 // ---- copies and routines of the runtime ---------------------------------------------------------------------
@@ -205,18 +211,89 @@ static void lib_node(Driver *d, const PlanNode *n) {
 
 static void emit_block(Driver *d, const PlanBlock *b);
 
-static void turns_node(Driver *d, const PlanNode *n) {
+static void turns(Driver *d, const PlanNode *n, LLVMValueRef from, LLVMValueRef to, LLVMValueRef piece) {
   Gen *g = d->g;
-  int64_t turns = ir_int(n->op, A_N);
   bool reverse = n->kind == PLAN_SCAN && ir_int(n->op, A_REVERSE);
-  if (!turns) return;
-  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, turns), 1, 0, NULL);
-  Turn t = { .loop = n->op, .at = reverse ? LLVMBuildNSWSub(g->b, gen_i64(g, turns - 1), l.i, "") : l.i };
+  GenLoop l = gen_loop(g, from, to, 1, 0, NULL);
+  Turn t = { .loop = n->op, .at = reverse ? LLVMBuildNSWSub(g->b, gen_i64(g, ir_int(n->op, A_N) - 1), l.i, "") : l.i, .piece = piece };
   t.narrow = LLVMBuildTrunc(g->b, t.at, LLVMInt32TypeInContext(g->ctx), "");
   vec_push(g->arena, &d->turn, t);
   emit_block(d, &n->body[0]);
   d->turn.n--;
   gen_loop_end(g, &l, NULL);
+}
+
+static void load_bases(Driver *d) {
+  Gen *g = d->g;
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  for (int k = 0; k <= RT_NSPACE; k++) {
+    LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, d->frame, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : d->frame;
+    *(k < RT_NSPACE ? &d->base[k] : &d->pool) = LLVMBuildLoad2(g->b, ptr, at, "");
+  }
+}
+
+// Room for the widest argument vector, known at the end: a placeholder that the alloca replaces.
+static void open_argv(Driver *d) {
+  Gen *g = d->g;
+  d->nargv = 0;
+  d->argv = LLVMBuildArrayAlloca(g->b, LLVMPointerTypeInContext(g->ctx, 0), LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 1, false), "argv");
+}
+
+static void close_argv(Driver *d) {
+  LLVMSetOperand(d->argv, 0, LLVMConstInt(LLVMInt32TypeInContext(d->g->ctx), (unsigned long long)(d->nargv + 1), false));
+}
+
+// The lanes of a piece, for threads: a function of (frame and the turns of the loops around, piece).
+static LLVMValueRef lanes_function(const Driver *outer, const PlanNode *n, LLVMTypeRef type) {
+  Driver d = *outer;
+  Gen *g = d.g;
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0), i32 = LLVMInt32TypeInContext(g->ctx);
+  LLVMValueRef fn = g->fn;
+  LLVMBasicBlockRef back = LLVMGetInsertBlock(g->b);
+  g->fn = gen_function(g, "rlc.lanes", type);
+  LLVMSetLinkage(g->fn, LLVMInternalLinkage);
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
+  LLVMValueRef given = LLVMGetParam(g->fn, 0), piece = LLVMGetParam(g->fn, 1);
+  d.frame = LLVMBuildLoad2(g->b, ptr, given, "");
+  load_bases(&d);
+  open_argv(&d);
+  d.turn.at = arena_array(g->arena, Turn, outer->turn.n + 1);
+  d.turn.cap = outer->turn.n + 1;
+  for (int k = 0; k < outer->turn.n; k++) {
+    LLVMValueRef at = LLVMBuildLoad2(g->b, i64, LLVMBuildInBoundsGEP2(g->b, i64, given, (LLVMValueRef[]){ gen_i64(g, k + 1) }, 1, ""), "");
+    d.turn.at[k] = (Turn){ .loop = outer->turn.at[k].loop, .at = at, .narrow = LLVMBuildTrunc(g->b, at, i32, "") };
+  }
+  LLVMValueRef from = LLVMBuildNSWMul(g->b, piece, gen_i64(g, n->piece_len), ""), to = LLVMBuildNSWAdd(g->b, from, gen_i64(g, n->piece_len), "");
+  LLVMValueRef all = gen_i64(g, ir_int(n->op, A_N));
+  to = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, to, all, ""), to, all, "");
+  turns(&d, n, from, to, piece);
+  LLVMBuildRetVoid(g->b);
+  close_argv(&d);
+  LLVMValueRef f = g->fn;
+  g->fn = fn;
+  LLVMPositionBuilderAtEnd(g->b, back);
+  return f;
+}
+
+static void turns_node(Driver *d, const PlanNode *n) {
+  Gen *g = d->g;
+  int64_t all = ir_int(n->op, A_N);
+  if (!all) return;
+  if (n->kind == PLAN_SCAN || n->pieces <= 1) {
+    turns(d, n, gen_i64(g, 0), gen_i64(g, all), NULL);
+    return;
+  }
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  if (d->port || d->profile) {     // no threads here, or clocks that they would share: all in the first piece's room
+    turns(d, n, gen_i64(g, 0), gen_i64(g, all), gen_i64(g, 0));
+    return;
+  }
+  LLVMValueRef f = lanes_function(d, n, LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, i64 }, 2, false));
+  if (d->turn.n + 1 > d->nargv) d->nargv = d->turn.n + 1;
+  LLVMBuildStore(g->b, d->frame, d->argv);
+  for (int k = 0; k < d->turn.n; k++)
+    LLVMBuildStore(g->b, d->turn.at[k].at, LLVMBuildInBoundsGEP2(g->b, i64, d->argv, (LLVMValueRef[]){ gen_i64(g, k + 1) }, 1, ""));
+  run_parallel(d, f, n->pieces);
 }
 
 static LLVMValueRef truth(Driver *d, const IrValue *v) {
@@ -292,11 +369,8 @@ static void open_frame(Driver *d) {
   LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
   g->fn = gen_function(g, d->plan->name, LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false));
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
-  LLVMValueRef frame = LLVMGetParam(g->fn, 0);
-  for (int k = 0; k <= RT_NSPACE; k++) {
-    LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, frame, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : frame;
-    *(k < RT_NSPACE ? &d->base[k] : &d->pool) = LLVMBuildLoad2(g->b, ptr, at, "");
-  }
+  d->frame = LLVMGetParam(g->fn, 0);
+  load_bases(d);
 }
 
 static LLVMValueRef constants(Gen *g, const Program *p) {
@@ -335,10 +409,9 @@ void driver_plan(Module *m, const Plan *p) {
   if (p == m->program->plan[m->program->nplan - 1]) d.profile = m->program->profile;
   if (m->program->export) open_export(&d);
   else open_frame(&d);
-  // Room for the widest argument vector, known at the end: a placeholder that the alloca replaces.
-  d.argv = LLVMBuildArrayAlloca(g->b, LLVMPointerTypeInContext(g->ctx, 0), LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 1, false), "argv");
+  open_argv(&d);
   emit_block(&d, &p->body);
-  LLVMSetOperand(d.argv, 0, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), (unsigned long long)(d.nargv + 1), false));
+  close_argv(&d);
   LLVMBuildRetVoid(g->b);
   g->fn = NULL;
 }

@@ -9,6 +9,7 @@
 #define STRIDED 8.0           // cost of a vector load whose lanes lie apart; contiguous: 1
 #define UNIFORM 0.5           // cost of a load that all lanes share
 #define MOST_PIECES 32
+#define LANES_FIRST 8         // so many lanes of a map go to threads rather than what is in them
 #define ROW_MULTIPLE 24       // pieces of a product end at multiples of every row tile (2, 3, 4, 6, 8, 12)
 #define MOST_LOOPS (2 * IR_MAX_RANK)
 
@@ -280,6 +281,75 @@ static void shape_conv(PlanNode *n) {
   n->traffic += (double)(ir_bytes(&op->in[0]->type) + ir_bytes(&op->in[1]->type));
 }
 
+// ---- maps -----------------------------------------------------------------------------------------
+// What calling a kernel costs, and how often a while is thought to turn.
+#define CALL_NS 20
+#define WHILE_TURNS 32
+#define FRAMES_MOST (256.0 * (1 << 20)) // bytes of the frames of all pieces
+
+static double block_ns(const Block *b);
+
+static double unit_ns(const Unit *u) {
+  const PlanNode *n = u->node;
+  double own = (n->flops + n->traffic / 4) / PLAN_OPS_PER_NS + CALL_NS, body[2] = {0, 0};
+  for (int i = 0; i < 2; i++)
+    if (u->body[i]) body[i] = block_ns(u->body[i]);
+  switch (n->kind) {
+    case PLAN_SCAN: case PLAN_MAP: return body[0] * (double)ir_int(n->op, A_N);
+    case PLAN_WHILE: return (body[0] + body[1]) * WHILE_TURNS;
+    case PLAN_COND: return body[0] > body[1] ? body[0] : body[1];
+    default: return own;
+  }
+}
+
+static double block_ns(const Block *b) {
+  double ns = 0;
+  for (int k = 0; k < b->unit.n; k++) ns += unit_ns(b->unit.at[k]);
+  return ns;
+}
+
+// Bytes of what the nodes of a block write: no less than its share of a frame.
+static double block_bytes(const Block *b) {
+  double bytes = 0;
+  for (int k = 0; k < b->unit.n; k++) {
+    const Unit *u = b->unit.at[k];
+    for (int i = 0; i < u->root.n; i++) bytes += (double)ir_bytes(&u->root.at[i]->type);
+    for (int i = 0; !u->root.n && i < u->node->op->nout; i++) bytes += (double)ir_bytes(&u->node->op->out[i]->type);
+    for (int i = 0; i < 2; i++)
+      if (u->body[i]) bytes += block_bytes(u->body[i]);
+  }
+  return bytes;
+}
+
+// Whether a node is cut; with `undo`, none is afterwards.
+static bool cut_inside(Block *b, bool undo) {
+  bool any = false;
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    any |= u->node->pieces > 1;
+    if (undo) u->node->pieces = 1;
+    for (int i = 0; i < 2; i++)
+      if (u->body[i]) any |= cut_inside(u->body[i], undo);
+  }
+  return any;
+}
+
+// Lanes go to threads where there are enough of them; else the nodes of a lane may. Lanes may differ in length
+// without limit, so pieces are short.
+static void shape_map(Unit *u) {
+  PlanNode *n = u->node;
+  int64_t lanes = ir_int(n->op, A_N);
+  double ns = block_ns(u->body[0]) * (double)lanes, frame = block_bytes(u->body[0]);
+  if (ns < PLAN_PIECES_NS || lanes < 2 || 2 * frame > FRAMES_MOST || (lanes < LANES_FIRST && cut_inside(u->body[0], false))) return;
+  cut_inside(u->body[0], true);
+  int64_t pieces = (int64_t)(2 * ns / PLAN_PIECES_NS) + 1;
+  if (pieces > MOST_PIECES) pieces = MOST_PIECES;
+  if ((double)pieces * frame > FRAMES_MOST) pieces = (int64_t)(FRAMES_MOST / frame);
+  if (pieces > lanes) pieces = lanes;
+  n->piece_len = (lanes + pieces - 1) / pieces;
+  n->pieces = (lanes + n->piece_len - 1) / n->piece_len;
+}
+
 static void shape_unit(Planner *p, Unit *u) {
   PlanNode *n = u->node;
   if (n->kind == PLAN_LIB) shape_lib(n);
@@ -308,6 +378,7 @@ void plan_shape(Planner *p, Block *b) {
     shape_unit(p, b->unit.at[k]);
     for (int i = 0; i < 2; i++)
       if (b->unit.at[k]->body[i]) plan_shape(p, b->unit.at[k]->body[i]);
+    if (b->unit.at[k]->node->kind == PLAN_MAP) shape_map(b->unit.at[k]);
   }
 }
 
