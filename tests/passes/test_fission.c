@@ -147,6 +147,25 @@ static void draws(void) {
   run_end();
 }
 
+// A scan over the second axis, from the second element on: no transposed copy is left, and the function stays.
+static void slices_in_place(void) {
+  run_begin();
+  IrGraph *g = run_read(
+    "(%0: f32[3, 16], %1: f32[3, 6, 16]) {"
+    " %2: f32[6, 3, 16] = transpose %1 {axes = [1, 0, 2]}"
+    " %3: f32[5, 3, 16] = slice %2 {start = [1, 0, 0], limit = [6, 3, 16], stride = [1, 1, 1]}"
+    " %4: f32[3, 16], %5: f32[5, 3, 16] = scan %0, %3 {n = 5, ncarry = 1, reverse = 1} (%6: i32, %7: f32[3, 16], %8: f32[3, 16]) {"
+    "  %9: f32[3, 16] = mul %7, %8"
+    "  %10: f32[3, 16] = add %9, %8"
+    "  yield %10, %9 }"
+    " yield %4, %5 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT(run_keeps(g, "slices,simplify", 0));
+  CU_ASSERT_EQUAL(run_count(g, IR_TRANSPOSE), 0);
+  CU_ASSERT_EQUAL(run_count(g, IR_DYN_SLICE), 1);
+  run_end();
+}
+
 static void random_graphs(void) {
   // Sums over turns are added up in another order: equal within rounding.
   CU_ASSERT(run_random("vmap,fission", GEN_ALL & ~GEN_JUMPS & ~GEN_LINALG & ~GEN_MIXED, 300, 2e-4));
@@ -160,6 +179,7 @@ void suite_fission(void) {
   test_add(s, "sums of several kinds of terms", mixed_sums);
   test_add(s, "what sums gather goes behind", gathered_behind);
   test_add(s, "sums that are read stay", read_sums_stay);
+  test_add(s, "slices of transposed arrays", slices_in_place);
   test_add(s, "output heads go behind", output_head);
   test_add(s, "draws go before", draws);
   test_add(s, "random graphs", random_graphs);
