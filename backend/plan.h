@@ -36,7 +36,8 @@
 
 // Where a STORED value is: base[space] + offset + sum of turn(loop) * stride. The turn is the value of
 // argument 0 of the loop's region: it counts down from n-1 in a reversed scan, and strides stay positive.
-typedef struct PlanTurn { const IrOp *loop; int64_t stride; } PlanTurn;  // loop: scan or map
+// `lanes` > 0: what belongs to a piece of so many lanes of a map that threads share; turn / lanes counts.
+typedef struct PlanTurn { const IrOp *loop; int64_t stride, lanes; } PlanTurn;  // loop: scan or map
 typedef struct PlanRef {
   RtSpace space;
   int64_t offset;                  // bytes
@@ -80,7 +81,9 @@ struct PlanNode {
   // group's large reductions (all of which reduce that axis, innermost); -1 scalar code.
   int vector;
   int64_t pieces;                  // into how many pieces of axis `piece_axis` threads may cut it; 1: one thread
-  int piece_axis; int64_t piece_len; // of the domain; piece i: [i * piece_len, min(dim, (i + 1) * piece_len))
+  int piece_axis; int64_t piece_len; // of the domain; piece i: [i * piece_len, min(dim, (i + 1) * piece_len)).
+                                   // MAP: of the lanes; its body's memory is there once for each piece, and no
+                                   // node in it is cut
   PlanRef scratch; int64_t scratch_bytes; // DOT, CONV, LIB: packing room and such (per piece, one behind another);
                                    // blas: room for the product where it is not a root, once; pack: room for operand 1, once
   bool strip;                      // stands in a STRIPS node

@@ -1,13 +1,13 @@
 // Recall over 1,024 steps with a state-space model: a symbol is shown at the first step, small
-// noise at all others, and after the last the symbol must be told. The state is complex and diagonal, so its recurrence is an associative scan of depth
-// log T. Smith, Warrington, Linderman 2023 (S5). --set parallel=false runs the same recurrence step by step.
+// noise at all others, and after the last the symbol must be told. The state is complex and diagonal, so its recurrence is an
+// associative scan. Smith, Warrington, Linderman 2023 (S5). --set parallel=false runs the same recurrence step by step.
 use nn, optim
 
 const SYMBOLS = 8
 
 // h[t] = a h[t-1] + u[t] along the first axis from h[-1] = 0, for constant a: [T, B, N] complex.
 fn scanned(a: complex64[N], u: complex64[T, B, N]) -> complex64[T, B, N] =
-  associative_scan(|(a1, h1), (a2, h2)| (a1 * a2, a2 * h1 + h2), (broadcast(a, [T, B, N]), u)).1
+  associative_scan(|(a1, h1), (a2, h2)| (a1 * a2, a2 * h1 + h2), (broadcast(a, [T, 1, N]), u)).1
 
 fn in_turn(a: complex64[N], u: complex64[T, B, N]) -> complex64[T, B, N] {
   var h = zeros(u[0])

@@ -1469,7 +1469,7 @@ static const Builtin builtins[] = {
   {"layers", fn_layers, "layers(n)", "for l in layers(n) { … }: parameters of its own for each turn", 0},
   {"grad", fn_grad, "grad(f, wrt = first)(…)", "the gradient of f's value", 0}, {"value_and_grad", fn_value_and_grad, "value_and_grad(f, wrt = first)(…)", "(value, gradient)", 0},
   {"jvp", fn_jvp, "jvp(f, tangent)(x, …)", "(value, derivative along the tangent of x)", 0}, {"vjp", fn_vjp, "vjp(f, cotangent)(x, …)", "(value, cotangent of x)", 0},
-  {"associative_scan", fn_associative_scan, "associative_scan(f, x, reversed = false)", "x[0], f(x[0], x[1]), f(f(x[0], x[1]), x[2]), … for an associative f, in logarithmic depth", 0},
+  {"associative_scan", fn_associative_scan, "associative_scan(f, x, reversed = false)", "x[0], f(x[0], x[1]), f(f(x[0], x[1]), x[2]), … for an associative f, chunks side by side", 0},
   {"remat", fn_remat, "remat(f)", "f, whose inner values are computed again on the way back", 0},
   {"capture", fn_capture, "capture(f, path)(…)", "the value of the `let` at that path, inside of the model that f is or calls", 0},
   {"patch", fn_patch, "patch(f, path, g)(…)", "f, with g(value) in place of the value of the `let` at that path", 0},

@@ -264,17 +264,43 @@ static Value *probe(Elab *e, Value *t, const Args *a) {
 
 // ---- prefixes of an associative operation ----------------------------------------------------------
 //
-// As a tree: neighbours are combined, the half as long array of pairs is scanned, and what lies
-// between is filled in; twice the work of a loop in logarithmic depth.
+// About sqrt(n) chunks of as many rows. Each gets its own prefixes by a loop, which pass_vmap runs for
+// all chunks at once or leaves to threads; the chunks' last rows are scanned in turn; and each row is
+// combined with what all chunks before its own amount to, where it is read. Two calls of f a row, as in a tree, but in
+// 2 sqrt(n) turns over long vectors and not log n passes through memory. The chunks depend on n alone.
 
-static Value *rows(Elab *e, Value *v, int64_t from, int64_t to, int64_t step) {
+enum {
+  SCAN_SHORT = 16,                 // rows that one loop goes through
+  SCAN_WIDE = 2048,                // bytes of a row from which chunks are for threads to take, and not for longer vectors
+  SCAN_CHUNKS = 16,                //   and then there are no more of them
+};
+
+// The part [from, to) along an axis.
+static Value *part(Elab *e, Value *v, int axis, int64_t from, int64_t to) {
   Leaves l = {0};
   value_leaves(e, v, NULL, &l);
   for (int k = 0; k < l.v.n; k++) {
     IrType t = l.v.at[k]->type;
-    int64_t start[IR_MAX_RANK] = {from}, limit[IR_MAX_RANK], stride[IR_MAX_RANK];
-    for (int j = 0; j < t.rank; j++) { limit[j] = j ? t.dim[j] : to; stride[j] = j ? 1 : step; }
+    int64_t start[IR_MAX_RANK] = {0}, limit[IR_MAX_RANK], stride[IR_MAX_RANK];
+    for (int j = 0; j < t.rank; j++) limit[j] = t.dim[j], stride[j] = 1;
+    start[axis] = from, limit[axis] = to;
     l.v.at[k] = ir_slice(&e->c.b, l.v.at[k], start, limit, stride);
+  }
+  int at = 0;
+  return value_rebuild(e, v, l.v.at, &at);
+}
+
+// v with `n` sizes in place of its first `old` axes.
+static Value *regrouped(Elab *e, Value *v, int old, int n, const int64_t *size, Loc loc) {
+  Leaves l = {0};
+  value_leaves(e, v, NULL, &l);
+  for (int k = 0; k < l.v.n; k++) {
+    IrType t = l.v.at[k]->type;
+    int64_t dim[IR_MAX_RANK];
+    if (t.rank - old + n > IR_MAX_RANK) fail(e, loc, "join some of the axes first: flatten(x, n)", "`associative_scan` of an array of %d axes", t.rank);
+    for (int j = 0; j < n; j++) dim[j] = size[j];
+    for (int j = old; j < t.rank; j++) dim[j - old + n] = t.dim[j];
+    l.v.at[k] = ir_reshape(&e->c.b, l.v.at[k], t.rank - old + n, dim);
   }
   int at = 0;
   return value_rebuild(e, v, l.v.at, &at);
@@ -289,36 +315,103 @@ static Value *joined(Elab *e, Value *x, Value *y, int axis) {
   return value_rebuild(e, x, l.v.at, &at);
 }
 
-// x[0], y[0], x[1], y[1], …: n rows in all.
-static Value *interleaved(Elab *e, Value *x, Value *y, int64_t n) {
-  if (n % 2) y = joined(e, y, rows(e, x, 0, 1, 1), 0);       // one row too many is cut off again
-  Leaves l = {0}, m = {0};
-  value_leaves(e, x, NULL, &l);
-  value_leaves(e, y, NULL, &m);
-  for (int k = 0; k < l.v.n; k++) {
-    IrType t = l.v.at[k]->type;
-    int64_t pair[IR_MAX_RANK + 1] = {t.dim[0], 1}, flat[IR_MAX_RANK] = {2 * t.dim[0]};
-    for (int j = 1; j < t.rank; j++) pair[j + 1] = flat[j] = t.dim[j];
-    if (t.rank == IR_MAX_RANK) fail(e, e->c.b.loc, "join some of the axes first: flatten(x, n)", "`associative_scan` of an array of %d axes", IR_MAX_RANK);
-    IrValue *both[2] = {ir_reshape(&e->c.b, l.v.at[k], t.rank + 1, pair), ir_reshape(&e->c.b, m.v.at[k], t.rank + 1, pair)};
-    l.v.at[k] = ir_reshape(&e->c.b, ir_concat(&e->c.b, 2, both, 1), t.rank, flat);
-  }
-  int at = 0;
-  return rows(e, value_rebuild(e, x, l.v.at, &at), 0, n, 1);
+typedef struct Prefix { Value *f; Loc loc; int64_t n; } Prefix;
+
+static Value *combine(Elab *e, Value *x, Value *y, void *env) {
+  Prefix *p = env;
+  Value *both = apply_values(e, p->f, 2, (Value *[]){x, y}, p->loc);
+  return coerce(e, both, type_of(e, y), e->c.b.loc, "what `associative_scan` combines");
 }
 
-static Value *combine_lane(Elab *e, Value **lane, void *env) { return coerce(e, apply_values(e, env, 2, lane + 1, e->c.b.loc), type_of(e, lane[1]), e->c.b.loc, "what `associative_scan` combines"); }
+static Value *pair_of(Elab *e, Value *x, Value *y) { return value_rec(e, 2, (Value *[]){x, y}, NULL); }
 
-static Value *combined(Elab *e, Value *f, Value *x, Value *y, int64_t n, Loc loc) { return emit_map(e, n, 2, (Value *[]){x, y}, combine_lane, f, loc); }
+// Row by row. The loop stacks what it has before each turn: just what its derivative reads. So the last row comes
+// alone: (rows 0 … n-2, row n-1).
+static Value *in_turn(Elab *e, Value *x, Prefix *p) {
+  Value *first = regrouped(e, part(e, x, 0, 0, 1), 1, 0, NULL, p->loc), *rows;
+  Value *last = emit_scan(e, p->n - 1, first, part(e, x, 0, 1, p->n), combine, p, p->loc, &rows);
+  return pair_of(e, rows, last);
+}
+
+// The rows of x in `chunks` chunks. Where all rows are one (a broadcast), a chunk's are every chunk's: `row` gets
+// them, and what is computed of them alone is computed once.
+typedef struct Chunks { Prefix *p; Value *x; IrValue **row; } Chunks;
+
+static bool one_row(const IrValue *v) {
+  if (!v->op || v->op->code != IR_BROADCAST) return false;
+  int n;
+  const int64_t *axes = ir_ints(v->op, A_AXES, &n);
+  return !n || axes[0] > 0;
+}
+
+static Value *chunk_lane(Elab *e, Value **lane, void *env) {
+  Chunks *c = env;
+  Leaves l = {0};
+  value_leaves(e, c->x, NULL, &l);
+  for (int k = 0, at = 0; k < l.v.n; k++) l.v.at[k] = c->row[k] ? c->row[k] : lane[1]->item[at++]->ir;
+  int at = 0;
+  return in_turn(e, value_rebuild(e, c->x, l.v.at, &at), c->p);
+}
+
+static Value *each_chunk(Elab *e, Value *x, int64_t chunks, Prefix *p) {
+  Leaves l = {0};
+  value_leaves(e, x, NULL, &l);
+  Chunks c = {p, x, arena_array(e->arena, IrValue *, l.v.n)};
+  Value **differ = arena_array(e->arena, Value *, l.v.n), *leaf;
+  int n = 0;
+  for (int k = 0; k < l.v.n; k++) {
+    leaf = value_array(e, l.v.at[k]);
+    if (one_row(l.v.at[k])) c.row[k] = part(e, leaf, 0, 0, p->n)->ir;
+    else differ[n++] = regrouped(e, part(e, leaf, 0, 0, chunks * p->n), 1, 2, (int64_t[]){chunks, p->n}, p->loc);
+  }
+  Value *rows = value_rec(e, n, differ, NULL);
+  return emit_map(e, chunks, 1, &rows, chunk_lane, &c, p->loc);
+}
+
+typedef struct Behind { Prefix *p; Value *before; } Behind;
+
+static Value *behind_row(Elab *e, Value **lane, void *env) {
+  Behind *b = env;
+  return combine(e, b->before, lane[1], b->p);
+}
+
+// lane[1]: what is before the chunk; lane[2]: its rows but the last.
+static Value *behind_lane(Elab *e, Value **lane, void *env) {
+  Behind b = {env, lane[1]};
+  return emit_map(e, b.p->n - 1, 1, &lane[2], behind_row, &b, b.p->loc);
+}
+
+// Of what differs from row to row.
+static int64_t row_bytes(Elab *e, Value *x) {
+  Leaves l = {0};
+  value_leaves(e, x, NULL, &l);
+  int64_t bytes = 0;
+  for (int k = 0; k < l.v.n; k++)
+    if (!one_row(l.v.at[k])) bytes += ir_bytes(&l.v.at[k]->type) / l.v.at[k]->type.dim[0];
+  return bytes;
+}
 
 Value *associative_scan(Elab *e, Value *f, Value *x, int64_t n, Loc loc) {
+  Prefix p = {f, loc, n};
   if (n < 2) return x;
-  int64_t half = n / 2;
-  Value *odd = associative_scan(e, f, combined(e, f, rows(e, x, 0, 2 * half, 2), rows(e, x, 1, n, 2), half, loc), half, loc);
-  Value *first = rows(e, x, 0, 1, 1);
-  int64_t more = (n - 1) / 2;
-  Value *even = more ? joined(e, first, combined(e, f, rows(e, odd, 0, more, 1), rows(e, x, 2, n, 2), more, loc), 0) : first;
-  return interleaved(e, even, odd, n);
+  if (n <= SCAN_SHORT) {
+    Value *y = in_turn(e, x, &p);
+    return joined(e, y->item[0], regrouped(e, y->item[1], 0, 1, (int64_t[]){1}, loc), 0);
+  }
+  int64_t chunks = 1, most = row_bytes(e, x) < SCAN_WIDE ? n : SCAN_CHUNKS;
+  while (chunks * chunks * 4 <= n && chunks < most) chunks *= 2;
+  p.n = n / chunks;
+  int64_t rest = n % chunks;
+  Value *own = each_chunk(e, x, chunks, &p);
+  Value *total = associative_scan(e, f, own->item[1], chunks, loc);
+  Value *later[2] = {part(e, total, 0, 0, chunks - 1), part(e, own->item[0], 0, 1, chunks)};
+  Value *all = joined(e, part(e, own->item[0], 0, 0, 1), emit_map(e, chunks - 1, 2, later, behind_lane, &p, loc), 0);
+  all = regrouped(e, joined(e, all, regrouped(e, total, 1, 2, (int64_t[]){chunks, 1}, loc), 1), 2, 1, (int64_t[]){chunks * p.n}, loc);
+  if (!rest) return all;
+  Value *before = regrouped(e, part(e, total, 0, chunks - 1, chunks), 1, 0, NULL, loc), *behind;
+  Value *last = emit_scan(e, rest, before, part(e, x, 0, n - rest, n), combine, &p, loc, &behind);
+  if (rest > 1) all = joined(e, all, part(e, behind, 0, 1, rest), 0);
+  return joined(e, all, regrouped(e, last, 0, 1, (int64_t[]){1}, loc), 0);
 }
 
 Value *call_transform(Elab *e, Value *t, const Args *a) {

@@ -398,6 +398,8 @@ Region region_open(Elab *e);                                 // emits into a new
 LogEntry *region_close(Elab *e, Region *r);                  // … to here; what was logged inside
 // fn(lane) for each lane: emits a map over trees
 Value *emit_map(Elab *e, int64_t n, int nx, Value **x, Value *(*fn)(Elab *, Value **, void *), void *env, Loc loc);
+// carry = fn(carry, row) for the n rows of xs: the last carry, and those before each turn, stacked
+Value *emit_scan(Elab *e, int64_t n, Value *carry, Value *xs, Value *(*fn)(Elab *, Value *, Value *, void *), void *env, Loc loc, Value **before);
 
 // ---- transform.c
 Value *remat(Elab *e, Value *f, const Args *a);                      // f(a), whose inside is computed again on the way back

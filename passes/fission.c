@@ -2,14 +2,14 @@
 //
 //   before  what depends on the turn's number and slices alone (draws from a key of the turn, the
 //           input projection of a recurrent layer) is computed for all turns at once
-//   sums    a carry that only adds up products or row sums (cotangents of weights) becomes one
+//   sums    a carry that only adds up, products or row sums among others, (cotangents of weights) becomes one
 //           product or sum over all turns; L1 leaves the order within it to dot and reduce_sum
 //   behind  what only results of the turn need (output heads, log-probabilities of a rollout)
 //           is computed for all turns at once
 //
 // Each becomes a map beside the scan, which pass_vmap then turns into ops over all turns: fewer,
 // larger pieces of work. Only ops that compute something are worth the arrays this keeps: index
-// maps and sums of two stay where they are.
+// maps and sums of two stay where they are, unless it keeps none.
 #include <string.h>
 
 #include "passes/passes.h"
@@ -206,19 +206,27 @@ static bool is_row_sum(const IrValue *v) {
   return v->op && v->op->code == IR_SUM && ir_ints(v->op, A_AXES, &n)[0] == 0 && v->op->in[0]->type.rank < IR_MAX_RANK;
 }
 
-// The terms of c + t1 + t2 + …, each a product x^T y or a sum over rows, c read nowhere else.
+static bool gathers_rows(const IrValue *t) { return is_weight_product(t) || is_row_sum(t); }
+
+// The terms of c + t1 + t2 + …, c read nowhere else.
 static bool sum_terms(Fission *f, const IrValue *sum, const IrValue *carry, Values *terms) {
   if (sum == carry) return true;
   if (!sum->op || sum->op->code != IR_ADD || !inside(f, sum) || count_uses(f->body, sum) != 1) return false;
   for (int side = 0; side < 2; side++) {
     IrValue *t = sum->op->in[1 - side];
-    bool fits = inside(f, t) && t->op && count_uses(f->body, t) == 1 && (is_weight_product(t) || is_row_sum(t));
-    if (!fits) continue;
+    if (!inside(f, t) || !t->op || count_uses(f->body, t) != 1) continue;
     if (sum_terms(f, sum->op->in[side], carry, terms)) {
       vec_push(f->a, terms, t);
       return true;
     }
   }
+  return false;
+}
+
+// It pays where a term is a product or a sum over rows; the others are kept as they are.
+static bool gathers(const Values *terms) {
+  for (int k = 0; k < terms->n; k++)
+    if (gathers_rows(terms->at[k])) return true;
   return false;
 }
 
@@ -238,12 +246,13 @@ static Sums find_sums(Fission *f) {
     IrValue *carry = f->body->arg[1 + k];
     if (count_uses(f->body, carry) != 1) continue;
     Sum s = {.carry = k};
-    if (!sum_terms(f, f->body->yield[k], carry, &s.terms) || !s.terms.n) continue;
-    for (int j = 0; j < s.terms.n; j++)
-      for (int i = 0; i < s.terms.at[j]->op->nin; i++) {
-        IrValue *v = s.terms.at[j]->op->in[i];
-        if (inside(f, v)) stacked(f, v);
-      }
+    if (!sum_terms(f, f->body->yield[k], carry, &s.terms) || !gathers(&s.terms)) continue;
+    for (int j = 0; j < s.terms.n; j++) {
+      IrValue *t = s.terms.at[j];
+      if (!gathers_rows(t)) stacked(f, t);
+      for (int i = 0; gathers_rows(t) && i < t->op->nin; i++)
+        if (inside(f, t->op->in[i])) stacked(f, t->op->in[i]);
+    }
     f->body->yield[k] = carry;                 // dead from here on
     vec_push(f->a, &sums, s);
     f->changed = true;
@@ -251,20 +260,33 @@ static Sums find_sums(Fission *f) {
   return sums;
 }
 
-// All turns of v, joined with its first axis: [n, k, ..] -> [n k, ..].
+// All turns of v: [n, k, ..].
 static IrValue *all_turns(Fission *f, IrBuilder *b, const IrOp *scan, int base, IrValue *v) {
-  IrValue *all;
+  if (inside(f, v)) return scan->out[base + stacked(f, v)];
+  IrType wide = {.dtype = v->type.dtype, .rank = v->type.rank + 1};
+  int64_t axes[IR_MAX_RANK];
+  wide.dim[0] = f->n;
+  for (int k = 0; k < v->type.rank; k++) { wide.dim[k + 1] = v->type.dim[k]; axes[k] = k + 1; }
+  return ir_broadcast(b, v, wide, axes);
+}
+
+// Joined with its first axis: [n k, ..].
+static IrValue *all_rows(Fission *f, IrBuilder *b, const IrOp *scan, int base, IrValue *v) {
   IrType t = v->type;
-  if (inside(f, v)) all = scan->out[base + stacked(f, v)];
-  else {
-    IrType wide = {.dtype = t.dtype, .rank = t.rank + 1};
-    int64_t axes[IR_MAX_RANK];
-    wide.dim[0] = f->n;
-    for (int k = 0; k < t.rank; k++) { wide.dim[k + 1] = t.dim[k]; axes[k] = k + 1; }
-    all = ir_broadcast(b, v, wide, axes);
-  }
   t.dim[0] *= f->n;
-  return ir_reshape(b, all, t.rank, t.dim);
+  return ir_reshape(b, all_turns(f, b, scan, base, v), t.rank, t.dim);
+}
+
+// What the term amounts to over all turns.
+static IrValue *total_of(Fission *f, IrBuilder *b, const IrOp *scan, int base, IrValue *term) {
+  const IrOp *t = term->op;
+  if (is_weight_product(term)) return ir_dot(b, all_rows(f, b, scan, base, t->in[0]), all_rows(f, b, scan, base, t->in[1]), 0, true, false);
+  int n = 0;
+  int64_t axes[IR_MAX_RANK] = {0};
+  bool rows = is_row_sum(term);
+  const int64_t *own = rows ? ir_ints(t, A_AXES, &n) : NULL;
+  for (int k = 0; k < n; k++) axes[1 + k] = own[k] + 1;
+  return ir_reduce(b, IR_SUM, all_turns(f, b, scan, base, rows ? t->in[0] : term), n + 1, axes);
 }
 
 static void finish_sums(Fission *f, const IrOp *old, const IrOp *scan, int base, Sums sums) {
@@ -276,14 +298,7 @@ static void finish_sums(Fission *f, const IrOp *old, const IrOp *scan, int base,
       const IrOp *t = s->terms.at[j]->op;
       b.loc = t->loc;
       b.scope = t->scope;
-      IrValue *x = all_turns(f, &b, scan, base, t->in[0]), *sum;
-      if (t->code == IR_DOT) sum = ir_dot(&b, x, all_turns(f, &b, scan, base, t->in[1]), 0, true, false);
-      else {
-        int n;
-        const int64_t *axes = ir_ints(t, A_AXES, &n);
-        sum = ir_reduce(&b, IR_SUM, x, n, axes);
-      }
-      total = ir_bin(&b, IR_ADD, total, sum);
+      total = ir_bin(&b, IR_ADD, total, total_of(f, &b, scan, base, s->terms.at[j]));
     }
     replace(f, old->out[s->carry], total);
   }
@@ -331,6 +346,16 @@ static void boundary(Fission *f, IrValue *v, bool *seen, Values *out) {
 
 static bool behind_or_early(const Fission *f, const IrValue *v) { return early(f, v) || behind(f, v); }
 
+// Then v need not be stacked, and nothing else takes its place.
+static bool all_stacked(const Fission *f, const Values *edge) {
+  for (int j = 0; j < edge->n; j++) {
+    int k = f->ncarry;
+    while (k < f->body->nyield && f->body->yield[k] != edge->at[j]) k++;
+    if (k == f->body->nyield) return false;
+  }
+  return true;
+}
+
 typedef struct Behind { Values roots, given; VEC(int) result; } Behind;
 
 static Behind find_roots(Fission *f) {
@@ -340,10 +365,11 @@ static Behind find_roots(Fission *f) {
     IrValue *v = f->body->yield[k];
     if (!behind(f, v)) continue;
     Worth w = worth(f, v, behind);
-    if (!w.heavy || w.flops >= PRODUCT_ENOUGH) continue;
+    if (w.flops >= PRODUCT_ENOUGH) continue;
     clear(f, f->seen);
     Values edge = {0};
     boundary(f, v, f->seen, &edge);
+    if (!w.heavy && !all_stacked(f, &edge)) continue;
     int64_t bytes = 0, own = ir_bytes(&v->type);
     for (int j = 0; j < edge.n; j++)
       if (!has(&f->new_y, edge.at[j]) && !has(&b.given, edge.at[j])) bytes += ir_bytes(&edge.at[j]->type);
@@ -412,5 +438,6 @@ static bool fission_region(PassContext *c, IrGraph *g, IrRegion *r) {
 }
 
 void pass_fission(PassContext *c, IrGraph *g) {
-  if (fission_region(c, g, g->top)) pass_vmap(c, g);
+  // What a sum gathers of a turn may itself be had from what the turn stacks: seen the second time.
+  for (int round = 0; round < 2 && fission_region(c, g, g->top); round++) pass_vmap(c, g);
 }

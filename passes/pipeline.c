@@ -16,6 +16,8 @@ const Pass pass_pipeline[] = {
   {"simplify", pass_simplify, "a verified graph", "broadcasts and transposes of batching folded away", simplify_why},
   {"fission", pass_fission, "no map left but divergent ones", "scans that hold only what depends on the turn before",
    "after vmap, which shows what a turn really reads; LLVM would have to prove the same through memory"},
+  {"slices", pass_slices, "no derivative left to take", "no transposed copies in front of scans",
+   "last: the derivative of a slice at the turn's number would be an update of the whole array"},
   {"simplify", pass_simplify, "a verified graph", "the turn's dead rests gone, the new maps' ops folded", simplify_why},
   {"remat", pass_remat, "stacks that something reads", "large stacks only of what is dear to compute",
    "after fission, which moves readers of stacks out of scans; later a stack is memory that someone else wrote"},

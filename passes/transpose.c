@@ -13,10 +13,35 @@
 
 typedef VEC(IrValue *) Values;
 
+// The axis along which y stands right behind x and both together are all there is, each with zeros in place of the other; or -1.
+static int tiled(const IrValue *x, const IrValue *y) {
+  if (!x->op || !y->op || x->op->code != IR_PAD || y->op->code != IR_PAD) return -1;
+  const int64_t *xlo = ir_ints(x->op, A_LO, NULL), *xhi = ir_ints(x->op, A_HI, NULL), *xin = ir_ints(x->op, A_INNER, NULL);
+  const int64_t *ylo = ir_ints(y->op, A_LO, NULL), *yhi = ir_ints(y->op, A_HI, NULL), *yin = ir_ints(y->op, A_INNER, NULL);
+  int axis = -1;
+  for (int k = 0; k < x->type.rank; k++) {
+    if (xin[k] || yin[k]) return -1;
+    if (!xlo[k] && !xhi[k] && !ylo[k] && !yhi[k]) continue;
+    if (axis >= 0 || xlo[k] || yhi[k] || xhi[k] != y->op->in[0]->type.dim[k] || ylo[k] != x->op->in[0]->type.dim[k]) return -1;
+    axis = k;
+  }
+  return axis;
+}
+
+// Cotangents of parts that make up the whole are put together rather than added.
+static IrValue *ct_sum(Ad *ad, IrValue *x, IrValue *y) {
+  for (int turn = 0; turn < 2; turn++) {
+    IrValue *first = turn ? y : x, *second = turn ? x : y;
+    int axis = tiled(first, second);
+    if (axis >= 0) return ir_concat(B, 2, (IrValue *[]){first->op->in[0], second->op->in[0]}, axis);
+  }
+  return ir_bin(B, IR_ADD, x, y);
+}
+
 void ad_add(Ad *ad, IrValue *v, IrValue *ct) {
   if (!ad_has(ad, v, AD_LINEAR)) return;
   IrValue *old = ad_ct(ad, v);
-  ad_set_ct(ad, v, old ? ir_bin(B, IR_ADD, old, ct) : ct);
+  ad_set_ct(ad, v, old ? ct_sum(ad, old, ct) : ct);
 }
 
 static IrValue *like_of(Ad *ad, IrOp *op, IrValue *x, IrValue *y, const IrType *want) {

@@ -3,12 +3,15 @@
 // A value of the region either differs by lane (it is batched: [lanes, ...]) or
 // does not (it is computed once, outside). Each op has a rule, named in the
 // table's `batch` column, that emits it over batched operands. Where there is
-// none, or where lanes part (a while that ends at different turns, a branch
-// with such a while), a smaller map stays around that one op, so that each lane
-// does its own work only; what stands before and behind it is batched.
+// none, where lanes part (a while that ends at different turns, a branch
+// with such a while), or where a scan's rows are long already, a smaller map
+// stays around that one op, so that each lane does its own work only; what
+// stands before and behind it is batched.
 #include "passes/passes.h"
 
 #include <string.h>
+
+enum { WIDE_ROW = 2048 };  // bytes
 
 typedef struct Vm {
   Arena *tmp;             // until the pass ends
@@ -389,6 +392,19 @@ static bool vm_conv_dx(Vm *v, IrOp *op) { return differs(v, op->in[1]) ? conv_gr
 static bool vm_conv_dw(Vm *v, IrOp *op) { return conv_groups(v, op, 0); }
 
 // ---- control ------------------------------------------------------------------------------------------
+// A loop of elementwise code over long rows gains nothing from longer ones: as lanes its rows stay where they are,
+// what it carries stays in the nearest cache, and threads take lanes.
+static bool wide_rows(const IrOp *op) {
+  int64_t bytes = 0;
+  for (int k = 0; k < ir_int(op, A_NCARRY); k++) bytes += ir_bytes(&op->in[k]->type);
+  if (bytes < WIDE_ROW) return false;
+  ir_each_op(op->sub[0], inner) {
+    IrLower l = ir_info[inner->code].lower;
+    if (l != LOWER_ELEMENT && l != LOWER_INDEX && l != LOWER_VIEW && l != LOWER_CONST && l != LOWER_REDUCE) return false;
+  }
+  return true;
+}
+
 static void emit_ops(Vm *v, IrRegion *r);
 
 static IrRegion *enter(Vm *v, IrBuilder *saved) {
@@ -412,6 +428,7 @@ static void set_result(Vm *v, const IrValue *x, IrValue *to) {
 
 // The lanes' axis stands behind that of the turns while in the loop.
 static bool vm_scan(Vm *v, IrOp *op) {
+  if (wide_rows(op)) return false;
   IrRegion *r = op->sub[0];
   int nc = (int)ir_int(op, A_NCARRY);
   IrValue **in = arena_array(v->tmp, IrValue *, op->nin + 1);
@@ -617,6 +634,7 @@ static void analyse_op(Vm *v, const IrOp *op) {
     for (int k = nc; k < op->nin; k++) flag(v, r->arg[k + 1], differs(v, op->in[k]));
     analyse_carries(v, op, r, nc, 1);
     for (int k = nc; k < op->nout; k++) flag(v, op->out[k], differs(v, r->yield[k]));
+    if (wide_rows(op)) flag_results(v, op, any || captures_differ(v, op));     // stays in a map as a whole
     break;
   }
   case IR_WHILE:

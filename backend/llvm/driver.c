@@ -3,17 +3,18 @@
 
 #include <string.h>
 
-typedef struct Turn { const IrOp *loop; LLVMValueRef at, narrow; } Turn; // i64, i32
+typedef struct Turn { const IrOp *loop; LLVMValueRef at, narrow, piece; } Turn; // i64, i32; of a map that is cut: i64
 
 typedef struct Driver {
   Module *mod;
   Gen *g;
   const Plan *plan;
-  LLVMValueRef base[RT_NSPACE], pool, argv;
+  LLVMValueRef frame, base[RT_NSPACE], pool, argv;
   int nargv;                       // slots that argv needs room for
   VEC(Turn) turn;                  // loops around the place of emission
   int64_t *profile;                // of the next leaf, or NULL
   LLVMValueRef *port;              // an exported function's parameters: inputs, then outputs; else NULL
+  bool alone;                      // no threads are asked for: an exported function, or what a thread runs
 } Driver;
 
 // Nodes of so few ops on one element stand in the entry function itself: a call and its arguments cost as much.
@@ -45,7 +46,8 @@ static LLVMValueRef place(Driver *d, const PlanRef *r) {
   LLVMValueRef p = d->port && (r->space == RT_STATE || r->space == RT_OUT) ? port_of(d, r, &offset) : d->base[r->space];
   if (offset) p = bytes_at(d->g, p, gen_i64(d->g, offset));
   for (int k = 0; k < r->nturn; k++) {
-    LLVMValueRef t = turn_of(d, r->turn[k].loop)->at;
+    const Turn *turn = turn_of(d, r->turn[k].loop);
+    LLVMValueRef t = r->turn[k].lanes ? turn->piece : turn->at;
     p = bytes_at(d->g, p, LLVMBuildNSWMul(d->g->b, t, gen_i64(d->g, r->turn[k].stride), ""));
   }
   return p;
@@ -103,7 +105,7 @@ static void run_pieces(Driver *d, LLVMTypeRef type, LLVMValueRef f, LLVMValueRef
     LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ argv, gen_i64(g, 0) }, 2, "");
     return;
   }
-  if (d->port) {                   // no threads here: pieces in turn
+  if (d->alone) {                  // pieces in turn
     GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, pieces), 1, 0, NULL);
     LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ argv, l.i }, 2, "");
     gen_loop_end(g, &l, NULL);
@@ -219,18 +221,102 @@ static void lib_node(Driver *d, const PlanNode *n) {
 
 static void emit_block(Driver *d, const PlanBlock *b);
 
-static void turns_node(Driver *d, const PlanNode *n) {
+static void turns(Driver *d, const PlanNode *n, LLVMValueRef from, LLVMValueRef to, LLVMValueRef piece) {
   Gen *g = d->g;
-  int64_t turns = ir_int(n->op, A_N);
   bool reverse = n->kind == PLAN_SCAN && ir_int(n->op, A_REVERSE);
-  if (!turns) return;
-  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, turns), 1, 0, NULL);
-  Turn t = { .loop = n->op, .at = reverse ? LLVMBuildNSWSub(g->b, gen_i64(g, turns - 1), l.i, "") : l.i };
+  GenLoop l = gen_loop(g, from, to, 1, 0, NULL);
+  Turn t = { .loop = n->op, .at = reverse ? LLVMBuildNSWSub(g->b, gen_i64(g, ir_int(n->op, A_N) - 1), l.i, "") : l.i, .piece = piece };
   t.narrow = LLVMBuildTrunc(g->b, t.at, LLVMInt32TypeInContext(g->ctx), "");
   vec_push(g->arena, &d->turn, t);
   emit_block(d, &n->body[0]);
   d->turn.n--;
   gen_loop_end(g, &l, NULL);
+}
+
+static void load_bases(Driver *d) {
+  Gen *g = d->g;
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  for (int k = 0; k <= RT_NSPACE; k++) {
+    LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, d->frame, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : d->frame;
+    *(k < RT_NSPACE ? &d->base[k] : &d->pool) = LLVMBuildLoad2(g->b, ptr, at, "");
+  }
+}
+
+// Room for the widest argument vector, known at the end: a placeholder that the alloca replaces.
+static void open_argv(Driver *d) {
+  Gen *g = d->g;
+  d->nargv = 0;
+  d->argv = LLVMBuildArrayAlloca(g->b, LLVMPointerTypeInContext(g->ctx, 0), LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 1, false), "argv");
+}
+
+static void close_argv(Driver *d) {
+  LLVMSetOperand(d->argv, 0, LLVMConstInt(LLVMInt32TypeInContext(d->g->ctx), (unsigned long long)(d->nargv + 1), false));
+}
+
+// A function for threads, void name(char **argv, i64 piece): argv holds the frame and the turns of the loops around.
+typedef struct Apart { Driver d; LLVMValueRef fn, piece; LLVMBasicBlockRef back; } Apart;   // fn, back: of the function around
+
+static LLVMValueRef handed(Gen *g, LLVMValueRef argv, int k) {
+  return LLVMBuildInBoundsGEP2(g->b, LLVMInt64TypeInContext(g->ctx), argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "");
+}
+
+// Emission goes on in it, by a.d.
+static Apart open_apart(const Driver *outer, const char *name) {
+  Gen *g = outer->g;
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0), i32 = LLVMInt32TypeInContext(g->ctx);
+  Apart a = { .d = *outer, .fn = g->fn, .back = LLVMGetInsertBlock(g->b) };
+  g->fn = gen_function(g, name, LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, i64 }, 2, false));
+  LLVMSetLinkage(g->fn, LLVMInternalLinkage);
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
+  LLVMValueRef given = LLVMGetParam(g->fn, 0);
+  a.piece = LLVMGetParam(g->fn, 1);
+  a.d.frame = LLVMBuildLoad2(g->b, ptr, given, "");
+  load_bases(&a.d);
+  a.d.alone = true;
+  open_argv(&a.d);
+  a.d.turn.at = arena_array(g->arena, Turn, outer->turn.n + 1);
+  a.d.turn.cap = outer->turn.n + 1;
+  for (int k = 0; k < outer->turn.n; k++) {
+    LLVMValueRef at = LLVMBuildLoad2(g->b, i64, handed(g, given, k + 1), "");
+    a.d.turn.at[k] = (Turn){ .loop = outer->turn.at[k].loop, .at = at, .narrow = LLVMBuildTrunc(g->b, at, i32, "") };
+  }
+  return a;
+}
+
+// Back in the function around, whose argv is filled. Returns the function that was opened.
+static LLVMValueRef close_apart(Driver *outer, Apart *a) {
+  Gen *g = outer->g;
+  LLVMBuildRetVoid(g->b);
+  close_argv(&a->d);
+  outer->profile = a->d.profile;
+  LLVMValueRef made = g->fn;
+  g->fn = a->fn;
+  LLVMPositionBuilderAtEnd(g->b, a->back);
+  if (outer->turn.n + 1 > outer->nargv) outer->nargv = outer->turn.n + 1;
+  LLVMBuildStore(g->b, outer->frame, outer->argv);
+  for (int k = 0; k < outer->turn.n; k++) LLVMBuildStore(g->b, outer->turn.at[k].at, handed(g, outer->argv, k + 1));
+  return made;
+}
+
+static void turns_node(Driver *d, const PlanNode *n) {
+  Gen *g = d->g;
+  int64_t all = ir_int(n->op, A_N);
+  if (!all) return;
+  if (n->kind == PLAN_SCAN || n->pieces <= 1) {
+    turns(d, n, gen_i64(g, 0), gen_i64(g, all), NULL);
+    return;
+  }
+  if (d->alone || d->profile) {    // no threads here, or clocks that they would share: all in the first piece's room
+    turns(d, n, gen_i64(g, 0), gen_i64(g, all), gen_i64(g, 0));
+    return;
+  }
+  Apart a = open_apart(d, "rlc.lanes");
+  LLVMValueRef from = LLVMBuildNSWMul(g->b, a.piece, gen_i64(g, n->piece_len), ""), to = LLVMBuildNSWAdd(g->b, from, gen_i64(g, n->piece_len), "");
+  LLVMValueRef most = gen_i64(g, all);
+  to = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, to, most, ""), to, most, "");
+  turns(&a.d, n, from, to, a.piece);
+  LLVMValueRef f = close_apart(d, &a);
+  run_pieces(d, LLVMGlobalGetValueType(f), f, d->argv, n->pieces);
 }
 
 static LLVMValueRef truth(Driver *d, const IrValue *v) {
@@ -271,71 +357,25 @@ static void cond_node(Driver *d, const PlanNode *n) {
   enter(g, done);
 }
 
-// ---- forks ----------------------------------------------------------------------------------------------------
-
-// What a side needs of the function around it: bases, the turns of the loops around.
-static int handed(const Driver *d) { return RT_NSPACE + d->turn.n; }
-
-static LLVMValueRef slot(Driver *d, LLVMValueRef from, int k) {
-  return LLVMBuildInBoundsGEP2(d->g->b, LLVMPointerTypeInContext(d->g->ctx, 0), from, (LLVMValueRef[]){ gen_i64(d->g, k) }, 1, "");
-}
-
-static void open_argv(Driver *d) {
-  // Room for the widest argument vector, known at the end: a placeholder that the alloca replaces.
-  d->argv = LLVMBuildArrayAlloca(d->g->b, LLVMPointerTypeInContext(d->g->ctx, 0), LLVMConstInt(LLVMInt32TypeInContext(d->g->ctx), 1, false), "argv");
-}
-
-static void close_function(Driver *d) {
-  LLVMSetOperand(d->argv, 0, LLVMConstInt(LLVMInt32TypeInContext(d->g->ctx), (unsigned long long)(d->nargv + 1), false));
-  LLVMBuildRetVoid(d->g->b);
-}
-
-// void sides(char **argv, i64 side): no threads are asked for inside.
-static LLVMValueRef sides_function(Driver *outer, const PlanNode *n, LLVMTypeRef type) {
-  Gen *g = outer->g;
-  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0), i64 = LLVMInt64TypeInContext(g->ctx);
-  Driver in = { .mod = outer->mod, .g = g, .plan = outer->plan, .pool = LLVMConstNull(ptr), .profile = outer->profile }, *d = &in;
-  LLVMValueRef fn = g->fn;
-  LLVMBasicBlockRef back = LLVMGetInsertBlock(g->b);
-  g->fn = gen_function(g, "sides", type);
-  LLVMSetLinkage(g->fn, LLVMInternalLinkage);
-  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
-  LLVMValueRef from = LLVMGetParam(g->fn, 0);
-  for (int k = 0; k < RT_NSPACE; k++) d->base[k] = LLVMBuildLoad2(g->b, ptr, slot(d, from, k), "");
-  for (int k = 0; k < outer->turn.n; k++) {
-    Turn t = { .loop = outer->turn.at[k].loop, .at = LLVMBuildLoad2(g->b, i64, slot(d, from, RT_NSPACE + k), "") };
-    t.narrow = LLVMBuildTrunc(g->b, t.at, LLVMInt32TypeInContext(g->ctx), "");
-    vec_push(g->arena, &d->turn, t);
-  }
-  open_argv(d);
-  LLVMBasicBlockRef side[2] = { new_block(g, "first"), new_block(g, "second") }, done = new_block(g, "done");
-  LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntEQ, LLVMGetParam(g->fn, 1), gen_i64(g, 0), ""), side[0], side[1]);
-  for (int k = 0; k < 2; k++) {
-    enter(g, side[k]);
-    emit_block(d, &n->body[k]);
-    LLVMBuildBr(g->b, done);
-  }
-  enter(g, done);
-  close_function(d);
-  outer->profile = d->profile;
-  LLVMValueRef made = g->fn;
-  g->fn = fn;
-  LLVMPositionBuilderAtEnd(g->b, back);
-  return made;
-}
-
+// Sides for two threads; where none are asked for, one behind the other.
 static void fork_node(Driver *d, const PlanNode *n) {
   Gen *g = d->g;
-  if (d->port) {                   // no threads here: one side behind the other
+  if (d->alone) {
     for (int k = 0; k < 2; k++) emit_block(d, &n->body[k]);
     return;
   }
-  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0), i64 = LLVMInt64TypeInContext(g->ctx), none = LLVMVoidTypeInContext(g->ctx);
-  LLVMValueRef f = sides_function(d, n, LLVMFunctionType(none, (LLVMTypeRef[]){ ptr, i64 }, 2, false));
-  if (handed(d) > d->nargv) d->nargv = handed(d);
-  for (int k = 0; k < RT_NSPACE; k++) LLVMBuildStore(g->b, d->base[k], slot(d, d->argv, k));
-  for (int k = 0; k < d->turn.n; k++) LLVMBuildStore(g->b, d->turn.at[k].at, slot(d, d->argv, RT_NSPACE + k));
-  LLVMTypeRef run = LLVMFunctionType(none, (LLVMTypeRef[]){ ptr, ptr, ptr }, 3, false);
+  Apart a = open_apart(d, "rlc.sides");
+  LLVMBasicBlockRef side[2] = { new_block(g, "first"), new_block(g, "second") }, done = new_block(g, "done");
+  LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntEQ, a.piece, gen_i64(g, 0), ""), side[0], side[1]);
+  for (int k = 0; k < 2; k++) {
+    enter(g, side[k]);
+    emit_block(&a.d, &n->body[k]);
+    LLVMBuildBr(g->b, done);
+  }
+  enter(g, done);
+  LLVMValueRef f = close_apart(d, &a);
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  LLVMTypeRef run = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, ptr, ptr }, 3, false);
   LLVMBuildCall2(g->b, run, outside(g, "rt_fork", run), (LLVMValueRef[]){ d->pool, f, d->argv }, 3, "");
 }
 
@@ -429,11 +469,8 @@ static void open_frame(Driver *d) {
   LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
   g->fn = gen_function(g, d->plan->name, LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false));
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
-  LLVMValueRef frame = LLVMGetParam(g->fn, 0);
-  for (int k = 0; k <= RT_NSPACE; k++) {
-    LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, frame, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : frame;
-    *(k < RT_NSPACE ? &d->base[k] : &d->pool) = LLVMBuildLoad2(g->b, ptr, at, "");
-  }
+  d->frame = LLVMGetParam(g->fn, 0);
+  load_bases(d);
 }
 
 static LLVMValueRef constants(Gen *g, const Program *p) {
@@ -470,10 +507,12 @@ void driver_plan(Module *m, const Plan *p) {
   Gen *g = &m->unit[0].gen;
   Driver d = { .mod = m, .g = g, .plan = p };
   if (p == m->program->plan[m->program->nplan - 1]) d.profile = m->program->profile;
+  d.alone = m->program->export;
   if (m->program->export) open_export(&d);
   else open_frame(&d);
   open_argv(&d);
   emit_block(&d, &p->body);
-  close_function(&d);
+  close_argv(&d);
+  LLVMBuildRetVoid(g->b);
   g->fn = NULL;
 }

@@ -265,24 +265,25 @@ static int valid_of(const Nest *n, int q, int s) {
 // Whether f is a column of rows of `step` elements, all of them inside the array; *base: where its row begins.
 static bool in_rows(Nest *n, int f, int64_t step, int64_t count, int *base) {
   const NestForm *x = n->form.at[f];
-  if ((step != 2 && step != 4 && step != 8) || count % step || x->c < 0) return false;
+  if ((step != 2 && step != 4 && step != 8) || count % step) return false;
   for (int k = 0; k < x->n; k++)
     if (x->t[k].k % step) return false;
-  *base = nest_shift(n, f, -(x->c % step));
+  *base = nest_shift(n, f, -((x->c % step + step) % step));     // c may be negative, where the variables make up for it
   return true;
 }
 
-static LLVMValueRef column(Nest *n, int slot, IrDtype t, int f, int base, int s) {
+// `mask` is one condition for all lanes.
+static LLVMValueRef column(Nest *n, int slot, IrDtype t, int f, int base, int s, int mask) {
   int64_t j = n->form.at[f]->c - n->form.at[base]->c;
-  NestKey k = { .kind = KEY_ROWS, .id = slot, .mask = t, .ix = { .n = 3, .at = { base, s, 0 } } };
+  NestKey k = { .kind = KEY_ROWS, .id = slot * IR_NDTYPE + (int)t, .mask = mask, .ix = { .n = 3, .at = { base, s, 0 } } };
   NestReg r;
   k.ix.at[2] = (int)j;
   if (nest_recall(n, k, &r)) return r.re;
-  LLVMValueRef v[8];
+  LLVMValueRef v[8], one = n->mask.at[mask].one ? gen_lanes(n->g, n->mask.at[mask].one, n->lanes) : NULL;
   for (int q = 0; q < s; q++) {
     int valid = valid_of(n, q, s);
-    LLVMValueRef mask = valid < n->lanes ? gen_first_lanes(n->g, n->lanes, valid) : NULL;
-    v[q] = valid ? gen_load_raw(n->g, t, nest_address(n, slot, t, nest_shift(n, base, q * n->lanes)), n->lanes, mask)
+    LLVMValueRef on = both(n, valid < n->lanes ? gen_first_lanes(n->g, n->lanes, valid) : NULL, one);
+    v[q] = valid ? gen_load_raw(n->g, t, nest_address(n, slot, t, nest_shift(n, base, q * n->lanes)), n->lanes, on)
                  : LLVMConstNull(gen_mem_type(n->g, t, n->lanes));
   }
   columns(n, v, s);    // of bytes, where those of bits would go through mask registers
@@ -294,19 +295,24 @@ static LLVMValueRef column(Nest *n, int slot, IrDtype t, int f, int base, int s)
   return v[j];
 }
 
-bool nest_store_rows(Nest *n, int slot, const IrType *type, int position, int s, const NestReg *x) {
-  IrDtype t = type->dtype;
-  int base;
-  LLVMValueRef v[8];
-  if (n->lanes == 1 || ir_is_complex(t) || !nest_laned(n, position) || lane_step(n, position) != s ||
-      !in_rows(n, position, s, ir_count(type), &base) || base != position) return false;
-  for (int k = 0; k < s; k++) v[k] = gen_to_mem(n->g, t, nest_widen(n, x[k]).re);
+// Columns v[0 … s-1] as rows of s, the first at `base`.
+static void put_rows(Nest *n, int slot, IrDtype t, int base, int s, LLVMValueRef *v) {
+  for (int k = 0; k < s; k++) v[k] = gen_to_mem(n->g, t, v[k]);
   rows_of(n, v, s);
   for (int q = 0; q < s; q++) {
     int valid = valid_of(n, q, s);
     LLVMValueRef mask = valid < n->lanes ? gen_first_lanes(n->g, n->lanes, valid) : NULL;
     if (valid) gen_store_raw(n->g, t, v[q], nest_address(n, slot, t, nest_shift(n, base, q * n->lanes)), mask);
   }
+}
+
+bool nest_store_rows(Nest *n, int slot, const IrType *type, int position, int s, const NestReg *x) {
+  int base;
+  LLVMValueRef v[8];
+  if (n->lanes == 1 || ir_is_complex(type->dtype) || !nest_laned(n, position) || lane_step(n, position) != s ||
+      !in_rows(n, position, s, ir_count(type), &base) || base != position) return false;
+  for (int k = 0; k < s; k++) v[k] = nest_widen(n, x[k]).re;
+  put_rows(n, slot, type->dtype, base, s, v);
   return true;
 }
 
@@ -325,7 +331,7 @@ static LLVMValueRef fetch(Nest *n, int slot, IrDtype t, int f, int mask, int64_t
     return reversed(n, gen_load_mask(g, t, p, n->lanes, m ? reversed(n, m) : NULL));
   }
   int base;
-  if (!mask && in_rows(n, f, step, count, &base)) return column(n, slot, t, f, base, (int)step);
+  if (!n->mask.at[mask].each && in_rows(n, f, step, count, &base)) return column(n, slot, t, f, base, (int)step, mask);
   return gen_gather(g, t, pointers(n, slot, t, f, count), n->lanes, m);
 }
 
@@ -369,8 +375,13 @@ void nest_store(Nest *n, int slot, const IrType *type, int f, NestReg x) {
     put(n, slot, t, f, x.re, ir_count(type));
     return;
   }
-  put(n, slot, t, nest_scale(n, f, 2), x.re, 2 * ir_count(type));
-  put(n, slot, t, nest_shift(n, nest_scale(n, f, 2), 1), x.im, 2 * ir_count(type));
+  int f2 = nest_scale(n, f, 2);
+  if (nest_laned(n, f) && lane_step(n, f) == 1) {
+    put_rows(n, slot, t, f2, 2, (LLVMValueRef[]){ x.re, x.im });
+    return;
+  }
+  put(n, slot, t, f2, x.re, 2 * ir_count(type));
+  put(n, slot, t, nest_shift(n, f2, 1), x.im, 2 * ir_count(type));
 }
 
 // ---- index maps ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
 bool nest_ref_eq(const PlanRef *x, const PlanRef *y) {
   if (x->space != y->space || x->offset != y->offset || x->nturn != y->nturn) return false;
   for (int k = 0; k < x->nturn; k++)
-    if (x->turn[k].loop != y->turn[k].loop || x->turn[k].stride != y->turn[k].stride) return false;
+    if (x->turn[k].loop != y->turn[k].loop || x->turn[k].stride != y->turn[k].stride || x->turn[k].lanes != y->turn[k].lanes) return false;
   return true;
 }
 

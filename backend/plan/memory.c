@@ -15,6 +15,9 @@
 // The sides of a fork are one behind the other in this order, but run at one time: what one of them writes or reads
 // shares no place with what the other does.
 //
+// What is defined inside of a map that threads share has a room of its own, the map's frame: it is laid out by itself,
+// and the arena holds one for each piece.
+//
 // Sharing is tried for each pair that a copy would otherwise join, largest first; then where it only saves room.
 #include "backend/plan/state.h"
 
@@ -51,11 +54,13 @@ typedef struct Class {
   Block *body;                   // PIN_SLOT: where it stays in one place
   int lo, hi;                    // of the room in the arena
   uint64_t on[2];                // forks on whose first, second side it is written or read
+  const Unit *map;               // in whose frame it is; NULL: the arena itself
 } Class;
 
 typedef struct Pair { int object, with; int64_t bytes; bool needless; int order; } Pair; // `with`: object of the class to share with; needless: no copy is saved
 
 typedef struct Sides { Span side[2]; } Sides; // of a fork
+typedef struct Frame { Unit *map; int object; int64_t bytes; } Frame;  // object: all pieces' frames
 
 typedef struct Memory {
   Planner *p;
@@ -64,6 +69,7 @@ typedef struct Memory {
   VEC(Class) cls;
   VEC(Pair) pair;
   VEC(Span) strips;              // of STRIPS, from the first tick to the last; sorted, apart
+  VEC(Frame) frame;
 } Memory;
 
 static Object *obj(Memory *m, int k) { return &m->object.at[k]; }
@@ -110,7 +116,7 @@ static void touch(Memory *m, int object, int time) {
 // ---- objects --------------------------------------------------------------------------------------
 static int new_object(Memory *m, const IrValue *v, Block *b, int64_t bytes, int def) {
   Object o = {.v = v, .block = b, .bytes = bytes, .def = def, .last = def, .part_of = -1, .cls = m->cls.n};
-  Class c = {.into = m->cls.n, .bytes = bytes, .part_of = -1};
+  Class c = {.into = m->cls.n, .bytes = bytes, .part_of = -1, .map = plan_map_around(b)};
   vec_push(m->p->a, &m->cls, c);
   vec_push(m->p->a, &m->object, o);
   if (v) fact_of(m->p, v)->obj = m->object.n - 1;
@@ -258,6 +264,11 @@ static void place_loop(Memory *m, Unit *u) {
   }
   int *result = arena_array(m->p->a, int, op->nout + 1);
   for (int k = n; k < op->nout; k++) result[k] = value_object(m, op->out[k], u->block, 4 * u->tick + 1);
+  if (u->node->pieces > 1) {
+    Frame f = {u, new_object(m, NULL, u->block, 0, 4 * u->tick), 0};
+    obj(m, f.object)->last = 4 * u->end + 3;
+    vec_push(m->p->a, &m->frame, f);
+  }
   walk_block(m, body);
   for (int k = 0; k < n; k++) carried_on(m, u, body, r->yield[k], carry[k]);
   for (int k = n; k < op->nout; k++) {
@@ -530,7 +541,7 @@ static void try_share(Memory *m, const Pair *q) {
   if (obj(m, q->object)->part_of >= 0) return;
   int i = class_of(m, q->object), k = class_of(m, q->with);
   Class *a = &m->cls.at[i], *b = &m->cls.at[k];
-  if (i == k || a->bytes != b->bytes || a->fixed || b->fixed || (a->pin && b->pin)) return;
+  if (i == k || a->bytes != b->bytes || a->fixed || b->fixed || (a->pin && b->pin) || a->map != b->map) return;
   if (a->pin) {
     Class *t = a;
     a = b;
@@ -642,11 +653,13 @@ static int by_size(const void *a, const void *b) {
 }
 
 // Largest first, each at the lowest place that is free for all of its life. `placed` is in order of offset.
-static void place_arena(Memory *m) {
+// Gives the bytes that the classes of this map's frame, or of the arena itself, take.
+static int64_t place_classes(Memory *m, const Unit *map) {
+  int64_t bytes = 0;
   int n = 0, *order = arena_array(m->p->a, int, m->cls.n + 1);
   for (int k = 0; k < m->cls.n; k++) {
     Class *c = &m->cls.at[k];
-    if (c->into != k || c->pin || !c->live.n) continue;
+    if (c->into != k || c->pin || !c->live.n || c->map != map) continue;
     tidy(m, c);
     c->lo = c->wide.at[0].from;
     c->hi = c->wide.at[c->wide.n - 1].to | 1;   // reading at one's own index needs the very same place
@@ -667,29 +680,47 @@ static void place_arena(Memory *m) {
       at = round_up(placed[k].end);
     }
     c->ref = (PlanRef){.space = RT_ARENA, .offset = at};
-    if (at + c->bytes > m->p->plan->arena_bytes) m->p->plan->arena_bytes = at + c->bytes;
+    if (at + c->bytes > bytes) bytes = at + c->bytes;
     for (k = nplaced; k > 0 && placed[k - 1].offset > at; k--) placed[k] = placed[k - 1];
     placed[k] = (Room){order[i], at, at + c->bytes};
     nplaced++;
   }
-  m->p->plan->arena_bytes = round_up(m->p->plan->arena_bytes);
+  return round_up(bytes);
+}
+
+static void place_arena(Memory *m) {
+  for (int k = 0; k < m->frame.n; k++) {
+    Frame *f = &m->frame.at[k];
+    f->bytes = place_classes(m, f->map);
+    m->cls.at[class_of(m, f->object)].bytes = f->bytes * f->map->node->pieces;
+  }
+  m->p->plan->arena_bytes = place_classes(m, NULL);
 }
 
 // ---- addresses ---------------------------------------------------------------------------------------
 static PlanRef ref_of(Memory *m, int object);
 
-static PlanRef turned(PlanRef r, const IrOp *loop, int64_t stride) {
+static PlanRef turned(PlanRef r, const IrOp *loop, int64_t stride, int64_t lanes) {
   ICE_IF(r.nturn == IR_MAX_RANK, "an address that depends on more than %d loops", IR_MAX_RANK);
-  r.turn[r.nturn++] = (PlanTurn){loop, stride};
+  r.turn[r.nturn++] = (PlanTurn){loop, stride, lanes};
   return r;
+}
+
+static PlanRef in_frame(Memory *m, const Class *c) {
+  int k = 0;
+  while (m->frame.at[k].map != c->map) k++;
+  const Frame *f = &m->frame.at[k];
+  PlanRef r = m->cls.at[class_of(m, f->object)].ref;
+  r.offset += c->ref.offset;
+  return turned(r, f->map->node->op, f->bytes, f->map->node->piece_len);
 }
 
 static PlanRef ref_of(Memory *m, int object) {
   const Object *o = obj(m, object);
-  if (o->part_of >= 0) return turned(ref_of(m, o->part_of), o->loop, o->stride);
+  if (o->part_of >= 0) return turned(ref_of(m, o->part_of), o->loop, o->stride, 0);
   const Class *c = &m->cls.at[class_of(m, object)];
-  if (c->pin == PIN_SLOT) return turned(ref_of(m, c->part_of), c->loop, c->stride);
-  return c->ref;
+  if (c->pin == PIN_SLOT) return turned(ref_of(m, c->part_of), c->loop, c->stride, 0);
+  return c->map && c->pin == PIN_NONE ? in_frame(m, c) : c->ref;
 }
 
 static void append(Planner *p, PlanBlock *out, PlanNode *n) {

@@ -30,7 +30,7 @@ static void indent(Printer *p) {
 static void put_ref(Printer *p, const PlanRef *r) {
   static const char *const space[RT_NSPACE] = {"state", "setting", "out", "arena", "const"};
   P("%s+%lld", space[r->space], (long long)r->offset);
-  for (int k = 0; k < r->nturn; k++) P("+%lld*%s", (long long)r->turn[k].stride, r->turn[k].loop->code == IR_MAP ? "lane" : "turn");
+  for (int k = 0; k < r->nturn; k++) P("+%lld*%s", (long long)r->turn[k].stride, r->turn[k].lanes ? "piece" : r->turn[k].loop->code == IR_MAP ? "lane" : "turn");
 }
 
 static void put_value(Printer *p, const IrValue *v) {
@@ -128,6 +128,7 @@ static void put_node(Printer *p, const PlanNode *n) {
   else if (n->nroot) put_domain(p, n), put_ops(p, n);
   else if (n->op) P(" %s", ir_info[n->op->code].name);
   if (n->kind == PLAN_SCAN || n->kind == PLAN_MAP) P(" n %lld%s", (long long)ir_int(n->op, A_N), ir_int(n->op, A_REVERSE) ? " reversed" : "");
+  if (n->kind == PLAN_MAP && n->pieces > 1) P(" pieces %lld of %lld", (long long)n->pieces, (long long)n->piece_len);
   P(" |");
   put_quantity(p, plan_flops(p->plan, n), "flop");
   put_quantity(p, (double)plan_bytes(p->plan, n), "B");

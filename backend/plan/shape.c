@@ -9,6 +9,7 @@
 #define STRIDED 8.0           // cost of a vector load whose lanes lie apart; contiguous: 1
 #define UNIFORM 0.5           // cost of a load that all lanes share
 #define MOST_PIECES 32
+#define LANES_FIRST 8         // so many lanes of a map go to threads rather than what is in them
 #define ROW_MULTIPLE 24       // pieces of a product end at multiples of every row tile (2, 3, 4, 6, 8, 12)
 #define TURNED_MULTIPLE 32    // … where rows are columns in memory: whole cache lines of them
 #define MOST_LOOPS (2 * IR_MAX_RANK)
@@ -290,6 +291,64 @@ static void shape_conv(Planner *p, Unit *u) {
   n->traffic += (double)(ir_bytes(&op->in[0]->type) + ir_bytes(&op->in[1]->type));
 }
 
+// ---- maps -----------------------------------------------------------------------------------------
+// What calling a kernel costs, and how often a while is thought to turn.
+#define CALL_NS 20
+#define WHILE_TURNS 32
+#define FRAMES_MOST (256.0 * (1 << 20)) // bytes of the frames of all pieces
+
+static double block_ns(const Block *b) {
+  double ns = 0;
+  for (int k = 0; k < b->unit.n; k++) ns += b->unit.at[k]->ns + CALL_NS;
+  return ns;
+}
+
+// Bytes of what the nodes of a block write: no less than its share of a frame.
+static double block_bytes(const Block *b) {
+  double bytes = 0;
+  for (int k = 0; k < b->unit.n; k++) {
+    const Unit *u = b->unit.at[k];
+    for (int i = 0; i < u->root.n; i++) bytes += (double)ir_bytes(&u->root.at[i]->type);
+    for (int i = 0; !u->root.n && i < u->node->op->nout; i++) bytes += (double)ir_bytes(&u->node->op->out[i]->type);
+    for (int i = 0; i < 2; i++)
+      if (u->body[i]) bytes += block_bytes(u->body[i]);
+  }
+  return bytes;
+}
+
+// Whether a node is cut; with `undo`, none is afterwards.
+static bool cut_inside(Block *b, bool undo) {
+  bool any = false;
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    PlanNode *n = u->node;
+    any |= n->pieces > 1;
+    if (undo && n->pieces > 1) {
+      n->pieces = 1;
+      n->piece_len = n->dim[n->piece_axis];
+    }
+    for (int i = 0; i < 2; i++)
+      if (u->body[i]) any |= cut_inside(u->body[i], undo);
+  }
+  return any;
+}
+
+// Lanes go to threads where there are enough of them; else the nodes of a lane may. Lanes may differ in length
+// without limit, so pieces are short.
+static void shape_map(Unit *u) {
+  PlanNode *n = u->node;
+  int64_t lanes = ir_int(n->op, A_N);
+  double ns = u->ns, frame = block_bytes(u->body[0]);
+  if (ns < PLAN_PIECES_NS || lanes < 2 || 2 * frame > FRAMES_MOST || (lanes < LANES_FIRST && cut_inside(u->body[0], false))) return;
+  cut_inside(u->body[0], true);
+  int64_t pieces = (int64_t)(2 * ns / PLAN_PIECES_NS) + 1;
+  if (pieces > MOST_PIECES) pieces = MOST_PIECES;
+  if ((double)pieces * frame > FRAMES_MOST) pieces = (int64_t)(FRAMES_MOST / frame);
+  if (pieces > lanes) pieces = lanes;
+  n->piece_len = (lanes + pieces - 1) / pieces;
+  n->pieces = (lanes + n->piece_len - 1) / n->piece_len;
+}
+
 static void shape_unit(Planner *p, Unit *u) {
   PlanNode *n = u->node;
   if (n->kind == PLAN_LIB) shape_lib(n);
@@ -321,11 +380,22 @@ void plan_shape(Planner *p, Block *b) {
     double body[2] = {0};
     for (int i = 0; i < 2 && u->body[i]; i++) {
       plan_shape(p, u->body[i]);
-      for (int j = 0; j < u->body[i]->unit.n; j++) body[i] += u->body[i]->unit.at[j]->ns;
+      body[i] = block_ns(u->body[i]);
     }
-    if (u->node->kind == PLAN_COND) u->ns += body[0] > body[1] ? body[0] : body[1];
-    else if (u->body[0] && !u->body[1]) u->ns += body[0] * (double)ir_int(u->node->op, A_N);
+    switch (u->node->kind) {
+      case PLAN_SCAN: case PLAN_MAP: u->ns = body[0] * (double)ir_int(u->node->op, A_N); break;
+      case PLAN_WHILE: u->ns = (body[0] + body[1]) * WHILE_TURNS; break;
+      case PLAN_COND: u->ns = body[0] > body[1] ? body[0] : body[1]; break;
+      default: break;
+    }
+    if (u->node->kind == PLAN_MAP) shape_map(u);
   }
+}
+
+const Unit *plan_map_around(const Block *b) {
+  for (; b->owner; b = b->outer)
+    if (b->owner->node->kind == PLAN_MAP && b->owner->node->pieces > 1) return b->owner;
+  return NULL;
 }
 
 // ---- sums ------------------------------------------------------------------------------------------

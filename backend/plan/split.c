@@ -177,7 +177,7 @@ void plan_split(Planner *p, Block *b) {
     u->index = k;
     u->cut = is_cut(u);
   }
-  if (s.n < 2) return;
+  if (s.n < 2 || plan_map_around(b)) return;
   s.part = arena_array(p->a, Part, s.n);
   const IrOp *owner = b->region->owner;
   bool again = owner && (owner->code == IR_SCAN || (owner->code == IR_WHILE && b == b->owner->body[1]));

@@ -139,6 +139,9 @@ bool plan_is_splat(const IrOp *op);            // const of one element, repeated
 double plan_op_cost(const IrOp *op);           // of one element of its result, operands free; about a multiply
 int64_t plan_reduced(const IrOp *op);          // elements reduced to one
 
+// The map around a block that threads share, in which nothing else is cut; there is one at most.
+const Unit *plan_map_around(const Block *b);
+
 void plan_mark(Planner *p);
 void plan_fuse(Planner *p, Block *b);
 void plan_order(Planner *p, Block *b);

@@ -260,6 +260,7 @@ void plan_strip(Planner *p, Block *b) {
   for (int k = 0; k < b->unit.n; k++)
     for (int i = 0; i < 2; i++)
       if (b->unit.at[k]->body[i]) plan_strip(p, b->unit.at[k]->body[i]);
+  if (plan_map_around(b)) return;
   Grouping g = {.p = p, .b = b, .tries = MOST_TRIES};
   for (int k = 0, f = 0; k < b->unit.n;) {        // between forks, which keep their place
     int end = f < b->fork.n ? b->fork.at[f].from : b->unit.n;

@@ -95,7 +95,11 @@ static Content fresh(Verify *c) { return (Content){++c->tags, 0}; }
 // ---- values -----------------------------------------------------------------------------------
 static Range range(const Verify *c, const PlanRef *r, int64_t bytes) {
   int64_t at = r->offset;
-  for (int k = 0; k < r->nturn; k++) at += r->turn[k].stride * c->turn[r->turn[k].loop->sub[0]->arg[0]->id];
+  for (int k = 0; k < r->nturn; k++) {
+    const PlanTurn *t = &r->turn[k];
+    int64_t turn = c->turn[t->loop->sub[0]->arg[0]->id];
+    at += t->stride * (t->lanes ? turn / t->lanes : turn);
+  }
   return (Range){r->space, at, at + bytes};
 }
 

@@ -34,7 +34,10 @@ static IrNumber eval(Run *r, const IrValue *v, int64_t at);
 // ---- memory ----------------------------------------------------------------------------------
 static char *address(Run *r, const PlanRef *ref) {
   int64_t at = ref->offset;
-  for (int k = 0; k < ref->nturn; k++) at += ref->turn[k].stride * r->turn[ref->turn[k].loop->sub[0]->arg[0]->id];
+  for (int k = 0; k < ref->nturn; k++) {
+    int64_t turn = r->turn[ref->turn[k].loop->sub[0]->arg[0]->id], lanes = ref->turn[k].lanes;
+    at += ref->turn[k].stride * (lanes ? turn / lanes : turn);
+  }
   return r->base[ref->space] + at;
 }
 

@@ -243,6 +243,19 @@ static void runs(void) {
   end();
 }
 
+// Lanes that threads share: of a loop over wide rows with its derivative, and of episodes that end on their own.
+static void lanes(void) {
+  begin();
+  for (int k = 0; k < 2; k++) {
+    const char *what = k ? "evolve_cartpole.rl\" --steps 3" : "s5_recall.rl\" --set T=256 --steps 2";
+    CU_ASSERT_EQUAL(sh("$RLC emit --plan \"$ROOT/examples/%s | grep -q 'map n .* pieces'", k ? "evolve_cartpole.rl\"" : "s5_recall.rl\" --set T=256").status, 0);
+    CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/%s --quiet --threads 1 --checkpoint one", what).status, 0);
+    CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/%s --quiet --threads 2 --checkpoint c && cmp c one", what).status, 0);
+    CU_ASSERT_EQUAL(sh("$RLC run \"$ROOT/examples/%s --quiet --threads 5 --checkpoint c && cmp c one", what).status, 0);
+  }
+  end();
+}
+
 // The first example, as people meet it: it learns, and its bits are the same whoever runs it.
 static void cartpole(void) {
   begin();
@@ -625,6 +638,7 @@ void suite_cli(void) {
   test_add(s, "opt and eval on IR text", graphs);
   test_add(s, "check", checks);
   test_add(s, "run and build", runs);
+  test_add(s, "lanes, with the same bits on any number of threads", lanes);
   test_add(s, "CartPole learns, with the same bits everywhere", cartpole);
   test_add(s, "export", exports);
   test_add(s, "begins from another", begins_from);

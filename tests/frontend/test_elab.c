@@ -813,6 +813,19 @@ static void transforms(void) {
     {"grad(|x| sum(associative_scan(|a, b| a * b, x)))([2.0, 3, 4])", "f32[3] 16 10 6"},
     {"{ let a = f32(iota(9)) / 4 - 1; let x = (a, 1 - a); let s = associative_scan(|(p, q), (r, t)| (p * r, r * q + t), x).1; var h = 0.0; "
      "max(abs(s - scan (p, q) in x { h = p * h + q; h })) < 1e-6 }", "bool true"},
+    // Chunks and what is left over; rows that are the same in all; rows so wide that chunks stay in a map; chunks' own derivatives.
+    {"{ let x = iota(71) % 7; all(associative_scan(|a, b| a + b, x) == cumsum(x)) }", "bool true"},
+    {"{ let x = iota(64); all(associative_scan(|a, b| a + b, x, reversed = true) == cumsum(x, reversed = true)) }", "bool true"},
+    {"each d in [1, 2] { associative_scan(|a, b| a + b, d * iota(1025))[1024] }", "i32[2] 524800 1049600"},
+    {"{ let a = broadcast(0.5 * ones([3]), [200, 1, 3]); let u = normal(key, [200, 2, 3]); var h = zeros([2, 3]); "
+     "let s = associative_scan(|(p, q), (r, t)| (p * r, r * q + t), (a, u)).1; max(abs(s - scan v in u { h = 0.5 * h + v; h })) < 1e-5 }", "bool true"},
+    {"{ let x = normal(key, [70, 600]); max(abs(associative_scan(|a, b| a + b, x) - cumsum(x, axis = 0))) < 1e-4 }", "bool true"},
+    {"{ let x = 1 + 0.01 * normal(key, [70, 600]); let w = normal(key, [70, 600]); let f = |y| sum(w * associative_scan(|a, b| a * b, y)); "
+     "let g = |y| sum(w * cumprod(y, axis = 0)); max(abs(grad(f)(x) - grad(g)(x))) < 1e-3 and "
+     "{ let h = grad(|y| sum(grad(g)(y)^2))(x); max(abs(grad(|y| sum(grad(f)(y)^2))(x) - h)) < 1e-4 * max(abs(h)) } }", "bool true"},
+    {"{ let x = 1 + 0.1 * normal(key, [70, 3]); let w = normal(key, [70, 3]); let f = |y| sum(w * associative_scan(|a, b| a * b, y)); "
+     "let g = |y| sum(w * cumprod(y, axis = 0)); max(abs(grad(f)(x) - grad(g)(x))) < 1e-3 and "
+     "max(abs(jvp(grad(f), w)(x).1 - jvp(grad(g), w)(x).1)) < 1e-2 }", "bool true"},
     {"remat(sin)(0.0)", "f32 0"},
     {"capture(net, \"h\")(net.init(key), [[1.0, 2]])", "f32[1, 2] 1 2"},
     {"capture(net, \"deep.inner.mid\")(net.init(key), [[1.0, 2]])", "f32[1, 2] 2 3"},

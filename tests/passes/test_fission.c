@@ -55,6 +55,46 @@ static void weight_sums(void) {
   run_end();
 }
 
+// Beside a row sum the carry gets other terms: they are stacked and summed behind the loop.
+static void mixed_sums(void) {
+  run_begin();
+  IrGraph *g = through(
+    "(%0: f32[4], %1: f32[5, 3, 4], %2: f32[5, 3, 4], %3: f32[5, 4]) {"
+    " %4: f32[4] = scan %0, %1, %2, %3 {n = 5, ncarry = 1}"
+    " (%6: i32, %7: f32[4], %8: f32[3, 4], %9: f32[3, 4], %10: f32[4]) {"
+    "  %11: f32[3, 4] = mul %8, %9"
+    "  %12: f32[4] = reduce_sum %11 {axes = [0]}"
+    "  %13: f32[4] = add %7, %12"
+    "  %14: f32[4] = mul %10, %10"
+    "  %15: f32[4] = add %14, %13"
+    "  yield %15 }"
+    " yield %4 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(inside_scans(g->top, IR_SUM, false), 0);
+  run_end();
+}
+
+// What the turn stacks already is enough to gather a product behind the loop: it is not stacked too.
+static void gathered_behind(void) {
+  run_begin();
+  IrGraph *g = through(
+    "(%0: f32[4], %1: f32[3, 4], %2: f32[5, 3, 4], %3: f32[4]) {"
+    " %4: f32[4], %5: f32[3, 4], %6: f32[5, 3, 4] = scan %0, %1, %2 {n = 5, ncarry = 2}"
+    " (%7: i32, %8: f32[4], %9: f32[3, 4], %10: f32[3, 4]) {"
+    "  %11: f32[3, 4] = broadcast %3 {axes = [1]}"
+    "  %12: f32[3, 4] = mul %9, %11"
+    "  %13: f32[3, 4] = add %12, %10"
+    "  %14: f32[3, 4] = mul %9, %10"
+    "  %15: f32[4] = reduce_sum %14 {axes = [0]}"
+    "  %16: f32[4] = add %8, %15"
+    "  yield %16, %13, %9 }"
+    " yield %4, %6 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(inside_scans(g->top, IR_MUL, false), 1);
+  CU_ASSERT_EQUAL(inside_scans(g->top, IR_SUM, false), 0);
+  run_end();
+}
+
 // A sum that the turn reads stays in the turn.
 static void read_sums_stay(void) {
   run_begin();
@@ -166,6 +206,25 @@ static void draws(void) {
   run_end();
 }
 
+// A scan over the second axis, from the second element on: no transposed copy is left, and the function stays.
+static void slices_in_place(void) {
+  run_begin();
+  IrGraph *g = run_read(
+    "(%0: f32[3, 16], %1: f32[3, 6, 16]) {"
+    " %2: f32[6, 3, 16] = transpose %1 {axes = [1, 0, 2]}"
+    " %3: f32[5, 3, 16] = slice %2 {start = [1, 0, 0], limit = [6, 3, 16], stride = [1, 1, 1]}"
+    " %4: f32[3, 16], %5: f32[5, 3, 16] = scan %0, %3 {n = 5, ncarry = 1, reverse = 1} (%6: i32, %7: f32[3, 16], %8: f32[3, 16]) {"
+    "  %9: f32[3, 16] = mul %7, %8"
+    "  %10: f32[3, 16] = add %9, %8"
+    "  yield %10, %9 }"
+    " yield %4, %5 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT(run_keeps(g, "slices,simplify", 0));
+  CU_ASSERT_EQUAL(run_count(g, IR_TRANSPOSE), 0);
+  CU_ASSERT_EQUAL(run_count(g, IR_DYN_SLICE), 1);
+  run_end();
+}
+
 static void random_graphs(void) {
   // Sums over turns are added up in another order: equal within rounding.
   CU_ASSERT(run_random("vmap,fission", GEN_ALL & ~GEN_JUMPS & ~GEN_LINALG & ~GEN_MIXED, 300, 2e-4));
@@ -176,7 +235,10 @@ void suite_fission(void) {
   CU_pSuite s = test_suite("fission");
   test_add(s, "input projections leave", input_projection);
   test_add(s, "sums of products become one", weight_sums);
+  test_add(s, "sums of several kinds of terms", mixed_sums);
+  test_add(s, "what sums gather goes behind", gathered_behind);
   test_add(s, "sums that are read stay", read_sums_stay);
+  test_add(s, "slices of transposed arrays", slices_in_place);
   test_add(s, "output heads go behind", output_head);
   test_add(s, "large heads stay", large_head);
   test_add(s, "draws go before", draws);

@@ -117,6 +117,28 @@ static void stays(void) {
   run_end();
 }
 
+// A loop of elementwise code over 512 numbers stays in a map; over 256 it is one loop over all lanes.
+static void wide_scans_stay(void) {
+  for (int wide = 0; wide < 2; wide++) {
+    run_begin();
+    int n = wide ? 512 : 256;
+    char *text = arena_printf(&run_arena,
+      "(%%0: f32[3, %d], %%1: f32[3, 4, %d]) {"
+      " %%2: f32[3, %d], %%3: f32[3, 4, %d] = map %%0, %%1 {n = 3} (%%4: i32, %%5: f32[%d], %%6: f32[4, %d]) {"
+      "  %%7: f32[%d], %%8: f32[4, %d] = scan %%5, %%6 {n = 4, ncarry = 1} (%%9: i32, %%10: f32[%d], %%11: f32[%d]) {"
+      "   %%12: f32[%d] = mul %%10, %%11"
+      "   yield %%12, %%10 }"
+      "  %%13: f32[%d] = exp %%7"
+      "  yield %%13, %%8 }"
+      " yield %%2, %%3 }", n, n, n, n, n, n, n, n, n, n, n, n);
+    IrGraph *g = run_read(text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+    CU_ASSERT(run_keeps(g, "vmap,simplify", 0));
+    CU_ASSERT_EQUAL(run_count(g, IR_MAP), wide);
+    run_end();
+  }
+}
+
 static void random_graphs(void) {
   CU_ASSERT(run_random("vmap", GEN_ALL, 400, 0));
   CU_ASSERT(run_random("simplify,autodiff,simplify,vmap,simplify", GEN_ALL, 200, 0));
@@ -130,6 +152,7 @@ void suite_vmap(void) {
   test_add(s, "shared weights are one product", shared_weights_are_one_product);
   test_add(s, "shared work is done once", shared_work_is_done_once);
   test_add(s, "the lane's number", lane_number);
+  test_add(s, "scans over wide rows stay lanes", wide_scans_stay);
   test_add(s, "run again, it changes nothing", stays);
   test_add(s, "random graphs", random_graphs);
 }
