@@ -10,7 +10,7 @@
 #define UNIFORM 0.5           // cost of a load that all lanes share
 #define MOST_PIECES 32
 #define ROW_MULTIPLE 24       // pieces of a product end at multiples of every row tile (2, 3, 4, 6, 8, 12)
-#define TURNED_MULTIPLE 32    // … where rows are columns in memory: whole cache lines of them
+#define TURNED_MULTIPLE 64    // … where rows are columns in memory: whole cache lines of them
 #define MOST_LOOPS (2 * IR_MAX_RANK)
 // Packing a matrix that rows far apart are read of pays where many rows of the other use it.
 #define PACK_ROWS 256
