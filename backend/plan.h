@@ -89,7 +89,8 @@ struct PlanNode {
   bool strip;                      // stands in a STRIPS node
   bool blas;                       // DOT: large enough for OpenBLAS
   bool pack;                       // DOT: operand 1 is copied into scratch, in the order in which the product reads it,
-                                   // before the first piece begins (of STRIPS: before the first strip)
+                                   // before the first piece begins (of STRIPS: before the first strip);
+  const IrOp *pack_before;         // … before this loop around the node, which changes nothing of operand 1; or NULL
   PlanRef from, to; int64_t bytes; // COPY; the two places do not overlap
   PlanBlock body[2];               // control, STRIPS
   double share;                    // of a step's time, where it was measured (rlc emit --profile); else 0

@@ -137,7 +137,7 @@ static void kernel_node(Driver *d, const PlanNode *node) {
   LLVMTypeRef type;
   LLVMValueRef f = module_kernel(d->mod, d->plan, node, &u, false, &type);
   hand_over(d, &u, 0);
-  if (node->pack) pack_operand(d, node, &u, 0);
+  if (node->pack && !node->pack_before) pack_operand(d, node, &u, 0);
   int64_t len;
   run_pieces(d, type, f, d->argv, nest_pieces(g, node, &len));
 }
@@ -221,6 +221,21 @@ static void lib_node(Driver *d, const PlanNode *n) {
 
 static void emit_block(Driver *d, const PlanBlock *b);
 
+// What the loop does not change is packed in front of it. Only the operand and the room for it are handed over: other
+// addresses may depend on the turn.
+static void pack_before(Driver *d, const PlanBlock *b, const IrOp *loop) {
+  for (const PlanNode *n = b->first; n; n = n->next) {
+    for (int k = 0; k < 2; k++) pack_before(d, &n->body[k], loop);
+    if (!n->pack || n->pack_before != loop) continue;
+    NestUse u;
+    nest_use(&d->mod->unit[0].nest, d->plan, n, &u);
+    if (u.slot.n > d->nargv) d->nargv = u.slot.n;
+    int slot[2] = { nest_slot(&u, &d->plan->value[n->op->in[1]->id].ref), nest_slot(&u, &n->scratch) };
+    for (int k = 0; k < 2; k++) LLVMBuildStore(d->g->b, slot_address(d, &u.slot.at[slot[k]]), entry(d->g, d->argv, slot[k]));
+    pack_operand(d, n, &u, 0);
+  }
+}
+
 static void turns(Driver *d, const PlanNode *n, LLVMValueRef from, LLVMValueRef to, LLVMValueRef piece) {
   Gen *g = d->g;
   bool reverse = n->kind == PLAN_SCAN && ir_int(n->op, A_REVERSE);
@@ -302,6 +317,7 @@ static void turns_node(Driver *d, const PlanNode *n) {
   Gen *g = d->g;
   int64_t all = ir_int(n->op, A_N);
   if (!all) return;
+  pack_before(d, &n->body[0], n->op);
   if (n->kind == PLAN_SCAN || n->pieces <= 1) {
     turns(d, n, gen_i64(g, 0), gen_i64(g, all), NULL);
     return;
@@ -334,6 +350,7 @@ static void enter(Gen *g, LLVMBasicBlockRef b) {
 static void while_node(Driver *d, const PlanNode *n) {
   Gen *g = d->g;
   LLVMBasicBlockRef head = new_block(g, "while"), body = new_block(g, "turn"), done = new_block(g, "done");
+  for (int k = 0; k < 2; k++) pack_before(d, &n->body[k], n->op);
   LLVMBuildBr(g->b, head);
   enter(g, head);
   emit_block(d, &n->body[0]);
@@ -415,8 +432,9 @@ static void strips_node(Driver *d, const PlanNode *node) {
     int64_t len, pieces = nest_pieces(g, n, &len);
     ICE_IF(pieces != node->pieces, "a node of %lld pieces in %lld strips", (long long)pieces, (long long)node->pieces);
     hand_over(d, &u, from);
-    LLVMValueRef start = n->pack && cell ? clock_now(g) : NULL;
-    if (n->pack) pack_operand(d, n, &u, from);
+    bool pack = n->pack && !n->pack_before;
+    LLVMValueRef start = pack && cell ? clock_now(g) : NULL;
+    if (pack) pack_operand(d, n, &u, from);
     if (start) add_to(g, cell, LLVMBuildSub(g->b, clock_now(g), start, ""));
     from += u.slot.n;
     vec_push(g->arena, &kernel, k);

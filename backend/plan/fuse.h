@@ -25,6 +25,7 @@ typedef struct Fuse {
   VEC(Group) group;
   int *slot, nslot;           // hash table: latest group of a key, plus one
   uint64_t products;
+  int top;                    // above the levels of all groups
   bool changed, last;         // something was added to what is stored; nothing may be
 } Fuse;
 

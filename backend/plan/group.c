@@ -73,7 +73,7 @@ void fuse_put_root(Fuse *s, IrValue *v) {
 // ---- groups of several levels ----------------------------------------------------------------------
 // A group can run later than its level says, up to the first node that reads it. So small ones join one of
 // their kind there: scalar bookkeeping, means that a loss adds up. Large ones stay near what
-// they read.
+// they read, but for those that one of their kind reads at its own index: joined, what only that one needs is not stored.
 static bool before(const Reader *a, const Reader *b) { return a->level != b->level ? a->level < b->level : !a->point && b->point; }
 
 static void add_reader(Bound *b, Reader r) {
@@ -107,6 +107,24 @@ static int until(const Fuse *s, const Bound *b, int g) {
   return least;
 }
 
+// A product that nothing reads at its level waits as long as it may, so that what it reads may wait too. Its roots'
+// readers have been met.
+static void delay_product(Fuse *s, const Bound *of, const IrOp *op) {
+  Fact *f = fact_of(s->p, op->out[0]);
+  int k = f->node, latest = s->top;
+  if (k < 0) return;
+  Group *g = &s->group.at[k];
+  for (int i = 0; i < g->root.n; i++) {
+    int t = until(s, &of[g->root.at[i]->id], k);
+    if (t < latest) latest = t;
+  }
+  int by = latest - g->level;
+  if (by <= 0) return;
+  g->level = latest;
+  for (int i = 0; i < g->root.n; i++) fact_of(s->p, g->root.at[i])->level += by, fact_of(s->p, g->root.at[i])->over += by;
+  if (!f->stored) f->level += by, f->over += by;
+}
+
 static void read_by(Fuse *s, Bound *of, const IrValue *x, Reader r) {
   if (fact_of(s->p, x)->block == s->b) add_reader(&of[x->id], r);
 }
@@ -116,6 +134,7 @@ static void bound_op(Fuse *s, Bound *of, const IrOp *op) {
   Fact *f = fact_of(s->p, v);
   Bound by = of[v->id];
   bool root = f->stored && f->node >= 0 && !is_memory_op(op);
+  if (is_product_op(op)) delay_product(s, of, op);
   if (is_memory_op(op)) by = (Bound){1, {{-1, is_product_op(op) ? f->level : f->level - 1, false}}};
   else if (root) by = (Bound){1, {{f->node, s->group.at[f->node].level, true}}};
   for (int i = 0; i < by.n; i++) {
@@ -151,11 +170,22 @@ static void take_roots(Fuse *s, int from, int to) {
   g->root.n = 0;
 }
 
+static bool reads_at_point(const Bound *of, const Group *g, int h) {
+  for (int k = 0; k < g->root.n; k++) {
+    const Bound *b = &of[g->root.at[k]->id];
+    for (int i = 0; i < b->n; i++)
+      if (b->by[i].group == h && b->by[i].point) return true;
+  }
+  return false;
+}
+
 // The nearest group above of g's kind that g may wait for, or -1.
-static int group_above(const Fuse *s, const Group *g) {
+static int group_above(const Fuse *s, const Bound *of, const Group *g) {
   int best = -1;
+  bool light = weight(g) <= LIGHT;
   for (int k = 0; k < s->group.n; k++) {
     const Group *h = &s->group.at[k];
+    if (!light && !reads_at_point(of, g, k)) continue;
     if (h->into >= 0 || h->sort != g->sort || h->level <= g->level || h->level > g->latest) continue;
     if (same_shape(&h->shape, &g->shape) && h->ops + g->ops <= MOST_OPS && (best < 0 || h->level < s->group.at[best].level)) best = k;
   }
@@ -186,12 +216,12 @@ static bool loosen_once(Fuse *s, Bound *of, ByLevel *order) {
       int t = until(s, &of[g->root.at[i]->id], k);
       if (t < g->latest) g->latest = t;
     }
-    if (g->into < 0 && !is_product(g->sort) && weight(g) <= LIGHT) order[n++] = (ByLevel){g->level, k};
+    if (g->into < 0 && !is_product(g->sort)) order[n++] = (ByLevel){g->level, k};
   }
   if (n) qsort(order, (size_t)n, sizeof *order, from_above);
   bool moved = false;
   for (int k = 0; k < n; k++) {
-    int to = group_above(s, &s->group.at[order[k].group]);
+    int to = group_above(s, of, &s->group.at[order[k].group]);
     if (to >= 0) take_roots(s, order[k].group, to), moved = true;
   }
   return moved;
@@ -214,6 +244,8 @@ void fuse_loosen(Fuse *s) {
   if (s->group.n > MOST_LOOSE || s->group.n < 2) return;
   if (!s->p->bound) s->p->bound = arena_array(s->p->a, Bound, s->p->g->nvalue);
   ByLevel *order = arena_array(s->p->a, ByLevel, s->group.n);
+  for (int k = 0; k < s->group.n; k++)
+    if (s->group.at[k].level >= s->top) s->top = s->group.at[k].level + 1;
   for (int round = 0; round < 3 && loosen_once(s, s->p->bound, order); round++)
     ;
   for (int k = 0; k < s->group.n; k++) sort_roots(s, &s->group.at[k]);

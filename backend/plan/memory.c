@@ -358,8 +358,9 @@ static void place_node(Memory *m, Unit *u) {
     if (v->op && u->strips) pair_in_strips(m, u, object_of(m, v));
   }
   if (n->scratch_bytes > 0) {
-    u->scratch = new_object(m, NULL, u->block, scratch_of(n), 4 * u->tick);
-    obj(m, u->scratch)->last = 4 * u->tick + 3;
+    const Unit *from = u->pack_before ? u->pack_before : u;
+    u->scratch = new_object(m, NULL, from->block, scratch_of(n), 4 * from->tick);
+    obj(m, u->scratch)->last = 4 * from->end + 3;
     if (u->strips) vec_push(m->p->a, &obj(m, u->scratch)->whole, span_of(u->strips));
   }
 }

@@ -103,7 +103,7 @@ static void put_domain(Printer *p, const PlanNode *n) {
   else if (n->kind == PLAN_NEST && n->vector >= 0) P(" vector %d", n->vector);
   if (n->pieces > 1) P(" pieces %lld of %lld along %d", (long long)n->pieces, (long long)n->piece_len, n->piece_axis);
   if (n->blas) P(" blas");
-  if (n->pack) P(" packed");
+  if (n->pack) P(n->pack_before ? " packed before the loop" : " packed");
 }
 
 static int nbody(const PlanNode *n) {

@@ -11,10 +11,10 @@
 #define MOST_PIECES 32
 #define LANES_FIRST 8         // so many lanes of a map go to threads rather than what is in them
 #define ROW_MULTIPLE 24       // pieces of a product end at multiples of every row tile (2, 3, 4, 6, 8, 12)
-#define TURNED_MULTIPLE 32    // … where rows are columns in memory: whole cache lines of them
+#define TURNED_MULTIPLE 64    // … where rows are columns in memory: whole cache lines of them
 #define MOST_LOOPS (2 * IR_MAX_RANK)
 // Packing a matrix that rows far apart are read of pays where many rows of the other use it.
-#define PACK_ROWS 64
+#define PACK_ROWS 256
 #define PACK_COLUMNS 32
 #define PACK_BYTES 32768
 
@@ -234,6 +234,15 @@ static void choose_pieces(Planner *p, Unit *u, double fmas) {
   cut(n, widest, pieces, widest == n->vector ? 64 : 1);
 }
 
+// The outermost loop around u that does not change v.
+static Unit *invariant(Planner *p, const Unit *u, const IrValue *v) {
+  Unit *loop = NULL;
+  const Fact *f = fact_of(p, v);
+  const Block *at = fact_of(p, f->base ? f->base : v)->block;
+  for (const Block *b = u->block; b != at && b->loop; b = b->outer) loop = b->owner;
+  return loop;
+}
+
 // ---- products and routines -----------------------------------------------------------------------
 static void shape_dot(Planner *p, Unit *u) {
   PlanNode *n = u->node;
@@ -248,8 +257,10 @@ static void shape_dot(Planner *p, Unit *u) {
   n->flops += all;
   n->traffic += (double)(ir_bytes(x) + ir_bytes(&op->in[1]->type));
   int width = ir_dtype_bytes(x->dtype) < 4 ? 4 : ir_dtype_bytes(x->dtype);
+  Unit *loop = invariant(p, u, op->in[1]);
   n->pack = y->rank == 2 && !n->blas && !ir_int(op, A_TA) && ir_is_float(x->dtype) && cols >= PACK_COLUMNS && k * cols * width >= PACK_BYTES &&
-            m >= (ir_int(op, A_TB) ? PACK_ROWS / 4 : PACK_ROWS);
+            m >= (loop ? 4 : ir_int(op, A_TB) ? 16 : PACK_ROWS);
+  if (n->pack && loop) u->pack_before = loop, n->pack_before = loop->node->op;
   if (n->blas && !fact_of(p, op->out[0])->stored) n->scratch_bytes = ir_bytes(y);
   else if (n->pack || (!n->blas && ir_int(op, A_TB))) n->scratch_bytes = k * ((cols + 15) / 16 * 16) * width;
 }

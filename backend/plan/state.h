@@ -43,6 +43,7 @@ struct Unit {                  // a node that is being planned
   int tick, end;               // position in the whole plan's order; control: of its end
   Moves before;                // copies in front of it
   int scratch;                 // object, or -1
+  Unit *pack_before;           // the loop whose op is node->pack_before
   double ns;                   // of its work on one core, estimated
   Strips *strips;              // that it is one of, or NULL
   int where; bool barred, out; // while strips are looked for [strip.c]

@@ -12,7 +12,11 @@
 #include "backend/plan/state.h"
 
 #define MOST_STRIPS 32
-#define LEAST_ROWS 32         // of a product in a strip: below, loading the weights anew for each costs more than is won
+// Rows of a product in a strip: below, loading the weights anew for each costs more than is won; weights of so many bytes
+// come from farther.
+#define LEAST_ROWS 32
+#define LEAST_ROWS_FAR 64
+#define FAR_WEIGHTS (1 << 19)
 #define MOST_TRIES 20000      // times that a node is looked at, in a block
 #define FEWER 4               // a product that could be cut into more than this times as many pieces stays alone, for many threads
 
@@ -98,7 +102,8 @@ static bool fits(const Planner *p, const Unit *u, int64_t n) {
   if (node->kind == PLAN_NEST) return node->vector != (node->linear ? 0 : a) || len % lanes == 0;
   if (node->kind == PLAN_CONV) return !a && node->op->code != IR_CONV_DW;
   int nb = (int)ir_int(node->op, A_BATCH);
-  return a < nb || (a == nb && !ir_int(node->op, A_TA) && len >= LEAST_ROWS && len % PLAN_ROW_TILE == 0);
+  int64_t least = ir_bytes(&node->op->in[1]->type) > FAR_WEIGHTS ? LEAST_ROWS_FAR : LEAST_ROWS;
+  return a < nb || (a == nb && !ir_int(node->op, A_TA) && len >= least && len % PLAN_ROW_TILE == 0);
 }
 
 static int where_is(const Grouping *g, const IrValue *v) {

@@ -216,7 +216,7 @@ static Range scratch(const Verify *c, const PlanNode *n) {
 static void check_scratch(Verify *c, const PlanNode *n) {
   if (!n->scratch_bytes) return;
   Range s = scratch(c, n);
-  bool before = n->pack && c->strips > 1;
+  bool before = n->pack && (c->strips > 1 || n->pack_before);
   if (c->strips > 1 && !n->pack) s = strip_of(c, s);
   if (before && !holds(c, s, c->packed[n->op->out[0]->id])) BAD("what %%%d was packed into has been written over", n->op->out[0]->id);
   for (int k = 0; k < c->seen.n; k++)
@@ -302,6 +302,18 @@ static void check_copy(Verify *c, const PlanNode *n) {
 // ---- control --------------------------------------------------------------------------------------
 static void check_block(Verify *c, const PlanBlock *b);
 
+static void pack_operand(Verify *c, const PlanNode *n) {
+  read(c, n, n->op->in[1]);
+  write(c, scratch(c, n), c->packed[n->op->out[0]->id] = fresh(c));
+}
+
+static void pack_before(Verify *c, const PlanBlock *b, const IrOp *loop) {
+  for (const PlanNode *n = b->first; n; n = n->next) {
+    if (n->pack && n->pack_before == loop) pack_operand(c, n);
+    for (int k = 0; k < 2; k++) pack_before(c, &n->body[k], loop);
+  }
+}
+
 static void check_turn(Verify *c, const PlanNode *n, int64_t turn, Content *stack) {
   const IrOp *op = n->op;
   const IrRegion *r = op->sub[0];
@@ -335,6 +347,7 @@ static void check_loop(Verify *c, const PlanNode *n) {
   int64_t turns = ir_int(op, A_N);
   for (int k = ncarry; k < op->nin; k++) read(c, n, op->in[k]);
   for (int k = 0; k < ncarry; k++) hand(c, "initial", r->arg[1 + k], op->in[k]);
+  pack_before(c, &n->body[0], op);
   Content *stack = arena_array(c->a, Content, op->nout + 1);
   for (int k = ncarry; k < op->nout; k++) write(c, place(c, op->out[k]), stack[k] = fresh(c));
   for (int64_t t = 0; t < turns; t = t == 1 && turns > 3 ? turns - 1 : t + 1)
@@ -350,6 +363,7 @@ static void check_while(Verify *c, const PlanNode *n) {
   const IrOp *op = n->op;
   const IrRegion *test = op->sub[0], *body = op->sub[1];
   for (int k = 0; k < op->nin; k++) hand(c, "initial", test->arg[k], op->in[k]);
+  for (int k = 0; k < 2; k++) pack_before(c, &n->body[k], op);
   for (int turn = 0; turn < 3; turn++) {
     check_block(c, &n->body[0]);
     read(c, n, n->test);
@@ -396,9 +410,7 @@ static void check_strips(Verify *c, const PlanNode *s) {
     for (const PlanNode *n = s->body[0].first; n; n = n->next) {
       if (n->kind > PLAN_CONV || n->pieces != s->pieces || !n->strip) BAD("a node in strips that is not cut as they are");
       for (int k = 0; k < n->nroot; k++) c->is[n->root[k]->id] = fresh(c);
-      if (!n->pack) continue;
-      read(c, n, n->op->in[1]);
-      write(c, scratch(c, n), c->packed[n->op->out[0]->id] = fresh(c));
+      if (n->pack && !n->pack_before) pack_operand(c, n);
     }
     c->strips = s->pieces;
     for (int64_t i = 0; i < s->pieces; i++) {

@@ -502,6 +502,42 @@ static void strips(void) {
   check(&c);
 }
 
+// Weights that a loop does not change are packed in front of it, those of its turn in each; in a while, within a scan.
+static void packed_before_loops(void) {
+  Case c;
+  open_case(&c, "packed");
+  c.rel = 1e-4, c.abs = 1e-4;
+  IrType t = SHAPE(IR_F32, 8, 100);
+  IrValue *h = input(&c, t, -1, 1), *w = input(&c, SHAPE(IR_F32, 100, 100), -0.1, 0.1), *ws = input(&c, SHAPE(IR_F32, 3, 100, 100), -0.1, 0.1);
+  IrRegion *body = ir_region(c.g), *test = ir_region(c.g), *turn = ir_region(c.g);
+  IrBuilder top = c.b, b = { .graph = c.g, .at = body };
+  ir_arg(body, ir_scalar(IR_I32));
+  IrValue *x = ir_arg(body, t), *own = ir_arg(body, SHAPE(IR_F32, 100, 100));
+  IrValue *i0 = ir_arg(test, ir_scalar(IR_I32)), *i = ir_arg(turn, ir_scalar(IR_I32));
+  ir_arg(test, t);
+  IrValue *y = ir_arg(turn, t);
+  b.at = test;
+  ir_yield(test, ir_bin(&b, IR_LT, i0, ir_fill(&b, ir_scalar(IR_I32), 3)));
+  b.at = turn;
+  IrValue *z = ir_bin(&b, IR_ADD, ir_dot(&b, y, w, 0, false, true), ir_dot(&b, y, own, 0, false, false));
+  ir_yield(turn, ir_bin(&b, IR_ADD, i, ir_fill(&b, ir_scalar(IR_I32), 1)));
+  ir_yield(turn, ir_un(&b, IR_TANH, z));
+  b.at = body;
+  IrValue *from[] = { ir_fill(&b, ir_scalar(IR_I32), 0), ir_dot(&b, x, w, 0, false, false) };
+  ir_yield(body, ir_build(&b, IR_WHILE, 2, from, NULL, 0, NULL, 2, (IrRegion *[]){ test, turn })->out[1]);
+  c.b = top;
+  IrAttr at[] = { ir_attr_int(&c.arena, A_N, 3), ir_attr_int(&c.arena, A_REVERSE, 0), ir_attr_int(&c.arena, A_NCARRY, 1) };
+  out(&c, ir_build(&c.b, IR_SCAN, 2, (IrValue *[]){ h, ws }, NULL, 3, at, 1, &body)->out[0]);
+  Target host = { 0 };
+  const char *bad;
+  CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &host, &bad));
+  const char *text = plan_print(&c.arena, llvm_program(&c.arena, c.g, &host.plan).plan[0]);
+  int n = 0;
+  for (const char *s = text; (s = strstr(s, "packed before the loop")) != NULL; s++) n++;
+  CU_ASSERT_EQUAL(n, 3);
+  check(&c);
+}
+
 // ---- random graphs ----------------------------------------------------------------------------------------------------
 
 // Ops that derivatives expand and that code has no form for.
@@ -721,6 +757,7 @@ void suite_llvm(void) {
   test_add(s, "fused nests", nests);
   test_add(s, "threads", threads);
   test_add(s, "strips", strips);
+  test_add(s, "weights packed before loops", packed_before_loops);
   test_add(s, "random graphs", random_graphs);
   test_add(s, "vectors of the target's width", vectors_of_the_target);
   test_add(s, "equal layers share a kernel", equal_layers_share_a_kernel);

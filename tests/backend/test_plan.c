@@ -584,6 +584,23 @@ static void sides_that_share(void) {
   end(&c);
 }
 
+// What a product and a long epilogue both read is computed with the epilogue; the product waits for it.
+static void late(void) {
+  Case c;
+  start(&c);
+  IrValue *x = input(&c, f32(2, 128, 128), "x"), *g = input(&c, f32(2, 128, 128), "g"), *u = input(&c, f32(2, 128, 128), "u");
+  IrValue *t = ir_un(&c.b, IR_TANH, x), *h = mul(&c, t, x);
+  ir_output(c.g, ir_dot(&c.b, h, g, 0, true, false), "w");
+  IrValue *d = ir_dot(&c.b, g, u, 0, false, false);
+  for (int k = 0; k < 14; k++) d = k % 2 ? add(&c, d, t) : mul(&c, d, t);
+  ir_output(c.g, d, "d");
+  check(&c);
+  expect_kind(&c, PLAN_NEST, 1);
+  expect_kind(&c, PLAN_DOT, 2);
+  CU_ASSERT_EQUAL(c.plan->value[t->id].home, PLAN_INLINE);
+  end(&c);
+}
+
 // Two layers forward and back over 64 rows: products, activations and row sums run strip by strip; sums over rows do not.
 static void make_strips(Case *c) {
   start(c);
@@ -693,6 +710,7 @@ void suite_plan(void) {
   test_add(s, "pieces for threads", pieces);
   test_add(s, "side by side", side_by_side);
   test_add(s, "sides that share a place are found", sides_that_share);
+  test_add(s, "what a late node reads is computed there", late);
   test_add(s, "strips of the leading axis", strips);
   test_add(s, "strips step states in place", strips_in_place);
   test_add(s, "wrong strips are seen", wrong_strips);

@@ -69,7 +69,7 @@ static void two_sides(char **argv, int64_t side) {
   Sides *s = (Sides *)(void *)argv[0];
   s->by[side] = pthread_self();
   atomic_fetch_add(&s->started, 1);
-  for (int k = 0; s->late && atomic_load(&s->started) < 2 && k < 20000; k++) usleep(50);
+  for (int k = 0; s->late && atomic_load(&s->started) < 2 && k < 4000; k++) usleep(50);
   if (s->late && !pthread_equal(pthread_self(), *(pthread_t *)(void *)argv[1])) usleep((useconds_t)s->late);
 }
 
@@ -89,8 +89,9 @@ static void late_sides(void) {
   if (p) {
     CU_ASSERT_FALSE(same_thread(p, 40000));
     CU_ASSERT(same_thread(p, 0));
-    usleep(8 * 40000 + 200000);
-    CU_ASSERT_FALSE(same_thread(p, 1000));
+    int tries = 0;                               // how long it was waited for, the machine decides
+    while (tries < 100 && same_thread(p, 1000)) usleep(100000), tries++;
+    CU_ASSERT(tries < 100);
   }
   rt_pool_free(p);
 }
