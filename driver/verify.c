@@ -36,8 +36,7 @@ typedef struct Verify {
 
 // ---- runs ---------------------------------------------------------------------------------------------
 static uint64_t trainer_hash(Arena *a, const ElabTrainer *t) {
-  const char *init = ir_print(a, t->init), *step = ir_print(a, t->step);
-  uint64_t h = base_hash(base_hash(t->hash, init, strlen(init)), step, strlen(step));
+  uint64_t h = ir_hash(a, ir_hash(a, t->hash, t->init), t->step);
   for (int k = 0; k < t->nsetting; k++) h = base_hash(h, &t->setting[k].value, sizeof t->setting[k].value);
   for (int k = 0; k < t->nbefore; k++) {
     uint64_t before = trainer_hash(a, t->before[k].trainer);

@@ -263,6 +263,7 @@ int ir_count_ops(const IrRegion *r);             // nested ones too
 // NULL if the graph obeys every rule, else what is wrong and where.
 char *ir_verify(const IrGraph *g);
 char *ir_print(Arena *a, const IrGraph *g);
+uint64_t ir_hash(Arena *a, uint64_t from, const IrGraph *g); // equal for equal graphs; names and places in the source do not count
 // Reads what ir_print wrote (one or more graphs, linked by `next`). Errors go to d; NULL then.
 IrGraph *ir_read(Arena *a, Diags *d, const Source *src);
 

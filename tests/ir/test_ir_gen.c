@@ -51,6 +51,14 @@ static const char *check(Arena *a, uint64_t seed) {
   diag_print(&d, stdout);
   if (!again) return "the text does not read back";
   if (strcmp(text, ir_print(a, again))) return "the text changes";
+  if (ir_hash(a, 1, g) != ir_hash(a, 1, again)) return "equal graphs have different hashes";
+  IrBuilder b = {.graph = again, .at = again->top};
+  ir_yield(again->top, ir_fill(&b, ir_scalar(IR_I32), 1));
+  uint64_t more = ir_hash(a, 1, again);
+  again->top->nyield--;
+  ir_yield(again->top, ir_fill(&b, ir_scalar(IR_I32), 2));
+  if (more == ir_hash(a, 1, again) || more == ir_hash(a, 1, g)) return "different graphs have one hash";
+  again->top->nyield--;
   IrArray out[8], out2[8];
   if (!eval(a, g, seed, out) || !eval(a, again, seed, out2)) return "no value";
   for (int k = 0; k < g->top->nyield; k++) {
