@@ -31,8 +31,10 @@ void pass_vmap(PassContext *c, IrGraph *g);
 void pass_vmap_region(PassContext *c, IrRegion *r);   // the maps in r alone
 // What a scan need not do turn by turn is done for all turns at once. [passes/fission.c]
 void pass_fission(PassContext *c, IrGraph *g);
-// Scans over an inner axis read their slices where they stand. [passes/slices.c]
+// Scans over an inner axis, or a part of one, read their slices where they stand. [passes/slices.c]
 void pass_slices(PassContext *c, IrGraph *g);
+// Sums of many rows to one in two stages. [passes/stages.c]
+void pass_stages(PassContext *c, IrGraph *g);
 // Constant folding, algebraic identities, common subexpressions, dead code, loop-invariant
 // hoisting, dead carries; to a fixed point. [passes/simplify.c]
 void pass_simplify(PassContext *c, IrGraph *g);

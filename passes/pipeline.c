@@ -16,8 +16,10 @@ const Pass pass_pipeline[] = {
   {"simplify", pass_simplify, "a verified graph", "broadcasts and transposes of batching folded away", simplify_why},
   {"fission", pass_fission, "no map left but divergent ones", "scans that hold only what depends on the turn before",
    "after vmap, which shows what a turn really reads; LLVM would have to prove the same through memory"},
-  {"slices", pass_slices, "no derivative left to take", "no transposed copies in front of scans",
+  {"slices", pass_slices, "no derivative left to take", "no transposed or cut copies in front of scans",
    "last: the derivative of a slice at the turn's number would be an update of the whole array"},
+  {"stages", pass_stages, "no derivative left to take", "no large sum that one thread must do",
+   "the plan cuts a nest along what it yields: a sum to one row has nothing to cut"},
   {"simplify", pass_simplify, "a verified graph", "the turn's dead rests gone, the new maps' ops folded", simplify_why},
   {NULL, NULL, NULL, NULL, NULL},
 };
