@@ -41,3 +41,12 @@ train maml(order = 2, inner = 1, batch = 25, lr = 1e-3, steps = 15_000) {
   }
   stop when iter >= steps
 }
+
+// The step on five points leaves less than 0.3 of the error that plain training leaves, and the gradient of what takes a gradient
+// step is right: in float64 against differences.
+experiment adapts(seeds = 3) {
+  let (second, plain) = (maml.run(), maml.run(inner = 0))
+  claim max(second.error_after) < 0.3 * min(plain.error_after)
+  let (ts, k) = (tasks(4, key), split(key, 1)[0])
+  claim check_grad(meta, net.init(key), ts, 1, 2, k) < 1e-4
+}

@@ -56,3 +56,9 @@ train sac(capacity = 1_000_000, batch = 100, gamma = 0.98, tau = 0.005, lr = 1e-
   }
   stop when env.steps >= max_steps
 }
+
+// 10,000 steps of the environment are enough.
+experiment swings_up(seeds = 3) {
+  let r = sac.run()
+  claim mean(r.score) > -200 and max(r.iter) <= 10_000
+}

@@ -55,3 +55,9 @@ train td3(
   }
   stop when env.steps >= max_steps
 }
+
+// 10,000 steps of the environment are enough.
+experiment swings_up(seeds = 3) {
+  let r = td3.run()
+  claim mean(r.score) > -200 and max(r.iter) <= 10_000
+}

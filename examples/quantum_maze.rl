@@ -111,3 +111,8 @@ fn shift_rule_holds(key) -> bool {
   }
   max(abs(reshape(g, [-1]) - shifts)) < 1e-6
 }
+
+experiment learns(seeds = 3) {
+  claim shift_rule_holds(key)
+  claim min(dqn.run().score) >= 0.7
+}

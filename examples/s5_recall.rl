@@ -51,7 +51,7 @@ fn episodes(T: dim, B: dim, key) {
 
 loss xent(p: net.params, x: f32[T, B, SYMBOLS], y: i32[B], parallel) -> f32 = nn.cross_entropy(net(p, x, parallel), y)
 
-train recall(T = 1_024, batch = 16, lr = 4e-3, parallel = true, max_steps = 1_000) {
+train recall(T = 1_024, batch = 16, lr = 4e-3, parallel = true, eval_every = 25, max_steps = 1_000) {
   state p = net.init(key)
   state opt = optim.adam.init(p)
 
@@ -60,7 +60,7 @@ train recall(T = 1_024, batch = 16, lr = 4e-3, parallel = true, max_steps = 1_00
     let (l, g) = value_and_grad(xent)(p, e.x, e.y, parallel)
     p -= lr * optim.warmup_cosine(f32(iter + 1), 20, max_steps) * optim.adam(&opt, optim.clip_norm(g, 1.0))
     log loss = l
-    every 25 {
+    every eval_every {
       let t = episodes(T, 128, key)
       log score = accuracy(net(p, t.x, parallel), t.y)
     }
@@ -75,4 +75,9 @@ fn forms_agree(key) -> bool {
   let (l, g) = value_and_grad(xent)(p, e.x, e.y, true)
   let (m, h) = value_and_grad(xent)(p, e.x, e.y, false)
   abs(l - m) < 1e-5 and optim.norm(g - h) < 1e-3 * optim.norm(h)
+}
+
+experiment recalls(seeds = 3) {
+  claim forms_agree(key)
+  claim min(recall.run().score) >= 0.99
 }

@@ -104,3 +104,8 @@ fn forms_agree(key) -> bool {
   let (b, h) = by(|w| chunked(xs, w, D, 16))
   max(abs(sequential(xs, w, D) - chunked(xs, w, D, 16))) < 1e-5 and max(abs(g - h)) < 1e-4 * max(abs(g))
 }
+
+experiment learns(seeds = 3) {
+  claim forms_agree(key)
+  claim min(fewshot.run().score) >= 0.95
+}

@@ -33,8 +33,10 @@ void pass_vmap_derived(IrRegion *r);   // the maps in r, which is to be differen
 void pass_fission(PassContext *c, IrGraph *g);
 // What a scan stacks for another that could compute it from the rest is computed there. [passes/remat.c]
 void pass_remat(PassContext *c, IrGraph *g);
-// Scans over an inner axis read their slices where they stand. [passes/slices.c]
+// Scans over an inner axis, or a part of one, read their slices where they stand. [passes/slices.c]
 void pass_slices(PassContext *c, IrGraph *g);
+// Sums of many rows to one in two stages. [passes/stages.c]
+void pass_stages(PassContext *c, IrGraph *g);
 // Constant folding, algebraic identities, common subexpressions, dead code, loop-invariant
 // hoisting, dead carries; to a fixed point. [passes/simplify.c]
 void pass_simplify(PassContext *c, IrGraph *g);

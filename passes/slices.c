@@ -1,6 +1,6 @@
-// Slices of transposed arrays: a scan over an inner axis of an array reads it where it stands, by the turn's number.
+// Slices of arrays that are transposed or cut first: a scan reads them where they stand, by the turn's number.
 //
-// Batching leaves them: the lanes' axis stands in front, the turns' axis behind it. The transposed copy would be written and
+// Batching leaves transposed ones: the lanes' axis stands in front, the turns' axis behind it. The copy would be written and
 // read once more than the array itself.
 #include <string.h>
 
@@ -19,6 +19,13 @@ static bool only_axis(const IrOp *op, int axis) {
   for (int k = 0; k < n; k++)
     if (stride[k] != 1 || (k != axis && (start[k] || x->dim[k] != y->dim[k]))) return false;
   return true;
+}
+
+// Every row of x, and of each a part along its first axis, half of it or more.
+static bool whole_rows(const IrOp *op) {
+  const IrType *x = &op->in[0]->type, *y = &op->out[0]->type;
+  if (x->rank < 2 || y->dim[0] != x->dim[0] || 2 * y->dim[1] < x->dim[1]) return false;
+  return only_axis(op, 1);
 }
 
 static bool moves_one(const IrOp *op, int axis, int *from) {
@@ -54,7 +61,7 @@ static int64_t run_bytes(const Origin *s) {
 
 static void read_in_place(IrGraph *g, IrOp *scan, int k) {
   Origin s = origin_of(scan->in[k]);
-  if (!s.axis || run_bytes(&s) < RUN_BYTES) return;
+  if (s.x == scan->in[k] || run_bytes(&s) < RUN_BYTES || s.x->type.dim[s.axis] > 2 * scan->in[k]->type.dim[0]) return;
   IrRegion *r = scan->sub[0];
   IrValue *slice = r->arg[1 + k], *in[IR_MAX_RANK + 1] = {s.x};
   IrBuilder b = {.graph = g, .at = r, .before = r->first, .loc = scan->loc, .scope = scan->scope};
@@ -67,6 +74,39 @@ static void read_in_place(IrGraph *g, IrOp *scan, int k) {
   ir_replace(g, slice, ir_reshape(&b, y, slice->type.rank, slice->type.dim));
 }
 
+// Lanes that are cut alike are cut in the map, where a scan may do without.
+static void cut_inside(IrGraph *g, IrOp *map) {
+  IrRegion *r = map->sub[0];
+  IrValue **in = arena_array(g->arena, IrValue *, 2 * map->nin + 1);
+  int n = map->nin;
+  memcpy(in, map->in, sizeof *in * (size_t)n);
+  for (int k = 0; k < map->nin; k++) {
+    const IrOp *cut = map->in[k]->op;
+    if (!cut || cut->code != IR_SLICE || !whole_rows(cut)) continue;
+    IrType t = cut->in[0]->type;
+    IrValue *lane = ir_arg(r, ir_type(t.dtype, t.rank - 1, t.dim + 1));
+    IrBuilder b = {.graph = g, .at = r, .before = r->first, .loc = cut->loc, .scope = cut->scope};
+    const int64_t *start = ir_ints(cut, A_START, NULL), *limit = ir_ints(cut, A_LIMIT, NULL), *stride = ir_ints(cut, A_STRIDE, NULL);
+    ir_replace(g, r->arg[1 + k], ir_slice(&b, lane, start + 1, limit + 1, stride + 1));
+    in[n++] = cut->in[0];
+  }
+  if (n == map->nin) return;
+  IrBuilder b = {.graph = g, .at = map->parent, .before = map, .loc = map->loc, .scope = map->scope};
+  r->owner = NULL;                             // the old map gives its region away
+  map->nregion = 0;
+  IrOp *wider = ir_build(&b, IR_MAP, n, in, NULL, map->nattr, map->attr, 1, &r);
+  for (int k = 0; k < map->nout; k++) ir_replace(g, map->out[k], wider->out[k]);
+  ir_remove(map);
+}
+
+static void cut_maps(IrGraph *g, IrRegion *r) {
+  for (IrOp *op = r->first, *next; op; op = next) {
+    next = op->next;
+    for (int k = 0; k < op->nregion; k++) cut_maps(g, op->sub[k]);
+    if (op->code == IR_MAP) cut_inside(g, op);
+  }
+}
+
 static void walk(IrGraph *g, IrRegion *r) {
   ir_each_op(r, op) {
     for (int k = 0; k < op->nregion; k++) walk(g, op->sub[k]);
@@ -77,5 +117,6 @@ static void walk(IrGraph *g, IrRegion *r) {
 
 void pass_slices(PassContext *c, IrGraph *g) {
   (void)c;
+  cut_maps(g, g->top);
   walk(g, g->top);
 }
