@@ -220,7 +220,8 @@ static void stacked(Memory *m, Unit *u, Block *body, int result, const IrValue *
   bool made = o->block == body && o->part_of < 0 && fact_of(m->p, o->v)->unit;
   if (made) {
     use_at(m, from, body, 4 * body->t1);
-    pair(m, from, slot);
+    // Threads that wrote to one cache line in turn after turn would wait for each other.
+    if (u->node->pieces <= 1 || c->bytes >= RT_ALIGN) pair(m, from, slot);
     move(m, body, NULL, false, from, slot, op);
   } else {
     use_at(m, from, body, 4 * body->t0);
