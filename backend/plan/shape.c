@@ -7,6 +7,8 @@
 
 #define LANES 8               // of a vector, for comparing loops: the choice is the same for 4 and 16
 #define STRIDED 8.0           // cost of a vector load whose lanes lie apart; contiguous: 1
+#define NEAR 4.0              // … by at most NEAR_STRIDE elements, so that many share a cache line
+#define NEAR_STRIDE 4
 #define UNIFORM 0.5           // cost of a load that all lanes share
 #define MOST_PIECES 32
 #define LANES_FIRST 8         // so many lanes of a map go to threads rather than what is in them
@@ -36,15 +38,17 @@ typedef struct Cost {
 
 static double access_cost(const IrType *t, const Index *ix, int loop) {
   bool moves = false;
+  double cost = UNIFORM;
   int64_t inside = 1;
   for (int k = t->rank - 1; k >= 0; k--) {
     if (ix->axis[k].loops >> loop & 1) {
-      if (moves || inside != 1 || !ix->axis[k].unit) return STRIDED;
+      if (moves || inside > NEAR_STRIDE || !ix->axis[k].unit) return STRIDED;
       moves = true;
+      cost = inside == 1 ? 1 : NEAR;
     }
     inside *= t->dim[k];
   }
-  return moves ? 1 : UNIFORM;
+  return cost;
 }
 
 static void add_access(Cost *c, const IrValue *v, const Index *ix, double times, bool inner) {
