@@ -5,13 +5,17 @@
 
 typedef struct Turn { const IrOp *loop; LLVMValueRef at, narrow, piece; } Turn; // i64, i32; of a map that is cut: i64
 
+// A loop around the place of emission, and the block that leads to it: what does not depend on its turn is computed there.
+typedef struct Around { const IrOp *loop; LLVMBasicBlockRef before; } Around;
+
 typedef struct Driver {
   Module *mod;
   Gen *g;
   const Plan *plan;
   LLVMValueRef frame, base[RT_NSPACE], pool, argv;
-  int nargv;                       // slots that argv needs room for
-  VEC(Turn) turn;                  // loops around the place of emission
+  int nargv;                       // slots that argv has room for
+  VEC(Turn) turn;                  // of the scans and maps around the place of emission
+  VEC(Around) around;              // all loops around it, in this function
   int64_t *profile;                // of the next leaf, or NULL
   LLVMValueRef *port;              // an exported function's parameters: inputs, then outputs; else NULL
 } Driver;
@@ -40,7 +44,42 @@ static LLVMValueRef port_of(const Driver *d, const PlanRef *r, int64_t *offset) 
   return d->port[in ? k : top->narg + k];
 }
 
-static LLVMValueRef place(Driver *d, const PlanRef *r) {
+// ---- addresses -------------------------------------------------------------------------------------------
+
+// How many of the loops around, from the outermost, make up what depends on this loop's turn.
+static int depth_of(const Driver *d, const IrOp *loop) {
+  int k = d->around.n;
+  while (k && d->around.at[k - 1].loop != loop) k--;
+  return k;
+}
+
+static int ref_depth(const Driver *d, const PlanRef *r) {
+  int depth = 0;
+  for (int k = 0; k < r->nturn; k++) {
+    int at = depth_of(d, r->turn[k].loop);
+    if (at > depth) depth = at;
+  }
+  return depth;
+}
+
+static int slot_depth(const Driver *d, const NestSlot *s) {
+  return s->kind == SLOT_MEMORY ? ref_depth(d, &s->ref) : s->kind == SLOT_TURN ? depth_of(d, s->turn) : 0;
+}
+
+// Emits in front of the loops that `depth` does not reach, until leave_depth.
+static LLVMBasicBlockRef enter_depth(Driver *d, int depth) {
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(d->g->b);
+  if (depth < d->around.n) LLVMPositionBuilderBefore(d->g->b, LLVMGetBasicBlockTerminator(d->around.at[depth].before));
+  return here;
+}
+
+static void leave_depth(Driver *d, LLVMBasicBlockRef here) {
+  LLVMValueRef end = LLVMGetBasicBlockTerminator(here);   // in front of a loop itself
+  if (end) LLVMPositionBuilderBefore(d->g->b, end);
+  else LLVMPositionBuilderAtEnd(d->g->b, here);
+}
+
+static LLVMValueRef place_here(Driver *d, const PlanRef *r) {
   int64_t offset = r->offset;
   LLVMValueRef p = d->port && (r->space == RT_STATE || r->space == RT_OUT) ? port_of(d, r, &offset) : d->base[r->space];
   if (offset) p = bytes_at(d->g, p, gen_i64(d->g, offset));
@@ -49,6 +88,13 @@ static LLVMValueRef place(Driver *d, const PlanRef *r) {
     LLVMValueRef t = r->turn[k].lanes ? turn->piece : turn->at;
     p = bytes_at(d->g, p, LLVMBuildNSWMul(d->g->b, t, gen_i64(d->g, r->turn[k].stride), ""));
   }
+  return p;
+}
+
+static LLVMValueRef place(Driver *d, const PlanRef *r) {
+  LLVMBasicBlockRef here = enter_depth(d, ref_depth(d, r));
+  LLVMValueRef p = place_here(d, r);
+  leave_depth(d, here);
   return p;
 }
 
@@ -80,15 +126,20 @@ static bool is_small(const PlanNode *n, const NestUse *u) {
   return true;
 }
 
-static void hand_over(Driver *d, const NestUse *u) {
+// The node's own part of argv: in a loop, what stays the same from turn to turn is written in front of it.
+static LLVMValueRef hand_over(Driver *d, const NestUse *u) {
   Gen *g = d->g;
   LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
-  if (u->slot.n > d->nargv) d->nargv = u->slot.n;
+  int first = d->around.n ? d->nargv : 0;
+  if (first + u->slot.n > d->nargv) d->nargv = first + u->slot.n;
   for (int k = 0; k < u->slot.n; k++) {
     const NestSlot *s = &u->slot.at[k];
-    LLVMValueRef at = k ? LLVMBuildInBoundsGEP2(g->b, ptr, d->argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : d->argv;
+    LLVMBasicBlockRef here = enter_depth(d, slot_depth(d, s));
+    LLVMValueRef at = LLVMBuildInBoundsGEP2(g->b, ptr, d->argv, (LLVMValueRef[]){ gen_i64(g, first + k) }, 1, "");
     LLVMBuildStore(g->b, slot_address(d, s), at);
+    leave_depth(d, here);
   }
+  return LLVMBuildInBoundsGEP2(g->b, ptr, d->argv, (LLVMValueRef[]){ gen_i64(g, first) }, 1, "");
 }
 
 static LLVMValueRef outside(Gen *g, const char *name, LLVMTypeRef type) {
@@ -96,11 +147,11 @@ static LLVMValueRef outside(Gen *g, const char *name, LLVMTypeRef type) {
   return f ? f : LLVMAddFunction(g->mod, name, type);
 }
 
-static void run_parallel(Driver *d, LLVMValueRef f, int64_t pieces) {
+static void run_parallel(Driver *d, LLVMValueRef f, LLVMValueRef argv, int64_t pieces) {
   Gen *g = d->g;
   LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
   LLVMTypeRef run = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, ptr, ptr, i64 }, 4, false);
-  LLVMBuildCall2(g->b, run, outside(g, "rt_parallel", run), (LLVMValueRef[]){ d->pool, f, d->argv, gen_i64(g, pieces) }, 4, "");
+  LLVMBuildCall2(g->b, run, outside(g, "rt_parallel", run), (LLVMValueRef[]){ d->pool, f, argv, gen_i64(g, pieces) }, 4, "");
 }
 
 static void kernel_node(Driver *d, const PlanNode *node) {
@@ -117,19 +168,19 @@ static void kernel_node(Driver *d, const PlanNode *node) {
   }
   LLVMTypeRef type;
   LLVMValueRef f = module_kernel(d->mod, d->plan, node, &u, &type);
-  hand_over(d, &u);
+  LLVMValueRef argv = hand_over(d, &u);
   int64_t len, pieces = nest_pieces(g, node, &len);
   if (pieces == 1) {
-    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ d->argv, gen_i64(g, 0) }, 2, "");
+    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ argv, gen_i64(g, 0) }, 2, "");
     return;
   }
   if (d->port) {                   // no threads here: pieces in turn
     GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, pieces), 1, 0, NULL);
-    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ d->argv, l.i }, 2, "");
+    LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ argv, l.i }, 2, "");
     gen_loop_end(g, &l, NULL);
     return;
   }
-  run_parallel(d, f, pieces);
+  run_parallel(d, f, argv, pieces);
 }
 
 // ---- copies and routines of the runtime ---------------------------------------------------------------------
@@ -214,12 +265,14 @@ static void emit_block(Driver *d, const PlanBlock *b);
 static void turns(Driver *d, const PlanNode *n, LLVMValueRef from, LLVMValueRef to, LLVMValueRef piece) {
   Gen *g = d->g;
   bool reverse = n->kind == PLAN_SCAN && ir_int(n->op, A_REVERSE);
+  vec_push(g->arena, &d->around, ((Around){ n->op, LLVMGetInsertBlock(g->b) }));
   GenLoop l = gen_loop(g, from, to, 1, 0, NULL);
   Turn t = { .loop = n->op, .at = reverse ? LLVMBuildNSWSub(g->b, gen_i64(g, ir_int(n->op, A_N) - 1), l.i, "") : l.i, .piece = piece };
   t.narrow = LLVMBuildTrunc(g->b, t.at, LLVMInt32TypeInContext(g->ctx), "");
   vec_push(g->arena, &d->turn, t);
   emit_block(d, &n->body[0]);
   d->turn.n--;
+  d->around.n--;
   gen_loop_end(g, &l, NULL);
 }
 
@@ -257,6 +310,7 @@ static LLVMValueRef lanes_function(const Driver *outer, const PlanNode *n, LLVMT
   d.frame = LLVMBuildLoad2(g->b, ptr, given, "");
   load_bases(&d);
   open_argv(&d);
+  d.around.at = NULL, d.around.n = d.around.cap = 0;
   d.turn.at = arena_array(g->arena, Turn, outer->turn.n + 1);
   d.turn.cap = outer->turn.n + 1;
   for (int k = 0; k < outer->turn.n; k++) {
@@ -289,11 +343,13 @@ static void turns_node(Driver *d, const PlanNode *n) {
     return;
   }
   LLVMValueRef f = lanes_function(d, n, LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, i64 }, 2, false));
-  if (d->turn.n + 1 > d->nargv) d->nargv = d->turn.n + 1;
-  LLVMBuildStore(g->b, d->frame, d->argv);
+  int first = d->around.n ? d->nargv : 0;
+  if (first + d->turn.n + 1 > d->nargv) d->nargv = first + d->turn.n + 1;
+  LLVMValueRef argv = LLVMBuildInBoundsGEP2(g->b, ptr, d->argv, (LLVMValueRef[]){ gen_i64(g, first) }, 1, "");
+  LLVMBuildStore(g->b, d->frame, argv);
   for (int k = 0; k < d->turn.n; k++)
-    LLVMBuildStore(g->b, d->turn.at[k].at, LLVMBuildInBoundsGEP2(g->b, i64, d->argv, (LLVMValueRef[]){ gen_i64(g, k + 1) }, 1, ""));
-  run_parallel(d, f, n->pieces);
+    LLVMBuildStore(g->b, d->turn.at[k].at, LLVMBuildInBoundsGEP2(g->b, i64, argv, (LLVMValueRef[]){ gen_i64(g, k + 1) }, 1, ""));
+  run_parallel(d, f, argv, n->pieces);
 }
 
 static LLVMValueRef truth(Driver *d, const IrValue *v) {
@@ -311,12 +367,14 @@ static void enter(Gen *g, LLVMBasicBlockRef b) {
 static void while_node(Driver *d, const PlanNode *n) {
   Gen *g = d->g;
   LLVMBasicBlockRef head = new_block(g, "while"), body = new_block(g, "turn"), done = new_block(g, "done");
+  vec_push(g->arena, &d->around, ((Around){ n->op, LLVMGetInsertBlock(g->b) }));
   LLVMBuildBr(g->b, head);
   enter(g, head);
   emit_block(d, &n->body[0]);
   LLVMBuildCondBr(g->b, truth(d, n->test), body, done);
   enter(g, body);
   emit_block(d, &n->body[1]);
+  d->around.n--;
   LLVMBuildBr(g->b, head);
   enter(g, done);
 }
