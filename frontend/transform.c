@@ -264,14 +264,15 @@ static Value *probe(Elab *e, Value *t, const Args *a) {
 
 // ---- prefixes of an associative operation ----------------------------------------------------------
 //
-// About sqrt(n) chunks of as many rows. Each gets its own prefixes by a loop, which pass_vmap runs for
-// all chunks at once or leaves to threads; the chunks' last rows are scanned in turn; and each row is
-// combined with what all chunks before its own amount to, where it is read. Two calls of f a row, as in a tree, but in
-// 2 sqrt(n) turns over long vectors and not log n passes through memory. The chunks depend on n alone.
+// Chunks of rows: about sqrt(n) where rows are short, few where they are wide. Each gets its own prefixes by a loop,
+// which pass_vmap runs for all chunks at once or leaves to threads; the chunks' last rows are scanned in turn; and each row is
+// combined with what all chunks before its own amount to, where it is read. Two calls of f a row, as in a tree, but
+// not log n passes through memory. Between short and wide, one loop over all rows does best. Only shapes decide.
 
 enum {
   SCAN_SHORT = 16,                 // rows that one loop goes through
-  SCAN_WIDE = 2048,                // bytes of a row from which chunks are for threads to take, and not for longer vectors
+  SCAN_LONG = 256,                 // bytes of a row that one loop runs over as fast as over many at once
+  SCAN_WIDE = 2048,                //   and from which on chunks are for threads to take
   SCAN_CHUNKS = 16,                //   and then there are no more of them
 };
 
@@ -394,11 +395,12 @@ static int64_t row_bytes(Elab *e, Value *x) {
 Value *associative_scan(Elab *e, Value *f, Value *x, int64_t n, Loc loc) {
   Prefix p = {f, loc, n};
   if (n < 2) return x;
-  if (n <= SCAN_SHORT) {
+  int64_t row = row_bytes(e, x);
+  if (n <= SCAN_SHORT || (row >= SCAN_LONG && row < SCAN_WIDE)) {
     Value *y = in_turn(e, x, &p);
     return joined(e, y->item[0], regrouped(e, y->item[1], 0, 1, (int64_t[]){1}, loc), 0);
   }
-  int64_t chunks = 1, most = row_bytes(e, x) < SCAN_WIDE ? n : SCAN_CHUNKS;
+  int64_t chunks = 1, most = row < SCAN_WIDE ? n : SCAN_CHUNKS;
   while (chunks * chunks * 4 <= n && chunks < most) chunks *= 2;
   p.n = n / chunks;
   int64_t rest = n % chunks;

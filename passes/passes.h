@@ -35,7 +35,7 @@ void pass_fission(PassContext *c, IrGraph *g);
 void pass_remat(PassContext *c, IrGraph *g);
 // Scans over an inner axis, or a part of one, read their slices where they stand. [passes/slices.c]
 void pass_slices(PassContext *c, IrGraph *g);
-// Sums of many rows to one in two stages. [passes/stages.c]
+// Sums of many rows to one in two stages; products of a few numbers as sums. [passes/stages.c]
 void pass_stages(PassContext *c, IrGraph *g);
 // Constant folding, algebraic identities, common subexpressions, dead code, loop-invariant
 // hoisting, dead carries; to a fixed point. [passes/simplify.c]

@@ -18,7 +18,7 @@ const Pass pass_pipeline[] = {
    "after vmap, which shows what a turn really reads; LLVM would have to prove the same through memory"},
   {"slices", pass_slices, "no derivative left to take", "no transposed or cut copies in front of scans",
    "last: the derivative of a slice at the turn's number would be an update of the whole array"},
-  {"stages", pass_stages, "no derivative left to take", "no large sum that one thread must do",
+  {"stages", pass_stages, "no derivative left to take", "no large sum that one thread must do, no product that is all call",
    "the plan cuts a nest along what it yields: a sum to one row has nothing to cut"},
   {"simplify", pass_simplify, "a verified graph", "the turn's dead rests gone, the new maps' ops folded", simplify_why},
   {"remat", pass_remat, "stacks that something reads", "large stacks only of what is dear to compute",

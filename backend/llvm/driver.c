@@ -5,13 +5,17 @@
 
 typedef struct Turn { const IrOp *loop; LLVMValueRef at, narrow, piece; } Turn; // i64, i32; of a map that is cut: i64
 
+// A loop around the place of emission, and the block that leads to it: what does not depend on its turn is computed there.
+typedef struct Around { const IrOp *loop; LLVMBasicBlockRef before; } Around;
+
 typedef struct Driver {
   Module *mod;
   Gen *g;
   const Plan *plan;
   LLVMValueRef frame, base[RT_NSPACE], pool, argv;
-  int nargv;                       // slots that argv needs room for
-  VEC(Turn) turn;                  // loops around the place of emission
+  int nargv;                       // slots that argv has room for
+  VEC(Turn) turn;                  // of the scans and maps around the place of emission
+  VEC(Around) around;              // all loops around it, in this function
   int64_t *profile;                // of the next leaf, or NULL
   LLVMValueRef *port;              // an exported function's parameters: inputs, then outputs; else NULL
   bool alone;                      // no threads are asked for: an exported function, or what a thread runs
@@ -41,7 +45,42 @@ static LLVMValueRef port_of(const Driver *d, const PlanRef *r, int64_t *offset) 
   return d->port[in ? k : top->narg + k];
 }
 
-static LLVMValueRef place(Driver *d, const PlanRef *r) {
+// ---- addresses -------------------------------------------------------------------------------------------
+
+// How many of the loops around, from the outermost, make up what depends on this loop's turn.
+static int depth_of(const Driver *d, const IrOp *loop) {
+  int k = d->around.n;
+  while (k && d->around.at[k - 1].loop != loop) k--;
+  return k;
+}
+
+static int ref_depth(const Driver *d, const PlanRef *r) {
+  int depth = 0;
+  for (int k = 0; k < r->nturn; k++) {
+    int at = depth_of(d, r->turn[k].loop);
+    if (at > depth) depth = at;
+  }
+  return depth;
+}
+
+static int slot_depth(const Driver *d, const NestSlot *s) {
+  return s->kind == SLOT_MEMORY ? ref_depth(d, &s->ref) : s->kind == SLOT_TURN ? depth_of(d, s->turn) : 0;
+}
+
+// Emits in front of the loops that `depth` does not reach, until leave_depth.
+static LLVMBasicBlockRef enter_depth(Driver *d, int depth) {
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(d->g->b);
+  if (depth < d->around.n) LLVMPositionBuilderBefore(d->g->b, LLVMGetBasicBlockTerminator(d->around.at[depth].before));
+  return here;
+}
+
+static void leave_depth(Driver *d, LLVMBasicBlockRef here) {
+  LLVMValueRef end = LLVMGetBasicBlockTerminator(here);   // in front of a loop itself
+  if (end) LLVMPositionBuilderBefore(d->g->b, end);
+  else LLVMPositionBuilderAtEnd(d->g->b, here);
+}
+
+static LLVMValueRef place_here(Driver *d, const PlanRef *r) {
   int64_t offset = r->offset;
   LLVMValueRef p = d->port && (r->space == RT_STATE || r->space == RT_OUT) ? port_of(d, r, &offset) : d->base[r->space];
   if (offset) p = bytes_at(d->g, p, gen_i64(d->g, offset));
@@ -50,6 +89,13 @@ static LLVMValueRef place(Driver *d, const PlanRef *r) {
     LLVMValueRef t = r->turn[k].lanes ? turn->piece : turn->at;
     p = bytes_at(d->g, p, LLVMBuildNSWMul(d->g->b, t, gen_i64(d->g, r->turn[k].stride), ""));
   }
+  return p;
+}
+
+static LLVMValueRef place(Driver *d, const PlanRef *r) {
+  LLVMBasicBlockRef here = enter_depth(d, ref_depth(d, r));
+  LLVMValueRef p = place_here(d, r);
+  leave_depth(d, here);
   return p;
 }
 
@@ -86,10 +132,21 @@ static LLVMValueRef entry(Gen *g, LLVMValueRef argv, int k) {
   return k ? LLVMBuildInBoundsGEP2(g->b, ptr, argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : argv;
 }
 
-// From entry `from` of the argument vector on.
+// Where a node's part of argv begins: in a loop it has one of its own, for what is written in front of the loop to stay.
+static int own_part(const Driver *d) { return d->around.n ? d->nargv : 0; }
+
+static void need_part(Driver *d, int from, int n) {
+  if (from + n > d->nargv) d->nargv = from + n;
+}
+
+// The arguments of the node's kernel, from entry `from` on; what stays the same from turn to turn is written in front of the loop.
 static void hand_over(Driver *d, const NestUse *u, int from) {
-  if (from + u->slot.n > d->nargv) d->nargv = from + u->slot.n;
-  for (int k = 0; k < u->slot.n; k++) LLVMBuildStore(d->g->b, slot_address(d, &u->slot.at[k]), entry(d->g, d->argv, from + k));
+  need_part(d, from, u->slot.n);
+  for (int k = 0; k < u->slot.n; k++) {
+    LLVMBasicBlockRef here = enter_depth(d, slot_depth(d, &u->slot.at[k]));
+    LLVMBuildStore(d->g->b, slot_address(d, &u->slot.at[k]), entry(d->g, d->argv, from + k));
+    leave_depth(d, here);
+  }
 }
 
 static LLVMValueRef outside(Gen *g, const char *name, LLVMTypeRef type) {
@@ -136,10 +193,11 @@ static void kernel_node(Driver *d, const PlanNode *node) {
   }
   LLVMTypeRef type;
   LLVMValueRef f = module_kernel(d->mod, d->plan, node, &u, false, &type);
-  hand_over(d, &u, 0);
-  if (node->pack && !node->pack_before) pack_operand(d, node, &u, 0);
+  int from = own_part(d);
+  hand_over(d, &u, from);
+  if (node->pack && !node->pack_before) pack_operand(d, node, &u, from);
   int64_t len;
-  run_pieces(d, type, f, d->argv, nest_pieces(g, node, &len));
+  run_pieces(d, type, f, entry(g, d->argv, from), nest_pieces(g, node, &len));
 }
 
 // ---- copies and routines of the runtime ---------------------------------------------------------------------
@@ -229,22 +287,25 @@ static void pack_before(Driver *d, const PlanBlock *b, const IrOp *loop) {
     if (!n->pack || n->pack_before != loop) continue;
     NestUse u;
     nest_use(&d->mod->unit[0].nest, d->plan, n, &u);
-    if (u.slot.n > d->nargv) d->nargv = u.slot.n;
+    int from = own_part(d);
+    need_part(d, from, u.slot.n);
     int slot[2] = { nest_slot(&u, &d->plan->value[n->op->in[1]->id].ref), nest_slot(&u, &n->scratch) };
-    for (int k = 0; k < 2; k++) LLVMBuildStore(d->g->b, slot_address(d, &u.slot.at[slot[k]]), entry(d->g, d->argv, slot[k]));
-    pack_operand(d, n, &u, 0);
+    for (int k = 0; k < 2; k++) LLVMBuildStore(d->g->b, slot_address(d, &u.slot.at[slot[k]]), entry(d->g, d->argv, from + slot[k]));
+    pack_operand(d, n, &u, from);
   }
 }
 
 static void turns(Driver *d, const PlanNode *n, LLVMValueRef from, LLVMValueRef to, LLVMValueRef piece) {
   Gen *g = d->g;
   bool reverse = n->kind == PLAN_SCAN && ir_int(n->op, A_REVERSE);
+  vec_push(g->arena, &d->around, ((Around){ n->op, LLVMGetInsertBlock(g->b) }));
   GenLoop l = gen_loop(g, from, to, 1, 0, NULL);
   Turn t = { .loop = n->op, .at = reverse ? LLVMBuildNSWSub(g->b, gen_i64(g, ir_int(n->op, A_N) - 1), l.i, "") : l.i, .piece = piece };
   t.narrow = LLVMBuildTrunc(g->b, t.at, LLVMInt32TypeInContext(g->ctx), "");
   vec_push(g->arena, &d->turn, t);
   emit_block(d, &n->body[0]);
   d->turn.n--;
+  d->around.n--;
   gen_loop_end(g, &l, NULL);
 }
 
@@ -269,7 +330,11 @@ static void close_argv(Driver *d) {
 }
 
 // A function for threads, void name(char **argv, i64 piece): argv holds the frame and the turns of the loops around.
-typedef struct Apart { Driver d; LLVMValueRef fn, piece; LLVMBasicBlockRef back; } Apart;   // fn, back: of the function around
+typedef struct Apart {
+  Driver d;
+  LLVMValueRef piece, argv;                     // argv: for the call, once it is closed
+  LLVMValueRef fn; LLVMBasicBlockRef back;      // of the function around
+} Apart;
 
 static LLVMValueRef handed(Gen *g, LLVMValueRef argv, int k) {
   return LLVMBuildInBoundsGEP2(g->b, LLVMInt64TypeInContext(g->ctx), argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "");
@@ -289,6 +354,7 @@ static Apart open_apart(const Driver *outer, const char *name) {
   load_bases(&a.d);
   a.d.alone = true;
   open_argv(&a.d);
+  a.d.around.at = NULL, a.d.around.n = a.d.around.cap = 0;
   a.d.turn.at = arena_array(g->arena, Turn, outer->turn.n + 1);
   a.d.turn.cap = outer->turn.n + 1;
   for (int k = 0; k < outer->turn.n; k++) {
@@ -307,9 +373,11 @@ static LLVMValueRef close_apart(Driver *outer, Apart *a) {
   LLVMValueRef made = g->fn;
   g->fn = a->fn;
   LLVMPositionBuilderAtEnd(g->b, a->back);
-  if (outer->turn.n + 1 > outer->nargv) outer->nargv = outer->turn.n + 1;
-  LLVMBuildStore(g->b, outer->frame, outer->argv);
-  for (int k = 0; k < outer->turn.n; k++) LLVMBuildStore(g->b, outer->turn.at[k].at, handed(g, outer->argv, k + 1));
+  int from = own_part(outer);
+  need_part(outer, from, outer->turn.n + 1);
+  a->argv = entry(g, outer->argv, from);
+  LLVMBuildStore(g->b, outer->frame, a->argv);
+  for (int k = 0; k < outer->turn.n; k++) LLVMBuildStore(g->b, outer->turn.at[k].at, handed(g, a->argv, k + 1));
   return made;
 }
 
@@ -332,7 +400,7 @@ static void turns_node(Driver *d, const PlanNode *n) {
   to = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, to, most, ""), to, most, "");
   turns(&a.d, n, from, to, a.piece);
   LLVMValueRef f = close_apart(d, &a);
-  run_pieces(d, LLVMGlobalGetValueType(f), f, d->argv, n->pieces);
+  run_pieces(d, LLVMGlobalGetValueType(f), f, a.argv, n->pieces);
 }
 
 static LLVMValueRef truth(Driver *d, const IrValue *v) {
@@ -351,12 +419,14 @@ static void while_node(Driver *d, const PlanNode *n) {
   Gen *g = d->g;
   LLVMBasicBlockRef head = new_block(g, "while"), body = new_block(g, "turn"), done = new_block(g, "done");
   for (int k = 0; k < 2; k++) pack_before(d, &n->body[k], n->op);
+  vec_push(g->arena, &d->around, ((Around){ n->op, LLVMGetInsertBlock(g->b) }));
   LLVMBuildBr(g->b, head);
   enter(g, head);
   emit_block(d, &n->body[0]);
   LLVMBuildCondBr(g->b, truth(d, n->test), body, done);
   enter(g, body);
   emit_block(d, &n->body[1]);
+  d->around.n--;
   LLVMBuildBr(g->b, head);
   enter(g, done);
 }
@@ -393,7 +463,7 @@ static void fork_node(Driver *d, const PlanNode *n) {
   LLVMValueRef f = close_apart(d, &a);
   LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
   LLVMTypeRef run = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, ptr, ptr }, 3, false);
-  LLVMBuildCall2(g->b, run, outside(g, "rt_fork", run), (LLVMValueRef[]){ d->pool, f, d->argv }, 3, "");
+  LLVMBuildCall2(g->b, run, outside(g, "rt_fork", run), (LLVMValueRef[]){ d->pool, f, a.argv }, 3, "");
 }
 
 static LLVMValueRef clock_now(Gen *g) {
@@ -422,11 +492,11 @@ typedef struct StripKernel { LLVMTypeRef type; LLVMValueRef f; int from; } Strip
 static void strips_node(Driver *d, const PlanNode *node) {
   Gen *g = d->g;
   VEC(StripKernel) kernel = { 0 };
-  int from = 0;
+  int begin = own_part(d), from = begin;
   const int64_t *cell = d->profile;
   for (const PlanNode *n = node->body[0].first; n; n = n->next, cell += 2 * (cell != NULL)) {
     NestUse u;
-    StripKernel k = { .from = from };
+    StripKernel k = { .from = from - begin };
     nest_use(&d->mod->unit[0].nest, d->plan, n, &u);
     k.f = module_kernel(d->mod, d->plan, n, &u, false, &k.type);
     int64_t len, pieces = nest_pieces(g, n, &len);
@@ -458,7 +528,7 @@ static void strips_node(Driver *d, const PlanNode *node) {
   LLVMValueRef f = g->fn;
   g->fn = outer;
   LLVMPositionBuilderAtEnd(g->b, here);
-  run_pieces(d, type, f, d->argv, node->pieces);
+  run_pieces(d, type, f, entry(g, d->argv, begin), node->pieces);
 }
 
 static void leaf(Driver *d, const PlanNode *n) {

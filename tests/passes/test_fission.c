@@ -225,6 +225,25 @@ static void slices_in_place(void) {
   run_end();
 }
 
+// A large sum to one row is a sum of sums; a product of four numbers with a matrix is one only inside of a loop.
+static void stages(void) {
+  run_begin();
+  IrGraph *g = run_read(
+    "(%0: f32[16, 256, 40], %1: f32[1, 4], %2: f32[4, 4], %3: f32[1, 4]) {"
+    " %4: f32[40] = reduce_sum %0 {axes = [0, 1]}"
+    " %5: f32[1, 4] = scan %1 {n = 3, ncarry = 1} (%6: i32, %7: f32[1, 4]) {"
+    "  %8: f32[1, 4] = dot %7, %2"
+    "  %9: f32[1, 4] = tanh %8"
+    "  yield %9 }"
+    " %10: f32[1, 4] = dot %3, %2"
+    " yield %4, %5, %10 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT(run_keeps(g, "stages,simplify", 1e-4));
+  CU_ASSERT_EQUAL(run_count(g, IR_SUM), 3);
+  CU_ASSERT_EQUAL(run_count(g, IR_DOT), 1);
+  run_end();
+}
+
 static void random_graphs(void) {
   // Sums over turns are added up in another order: equal within rounding.
   CU_ASSERT(run_random("vmap,fission", GEN_ALL & ~GEN_JUMPS & ~GEN_LINALG & ~GEN_MIXED, 300, 2e-4));
@@ -239,6 +258,7 @@ void suite_fission(void) {
   test_add(s, "what sums gather goes behind", gathered_behind);
   test_add(s, "sums that are read stay", read_sums_stay);
   test_add(s, "slices of transposed arrays", slices_in_place);
+  test_add(s, "sums in stages, products as sums", stages);
   test_add(s, "output heads go behind", output_head);
   test_add(s, "large heads stay", large_head);
   test_add(s, "draws go before", draws);
