@@ -19,7 +19,8 @@ rule adam(g: P, b1 = 0.9, b2 = 0.999, eps = 1e-8) -> P {
   t += 1
   m = settled(b1 * m + (1 - b1) * g)
   v = settled(b2 * v + (1 - b2) * g^2)
-  (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+  let (of_m, of_v) = (1 / (1 - b1^t), 1 / (1 - b2^t))  // one division an element instead of three
+  of_m * m / (sqrt(of_v * v) + eps)
 }
 
 // Adam with decoupled decay of weight matrices. Loshchilov, Hutter 2019.
