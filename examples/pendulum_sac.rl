@@ -30,7 +30,7 @@ loss improve(p: actor.params, q: critic.params[2], s: E.obs[B], alpha, key) -> (
 
 loss temper(log_alpha: f32, log_prob: f32[B]) -> f32 = -exp(log_alpha) * mean(log_prob - A)
 
-train sac(capacity = 1_000_000, batch = 100, gamma = 0.98, tau = 0.005, lr = 1e-3, max_steps = 10_000) {
+train sac(capacity = 1_000_000, batch = 100, gamma = 0.98, tau = 0.005, lr = 1e-3, eval_every = 1_000, max_steps = 10_000) {
   state env = rl.vec(E, 1, key)
   state seen = zeros(rl.ring[capacity, rl.transition[E]])
   state p = actor.init(key)
@@ -52,7 +52,7 @@ train sac(capacity = 1_000_000, batch = 100, gamma = 0.98, tau = 0.005, lr = 1e-
     log_alpha -= lr * optim.adam(&opt.alpha, grad(temper)(log_alpha, now))
     target += tau * (q - target)
     log loss = l, entropy = -mean(now), temperature = alpha
-    every 1_000 { log score = rl.evaluate(E, |s| actor(p, s).mode(), key, episodes = 100) }
+    every eval_every { log score = rl.evaluate(E, |s| actor(p, s).mode(), key, episodes = 100) }
   }
   stop when env.steps >= max_steps
 }

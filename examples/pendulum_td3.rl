@@ -27,7 +27,7 @@ fn noisy(a: f32[B, A], std, most, key) -> f32[B, A] {
 
 train td3(
   capacity = 1_000_000, batch = 100, gamma = 0.98, tau = 0.01, lr = 1e-3, delay = 2, warm = 1_000, explore = 0.1,
-  max_steps = 10_000
+  eval_every = 1_000, max_steps = 10_000
 ) {
   state env = rl.vec(E, 1, key)
   state seen = zeros(rl.ring[capacity, rl.transition[E]])
@@ -51,7 +51,7 @@ train td3(
       target += tau * ((p, q) - target)
     }
     log loss = l
-    every 1_000 { log score = rl.evaluate(E, |s| actor(p, s), key, episodes = 100) }
+    every eval_every { log score = rl.evaluate(E, |s| actor(p, s), key, episodes = 100) }
   }
   stop when env.steps >= max_steps
 }
