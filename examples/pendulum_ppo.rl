@@ -20,7 +20,7 @@ loss clipped(p: agent.params, b, clip = 0.2) -> f32 {
   policy + 0.5 * mean((v - b.returns)^2)
 }
 
-train ppo(envs = 4, horizon = 1024, size = 256, epochs = 2, lr = 1e-3, gamma = 0.9, max_steps = 307_200) {
+train ppo(envs = 4, horizon = 1024, size = 256, epochs = 2, lr = 1e-3, gamma = 0.9, eval_every = 25, max_steps = 307_200) {
   state p = agent.init(key)
   state opt = optim.adam.init(p)
   state env = rl.vec(E, envs, key)
@@ -36,7 +36,7 @@ train ppo(envs = 4, horizon = 1024, size = 256, epochs = 2, lr = 1e-3, gamma = 0
       p -= lr * optim.adam(&opt, optim.clip_norm(g, 0.5))
       log loss = l
     }
-    every 25 { log score = rl.evaluate(E, |s| agent(p, rl.whiten(seen, s)).pi.mode(), key, episodes = 100) }
+    every eval_every { log score = rl.evaluate(E, |s| agent(p, rl.whiten(seen, s)).pi.mode(), key, episodes = 100) }
   }
   stop when env.steps >= max_steps
 }

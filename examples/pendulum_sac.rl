@@ -17,24 +17,29 @@ model critic(s: E.obs[B], a: f32[B, A]) -> f32[B] {
   q[:, 0]
 }
 
-fn twin(q: critic.params[2], s: E.obs[B], a: f32[B, A]) -> f32[2, B] = each w in q { critic(w, s, a) }
-fn low(q: critic.params[2], s: E.obs[B], a: f32[B, A]) -> f32[B] = min(twin(q, s, a), axis = 0)
+// Two of everything, side by side: threads take one each.
+record pair {
+  one, two: critic.params
+}
 
-loss bellman(q: critic.params[2], b: rl.transition[E][B], y: f32[B]) -> f32 =
+fn twin(q: pair, s: E.obs[B], a: f32[B, A]) -> f32[2, B] = [critic(q.one, s, a), critic(q.two, s, a)]
+fn low(q: pair, s: E.obs[B], a: f32[B, A]) -> f32[B] = min(twin(q, s, a), axis = 0)
+
+loss bellman(q: pair, b: rl.transition[E][B], y: f32[B]) -> f32 =
   2 * mean((twin(q, b.obs, b.action) - y)^2)
 
-loss improve(p: actor.params, q: critic.params[2], s: E.obs[B], alpha, key) -> (f32, f32[B]) {
+loss improve(p: actor.params, q: pair, s: E.obs[B], alpha, key) -> (f32, f32[B]) {
   let (a, log_prob) = actor(p, s).sample_log_prob(key)
   (mean(alpha * log_prob - low(q, s, a)), log_prob)
 }
 
 loss temper(log_alpha: f32, log_prob: f32[B]) -> f32 = -exp(log_alpha) * mean(log_prob - A)
 
-train sac(capacity = 1_000_000, batch = 100, gamma = 0.98, tau = 0.005, lr = 1e-3, max_steps = 10_000) {
+train sac(capacity = 1_000_000, batch = 100, gamma = 0.98, tau = 0.005, lr = 1e-3, eval_every = 1_000, max_steps = 10_000) {
   state env = rl.vec(E, 1, key)
   state seen = zeros(rl.ring[capacity, rl.transition[E]])
   state p = actor.init(key)
-  state q = each _ in 0..2 { critic.init(key) }
+  state q = pair(critic.init(key), critic.init(key))
   state target = q
   state log_alpha = 0.0
   state opt = (p = optim.adam.init(p), q = optim.adam.init(q), alpha = optim.adam.init(log_alpha))
@@ -52,7 +57,7 @@ train sac(capacity = 1_000_000, batch = 100, gamma = 0.98, tau = 0.005, lr = 1e-
     log_alpha -= lr * optim.adam(&opt.alpha, grad(temper)(log_alpha, now))
     target += tau * (q - target)
     log loss = l, entropy = -mean(now), temperature = alpha
-    every 1_000 { log score = rl.evaluate(E, |s| actor(p, s).mode(), key, episodes = 100) }
+    every eval_every { log score = rl.evaluate(E, |s| actor(p, s).mode(), key, episodes = 100) }
   }
   stop when env.steps >= max_steps
 }

@@ -12,12 +12,17 @@ model critic(s: E.obs[B], a: f32[B, A]) -> f32[B] {
   q[:, 0]
 }
 
-fn twin(q: critic.params[2], s: E.obs[B], a: f32[B, A]) -> f32[2, B] = each w in q { critic(w, s, a) }
+// Two of everything, side by side: threads take one each.
+record pair {
+  one, two: critic.params
+}
 
-loss bellman(q: critic.params[2], b: rl.transition[E][B], y: f32[B]) -> f32 =
+fn twin(q: pair, s: E.obs[B], a: f32[B, A]) -> f32[2, B] = [critic(q.one, s, a), critic(q.two, s, a)]
+
+loss bellman(q: pair, b: rl.transition[E][B], y: f32[B]) -> f32 =
   2 * mean((twin(q, b.obs, b.action) - y)^2)
 
-loss improve(p: actor.params, q: critic.params[2], s: E.obs[B]) -> f32 = -mean(twin(q, s, actor(p, s))[0])
+loss improve(p: actor.params, q: pair, s: E.obs[B]) -> f32 = -mean(twin(q, s, actor(p, s))[0])
 
 // a with normal noise of this deviation, itself within +-most, inside of the box.
 fn noisy(a: f32[B, A], std, most, key) -> f32[B, A] {
@@ -27,12 +32,12 @@ fn noisy(a: f32[B, A], std, most, key) -> f32[B, A] {
 
 train td3(
   capacity = 1_000_000, batch = 100, gamma = 0.98, tau = 0.01, lr = 1e-3, delay = 2, warm = 1_000, explore = 0.1,
-  max_steps = 10_000
+  eval_every = 1_000, max_steps = 10_000
 ) {
   state env = rl.vec(E, 1, key)
   state seen = zeros(rl.ring[capacity, rl.transition[E]])
   state p = actor.init(key)
-  state q = each _ in 0..2 { critic.init(key) }
+  state q = pair(critic.init(key), critic.init(key))
   state target = (p, q)
   state opt = (p = optim.adam.init(p), q = optim.adam.init(q))
 
@@ -51,7 +56,7 @@ train td3(
       target += tau * ((p, q) - target)
     }
     log loss = l
-    every 1_000 { log score = rl.evaluate(E, |s| actor(p, s), key, episodes = 100) }
+    every eval_every { log score = rl.evaluate(E, |s| actor(p, s), key, episodes = 100) }
   }
   stop when env.steps >= max_steps
 }

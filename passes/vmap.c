@@ -340,16 +340,24 @@ static IrValue *dot_rows(Vm *v, IrValue *x, IrValue *z, int nb, bool tx, bool tz
   return move_axis(v, split(v, y, nb, v->n, m), nb, 0);
 }
 
+// One x, and a z of each lane's own (the first layer of twin critics): a product a lane, with copies of x, where a lane has
+// columns to fill vectors with and x is no larger than its y. Rows (l, n) would give y transposed, from transposed z.
+static bool dot_lanes(const IrOp *op) {
+  const IrType *y = &op->out[0]->type;
+  int64_t n = y->dim[y->rank - 1];
+  return n >= 16 && ir_count(&op->in[0]->type) <= ir_count(y);
+}
+
 static bool vm_dot(Vm *v, IrOp *op) {
   bool of_x = differs(v, op->in[0]), of_z = differs(v, op->in[1]);
   IrValue *x = either(v, op->in[0], of_x), *z = either(v, op->in[1], of_z), *y;
   int nb = (int)ir_int(op, A_BATCH);
   bool ta = ir_int(op, A_TA), tb = ir_int(op, A_TB);
   if (!of_z) y = dot_rows(v, x, z, nb, ta, tb);
-  else if (!of_x)                                      // (x z)^T = z^T x^T, rows (l, n)
+  else if (of_x || dot_lanes(op))
+    y = ir_dot(&v->b, lanes(v, op->in[0]), z, nb + 1, ta, tb);
+  else                                                 // (x z)^T = z^T x^T, rows (l, n)
     y = move_axis(v, dot_rows(v, z, x, nb, !tb, !ta), nb + 2, nb + 1);
-  else
-    y = ir_dot(&v->b, x, z, nb + 1, ta, tb);
   set_batched(v, op->out[0], y);
   return true;
 }

@@ -1,9 +1,13 @@
 // Optimizers and gradient transformations. A rule gives a direction; `p -= lr * rule(&s, g)` takes the step.
 
+// A running mean without what is too small to show in any step. The mean of a gradient that has become 0 would fall into the
+// denormal numbers and stay there, and on many CPUs an operation on those takes a hundred cycles.
+fn settled(x: P) -> P = map(x, |x| where(abs(x) < 1e-30, 0, x))
+
 // Momentum, Polyak's or Nesterov's.
 rule momentum(g: P, mu = 0.9, nesterov = false) -> P {
   state m = zeros(g)
-  m = mu * m + g
+  m = settled(mu * m + g)
   if nesterov { g + mu * m } else { m }
 }
 
@@ -13,9 +17,10 @@ rule adam(g: P, b1 = 0.9, b2 = 0.999, eps = 1e-8) -> P {
   state v = zeros(g)
   state t = 0
   t += 1
-  m = b1 * m + (1 - b1) * g
-  v = b2 * v + (1 - b2) * g^2
-  (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+  m = settled(b1 * m + (1 - b1) * g)
+  v = settled(b2 * v + (1 - b2) * g^2)
+  let (of_m, of_v) = (1 / (1 - b1^t), 1 / (1 - b2^t))  // one division an element instead of three
+  of_m * m / (sqrt(of_v * v) + eps)
 }
 
 // Adam with decoupled decay of weight matrices. Loshchilov, Hutter 2019.
@@ -27,7 +32,7 @@ rule adamw(g: P, p: P, decay = 0.01) -> P {
 // g divided by a running root mean square. Tieleman, Hinton 2012.
 rule rmsprop(g: P, decay = 0.9, eps = 1e-8) -> P {
   state v = zeros(g)
-  v = decay * v + (1 - decay) * g^2
+  v = settled(decay * v + (1 - decay) * g^2)
   g / (sqrt(v) + eps)
 }
 

@@ -116,6 +116,18 @@ fn huber_joins() = near(nn.huber([-3.0, -0.5, 0.5, 1.0, 3.0]), [2.5, 0.125, 0.12
 
 fn ranks() = near(optim.centered_rank([3.0, -1.0, 2.0, 7.0, 2.5]), [0.25, -0.5, -0.25, 0.5, 0.0])
 
+// What optimizers keep of a gradient that has become 0 ends at 0, not among the denormal numbers.
+fn means_settle() {
+  var (heavy, adam, rooted) = (optim.momentum.init([1.0]), optim.adam.init([1.0]), optim.rmsprop.init([1.0]))
+  for i in 0..1_000 {
+    let g = [where(i == 0, 1.0, 0.0)]
+    optim.momentum(&heavy, g)
+    optim.adam(&adam, g, b2 = 0.9)
+    optim.rmsprop(&rooted, g)
+  }
+  all([heavy.m[0], adam.m[0], adam.v[0], rooted.v[0]] == 0)
+}
+
 // The density of a squashed normal integrates to 1 over the box.
 fn tanh_normal_density(key) {
   let d = dist.tanh_normal(full([1], 0.3), full([1], 0.7), low = -2.0, high = 2.0)
@@ -224,6 +236,7 @@ experiment library(seeds = 1) {
   claim dropout_scales(key)
   claim huber_joins()
   claim ranks()
+  claim means_settle()
   claim tanh_normal_density(key)
   claim kl_is_mean(key)
   claim one_hot_passes(key)

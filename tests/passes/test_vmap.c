@@ -82,6 +82,22 @@ static void shared_weights_are_one_product(void) {
   run_end();
 }
 
+// Weights of each lane's own and one x: y is not transposed where lanes have columns enough, and no x is copied that is larger than y.
+static void own_weights_are_a_batch(void) {
+  static const struct { int k, n, transposes, broadcasts; } c[] = { {4, 16, 0, 1}, {4, 8, 2, 0}, {32, 16, 2, 0} };
+  for (int i = 0; i < 3; i++) {
+    run_begin();
+    IrGraph *f = run_read(arena_printf(&run_arena, "(%%0: f32[10, %d], %%1: f32[%d, %d]) { %%2: f32[10, %d] = dot %%0, %%1 yield %%2 }",
+                                       c[i].k, c[i].k, c[i].n, c[i].n));
+    IrGraph *g = run_mapped(f, 2, 5);
+    CU_ASSERT(run_keeps(g, "vmap,simplify", 1e-6));
+    CU_ASSERT_EQUAL(run_count(g, IR_DOT), 1);
+    CU_ASSERT_EQUAL(run_count(g, IR_TRANSPOSE), c[i].transposes);
+    CU_ASSERT_EQUAL(run_count(g, IR_BROADCAST), c[i].broadcasts);
+    run_end();
+  }
+}
+
 // What is equal in all lanes is computed once.
 static void shared_work_is_done_once(void) {
   run_begin();
@@ -150,6 +166,7 @@ void suite_vmap(void) {
   test_add(s, "maps in maps", maps_in_maps);
   test_add(s, "every op has a case", every_op_has_a_case);
   test_add(s, "shared weights are one product", shared_weights_are_one_product);
+  test_add(s, "own weights are a batch", own_weights_are_a_batch);
   test_add(s, "shared work is done once", shared_work_is_done_once);
   test_add(s, "the lane's number", lane_number);
   test_add(s, "scans over wide rows stay lanes", wide_scans_stay);
