@@ -67,6 +67,16 @@ int ir_captures(Arena *a, const IrRegion *r, IrValue ***out) {
   return n;
 }
 
+int ir_count_uses(const IrRegion *r, const IrValue *v) {
+  int n = 0;
+  ir_each_op(r, op) {
+    for (int k = 0; k < op->nin; k++) n += op->in[k] == v;
+    for (int k = 0; k < op->nregion; k++) n += ir_count_uses(op->sub[k], v);
+  }
+  for (int k = 0; k < r->nyield; k++) n += r->yield[k] == v;
+  return n;
+}
+
 int ir_count_ops(const IrRegion *r) {
   int n = 0;
   ir_each_op(r, op) {

@@ -257,6 +257,7 @@ IrRegion *ir_clone_region(IrGraph *to, const IrRegion *r, IrValue **map); // arg
 // Values used inside r (and regions in it) but defined outside: ids ascending. Returns the number.
 int ir_captures(Arena *a, const IrRegion *r, IrValue ***out);
 bool ir_defined_in(const IrValue *v, const IrRegion *r);  // in r or in a region inside it
+int ir_count_uses(const IrRegion *r, const IrValue *v);   // in nested regions too, yields among them
 int ir_count_ops(const IrRegion *r);             // nested ones too
 
 // ---- whole graphs ----------------------------------------------------------------------

@@ -187,16 +187,6 @@ static void take_before(Fission *f) {
 
 // ---- sums -----------------------------------------------------------------------------------------------
 
-static int count_uses(const IrRegion *r, const IrValue *v) {
-  int n = 0;
-  ir_each_op(r, op) {
-    for (int k = 0; k < op->nin; k++) n += op->in[k] == v;
-    for (int s = 0; s < op->nregion; s++) n += count_uses(op->sub[s], v);
-  }
-  for (int k = 0; k < r->nyield; k++) n += r->yield[k] == v;
-  return n;
-}
-
 static bool is_weight_product(const IrValue *v) {
   return v->op && v->op->code == IR_DOT && ir_int(v->op, A_BATCH) == 0 && ir_int(v->op, A_TA) && !ir_int(v->op, A_TB);
 }
@@ -211,10 +201,10 @@ static bool gathers_rows(const IrValue *t) { return is_weight_product(t) || is_r
 // The terms of c + t1 + t2 + …, c read nowhere else.
 static bool sum_terms(Fission *f, const IrValue *sum, const IrValue *carry, Values *terms) {
   if (sum == carry) return true;
-  if (!sum->op || sum->op->code != IR_ADD || !inside(f, sum) || count_uses(f->body, sum) != 1) return false;
+  if (!sum->op || sum->op->code != IR_ADD || !inside(f, sum) || ir_count_uses(f->body, sum) != 1) return false;
   for (int side = 0; side < 2; side++) {
     IrValue *t = sum->op->in[1 - side];
-    if (!inside(f, t) || !t->op || count_uses(f->body, t) != 1) continue;
+    if (!inside(f, t) || !t->op || ir_count_uses(f->body, t) != 1) continue;
     if (sum_terms(f, sum->op->in[side], carry, terms)) {
       vec_push(f->a, terms, t);
       return true;
@@ -244,7 +234,7 @@ static Sums find_sums(Fission *f) {
   Sums sums = {0};
   for (int k = 0; k < f->ncarry; k++) {
     IrValue *carry = f->body->arg[1 + k];
-    if (count_uses(f->body, carry) != 1) continue;
+    if (ir_count_uses(f->body, carry) != 1) continue;
     Sum s = {.carry = k};
     if (!sum_terms(f, f->body->yield[k], carry, &s.terms) || !gathers(&s.terms)) continue;
     for (int j = 0; j < s.terms.n; j++) {

@@ -62,16 +62,6 @@ static bool derives(Remat *m, const IrValue *v) {
 
 // ---- who reads a stack ----------------------------------------------------------------------------
 
-static int uses(const IrRegion *r, const IrValue *v) {
-  int n = 0;
-  ir_each_op(r, op) {
-    for (int k = 0; k < op->nin; k++) n += op->in[k] == v;
-    for (int s = 0; s < op->nregion; s++) n += uses(op->sub[s], v);
-  }
-  for (int k = 0; k < r->nyield; k++) n += r->yield[k] == v;
-  return n;
-}
-
 static int slice_of(const IrOp *scan, const IrValue *x) {
   for (int k = (int)ir_int(scan, A_NCARRY); k < scan->nin; k++)
     if (scan->in[k] == x) return k;
@@ -90,7 +80,7 @@ static bool only_sliced(Remat *m, const IrValue *x, const Ops *by) {
   int n = 0;
   for (int k = 0; k < by->n; k++)
     for (int i = (int)ir_int(by->at[k], A_NCARRY); i < by->at[k]->nin; i++) n += by->at[k]->in[i] == x;
-  return by->n > 0 && uses(m->scan->parent, x) == n;
+  return by->n > 0 && ir_count_uses(m->scan->parent, x) == n;
 }
 
 // ---- computing it there --------------------------------------------------------------------------
