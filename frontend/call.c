@@ -12,6 +12,16 @@ Args args_new(Elab *e, const Ast *ast, int n) {
   return a;
 }
 
+Args rest_of(const Args *a) {
+  Args r = *a;
+  r.n--;
+  r.value++;
+  r.name++;
+  r.place++;
+  if (r.expr) r.expr++;
+  return r;
+}
+
 int find_arg(const Args *a, const char *name, int pos) {
   for (int k = 0; k < a->n; k++)
     if (a->name[k] && strcmp(a->name[k], name) == 0) return k;

@@ -173,16 +173,6 @@ Value *experiment_run(Elab *e, Decl *d, const Args *a) {
 
 // ---- measuring -------------------------------------------------------------------------------------
 
-static Args rest_of(const Args *a) {
-  Args r = *a;
-  r.n--;
-  r.value++;
-  r.name++;
-  r.place++;
-  if (r.expr) r.expr++;
-  return r;
-}
-
 static Value *function_of(Elab *e, const Args *a, const char *what) {
   Loc loc = a->ast ? a->ast->loc : e->c.b.loc;
   if (a->n < 1 || a->name[0] || value_is_tree(a->value[0])) fail(e, loc, arena_printf(e->arena, "write %s(f, x, …)", what), "`%s` takes a function and what to call it with", what);

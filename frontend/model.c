@@ -367,12 +367,7 @@ Value *call_model(Elab *e, Value *f, const Args *a) {
     g->statics = p->statics;
     g->nstatic = p->nstatic;
   }
-  Args rest = *a;
-  rest.n--;
-  rest.value++;
-  rest.name++;
-  rest.place++;
-  if (rest.expr) rest.expr++;
+  Args rest = rest_of(a);
   Owner owner = {.tree = p, .at = e->c.b.at, .keeps = a->place[0] != NULL};
   Owner *outer = e->c.owner;
   const char *path = e->c.path, *scope = e->c.b.scope;
@@ -444,12 +439,7 @@ static Value *call_with_state(Elab *e, Value *f, const Ast *fn, const Args *a, c
   Value *g = value_new(e, V_DECL);
   *g = *f;
   g->scope = around;
-  Args rest = *a;
-  rest.n--;
-  rest.value++;
-  rest.name++;
-  rest.place++;
-  if (rest.expr) rest.expr++;
+  Args rest = rest_of(a);
   Value *r = call_body(e, g, fn, &rest, what);
   Value **item = arena_array(e->arena, Value *, state->n ? state->n : 1);
   for (int k = 0; k < state->n; k++) item[k] = bound.at[k]->value;

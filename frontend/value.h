@@ -357,6 +357,7 @@ Value *apply_values(Elab *e, Value *f, int n, Value **v, Loc loc); // positional
 Value *member(Elab *e, Value *base, const char *name, Loc loc);
 const char *fields_of(Elab *e, const Value *v);              // for messages: "it has `x`, `y`"
 Args args_new(Elab *e, const Ast *ast, int n);
+Args rest_of(const Args *a);                                 // without the first
 int find_arg(const Args *a, const char *name, int pos);      // index or -1
 void check_args(Elab *e, const char *what, int n, Ast *const *params, const Args *a); // fails where a names none of these, or gives too many
 
