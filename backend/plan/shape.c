@@ -222,9 +222,10 @@ static void choose_pieces(Planner *p, Unit *u, double fmas) {
   int64_t pieces = 2;
   while (pieces < MOST_PIECES && ns / (double)pieces > piece_ns(p)) pieces *= 2;
   if (n->kind != PLAN_NEST) {
-    int axis = n->kind == PLAN_DOT && n->rank == 2 ? 0 : n->kind == PLAN_DOT && n->dim[0] < pieces ? n->rank - 2 : 0;
-    if (n->kind == PLAN_DOT && axis == n->rank - 2) cut(n, axis, pieces, ir_int(n->op, A_TA) ? TURNED_MULTIPLE : ROW_MULTIPLE);
-    else cut(n, axis, pieces, 1);
+    int64_t multiple = n->kind != PLAN_DOT ? 1 : ir_int(n->op, A_TA) ? TURNED_MULTIPLE : ROW_MULTIPLE;
+    int rows = n->rank - 2;
+    bool by_rows = n->kind == PLAN_DOT && (n->rank == 2 || (n->dim[0] < pieces && n->dim[rows] >= n->dim[0] * multiple));
+    cut(n, by_rows ? rows : 0, pieces, by_rows ? multiple : 1);
     return;
   }
   for (int k = 0; k < n->rank; k++)

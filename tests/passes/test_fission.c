@@ -244,6 +244,36 @@ static void stages(void) {
   run_end();
 }
 
+// A sum of rows: parts of many rows where there is one axis, or where a row is summed of few; rows that nothing divides stay.
+static void sums_by_parts(void) {
+  run_begin();
+  IrGraph *g = run_read(
+    "(%0: f32[8192, 20], %1: f32[1024, 16, 32], %2: f32[8191, 20]) {"
+    " %3: f32[20] = reduce_sum %0 {axes = [0]}"
+    " %4: f32[32] = reduce_sum %1 {axes = [0, 1]}"
+    " %5: f32[20] = reduce_sum %2 {axes = [0]}"
+    " yield %3, %4, %5 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT(run_keeps(g, "stages,simplify", 1e-4));
+  CU_ASSERT_EQUAL(run_count(g, IR_SUM), 5);
+  run_end();
+}
+
+// A weight's gradient over many rows is a sum of products; over few it stays.
+static void products_by_parts(void) {
+  run_begin();
+  IrGraph *g = run_read(
+    "(%0: f32[16384, 32], %1: f32[16384, 32], %2: f32[1000, 32]) {"
+    " %3: f32[32, 32] = dot %0, %1 {ta = 1}"
+    " %4: f32[32, 32] = dot %2, %2 {ta = 1}"
+    " yield %3, %4 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT(run_keeps(g, "stages,simplify", 1e-3));
+  CU_ASSERT_EQUAL(run_count(g, IR_DOT), 2);
+  CU_ASSERT_EQUAL(run_count(g, IR_SUM), 1);
+  run_end();
+}
+
 static void random_graphs(void) {
   // Sums over turns are added up in another order: equal within rounding.
   CU_ASSERT(run_random("vmap,fission", GEN_ALL & ~GEN_JUMPS & ~GEN_LINALG & ~GEN_MIXED, 300, 2e-4));
@@ -259,6 +289,8 @@ void suite_fission(void) {
   test_add(s, "sums that are read stay", read_sums_stay);
   test_add(s, "slices of transposed arrays", slices_in_place);
   test_add(s, "sums in stages, products as sums", stages);
+  test_add(s, "large sums of rows by parts", sums_by_parts);
+  test_add(s, "weight gradients by parts", products_by_parts);
   test_add(s, "output heads go behind", output_head);
   test_add(s, "large heads stay", large_head);
   test_add(s, "draws go before", draws);
