@@ -271,8 +271,8 @@ static Value *custom_body(Elab *e, const AstFn *fn, Binding **bound, const char 
   if (region_close(e, &rule)) fail(e, loc, "log outside of it", "`log` inside a derivative");
   e->c.scope = outer;
   for (int k = 0; k < fn->nparam; k++) bound[k]->value = c.given[k];
-  IrAttr attr[2] = {ir_attr_int(e->arena, A_NX, c.x.n), ir_attr_int(e->arena, A_NY, ys.v.n)};
-  IrOp *op = control_op(e, loc, IR_CUSTOM, c.x.n, c.x.at, 2, attr, 2, (IrRegion *[]){body.r, rule.r});
+  IrAttr attr[3] = {ir_attr_int(e->arena, A_NX, c.x.n), ir_attr_int(e->arena, A_NY, ys.v.n), ir_attr_int(e->arena, A_EXACT, 0)};
+  IrOp *op = control_op(e, loc, IR_CUSTOM, c.x.n, c.x.at, 3, attr, 2, (IrRegion *[]){body.r, rule.r});
   at = 0;
   return value_rebuild(e, y, op->out, &at);
 }

@@ -15,6 +15,7 @@ typedef struct Differ {
   Elab *e;
   bool *active, *needed;           // by value id
   bool reverse;
+  bool asks, lacks;                // no failure, but a note of it
 } Differ;
 
 static bool any(const bool *set, int n, IrValue *const *v) {
@@ -82,9 +83,11 @@ static void need_op(Differ *d, const IrOp *op) {
   bool wanted = false;
   for (int k = 0; k < op->nout; k++) wanted |= d->needed[op->out[k]->id] && d->active[op->out[k]->id];
   if (!wanted) return;
-  if (strcmp(jvp_rule[op->code], "never") == 0)
+  bool never = strcmp(jvp_rule[op->code], "never") == 0, loop = op->code == IR_WHILE && d->reverse;
+  if (d->asks) d->lacks |= never || loop;
+  else if (never)
     fail(d->e, op->loc, "put `stop_grad` around what need not be differentiated", "`%s` cannot be differentiated", ir_info[op->code].name);
-  if (op->code == IR_WHILE && d->reverse)
+  else if (loop)
     fail(d->e, op->loc, "use `for` or `scan` with a fixed number of turns", "a `while` cannot be differentiated in reverse");
   for (int k = 0; k < op->nin; k++) d->needed[op->in[k]->id] = true;
   if (op->code == IR_VJP || op->code == IR_JVP || op->code == IR_CUSTOM) return;
@@ -100,11 +103,23 @@ static void need(Differ *d, const IrRegion *r) {
   for (const IrOp *op = r->last; op; op = op->prev) need_op(d, op);
 }
 
-void check_differentiable(Elab *e, const IrRegion *r, int ny, bool reverse) {
+static void walk(Differ *d, const IrRegion *r, int ny) {
   int n = r->graph->nvalue;
-  Differ d = {e, arena_array(e->arena, bool, n + 1), arena_array(e->arena, bool, n + 1), reverse};
-  for (int k = 0; k < r->narg; k++) d.active[r->arg[k]->id] = true;
-  for (int k = 0; k < ny; k++) d.needed[r->yield[k]->id] = true;
-  flow(&d, r);
-  need(&d, r);
+  d->active = arena_array(d->e->arena, bool, n + 1);
+  d->needed = arena_array(d->e->arena, bool, n + 1);
+  for (int k = 0; k < r->narg; k++) d->active[r->arg[k]->id] = true;
+  for (int k = 0; k < ny; k++) d->needed[r->yield[k]->id] = true;
+  flow(d, r);
+  need(d, r);
+}
+
+void check_differentiable(Elab *e, const IrRegion *r, int ny, bool reverse) {
+  Differ d = {.e = e, .reverse = reverse};
+  walk(&d, r, ny);
+}
+
+bool differentiable(Elab *e, const IrRegion *r) {
+  Differ d = {.e = e, .reverse = true, .asks = true};
+  walk(&d, r, r->nyield);
+  return !d.lacks;
 }

@@ -691,36 +691,6 @@ Value *emit_map(Elab *e, int64_t n, int nx, Value **x, Value *(*fn)(Elab *, Valu
   return r;
 }
 
-Value *emit_scan(Elab *e, int64_t n, Value *carry, Value *xs, Value *(*fn)(Elab *, Value *, Value *, void *), void *env, Loc loc, Value **before) {
-  Leaves in = {0};
-  value_leaves(e, carry, NULL, &in);
-  int ncarry = in.v.n;
-  value_leaves(e, xs, NULL, &in);
-  Region reg = region_open(e);
-  IrValue *turn = ir_arg(reg.r, ir_scalar(IR_I32));
-  for (int k = 0; k < in.v.n; k++) ir_arg(reg.r, k < ncarry ? in.v.at[k]->type : slice_type(in.v.at[k]->type));
-  int at = 1;
-  Value *c = value_rebuild(e, carry, reg.r->arg, &at), *x = value_rebuild(e, xs, reg.r->arg, &at);
-  push_turn(e, turn, loc);
-  Leaves out = {0};
-  value_leaves(e, fn(e, c, x, env), NULL, &out);
-  e->c.nloop--;
-  for (int k = 0; k < ncarry; k++) ir_yield(reg.r, out.v.at[k]);
-  for (int k = 0; k < ncarry; k++) ir_yield(reg.r, reg.r->arg[1 + k]);
-  LogEntry *logs = region_close(e, &reg);
-  for (LogEntry *l = logs; l; l = l->next) {
-    ir_yield(reg.r, l->sum);
-    ir_yield(reg.r, l->count);
-  }
-  IrAttr attr[3] = {ir_attr_int(e->arena, A_N, n), ir_attr_int(e->arena, A_REVERSE, 0), ir_attr_int(e->arena, A_NCARRY, ncarry)};
-  IrOp *op = control_op(e, loc, IR_SCAN, in.v.n, in.v.at, 3, attr, 1, &reg.r);
-  log_totals(e, logs, op->out + 2 * ncarry);
-  at = 0;
-  Value *last = value_rebuild(e, carry, op->out, &at);
-  *before = value_rebuild(e, carry, op->out, &at);
-  return last;
-}
-
 Value *eval_loop(Elab *e, const Ast *x) {
   Value *over = eval(e, x->kid[1]);
   if (x->kind == AST_UNROLL) return unroll(e, x, over);

@@ -399,13 +399,13 @@ Region region_open(Elab *e);                                 // emits into a new
 LogEntry *region_close(Elab *e, Region *r);                  // … to here; what was logged inside
 // fn(lane) for each lane: emits a map over trees
 Value *emit_map(Elab *e, int64_t n, int nx, Value **x, Value *(*fn)(Elab *, Value **, void *), void *env, Loc loc);
-// carry = fn(carry, row) for the n rows of xs: the last carry, and those before each turn, stacked
-Value *emit_scan(Elab *e, int64_t n, Value *carry, Value *xs, Value *(*fn)(Elab *, Value *, Value *, void *), void *env, Loc loc, Value **before);
 
 // ---- transform.c
 Value *remat(Elab *e, Value *f, const Args *a);                      // f(a), whose inside is computed again on the way back
 Value *make_transform(Elab *e, const char *what, const Args *a);
 Value *call_transform(Elab *e, Value *t, const Args *a);
+
+// ---- prefix.c
 Value *associative_scan(Elab *e, Value *f, Value *x, int64_t n, Loc loc); // prefixes of x's n rows
 
 // ---- builtin.c
@@ -421,6 +421,7 @@ uint64_t path_hash(const char *path);
 // ---- differ.c
 // Fails where the first ny yields of a region have no derivative by its arguments.
 void check_differentiable(Elab *e, const IrRegion *r, int ny, bool reverse);
+bool differentiable(Elab *e, const IrRegion *r);             // whether all yields have one, in reverse
 
 // ---- names.c
 bool names_check(Elab *e, Module *m);                        // false if it told of anything

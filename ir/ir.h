@@ -109,6 +109,7 @@ typedef enum IrKey {
   A_REVERSE,   // scan, cumulative ops: 1 from the back
   A_NCARRY,    // scan: carried values
   A_NX, A_NY,  // vjp, jvp, custom_vjp: differentiated inputs, differentiated outputs
+  A_EXACT,     // custom_vjp: 1 where the rule is the body's own derivative in another order, and reads y too
   A_DATA,      // const: bytes, row-major; one element is repeated over the whole shape
   A_NAME,      // text
   A_NKEY
@@ -178,6 +179,7 @@ extern const IrInfo ir_info[IR_NCODE];
 const char *ir_key_name(IrKey k);
 int ir_code_find(const char *name);              // -1: none
 int ir_nregion(IrCode code);                     // regions every op of this code has
+bool ir_is_heavy(const IrOp *op);                // costs more than reading its operands again
 bool ir_key_is_list(IrKey k);                    // a list of integers; else one integer (A_DATA, A_NAME: bytes)
 bool ir_key_may_lack(IrKey k);                   // the text form leaves it out where it is 0
 const char *ir_scatter_name(IrScatter m);        // "add"

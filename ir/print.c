@@ -130,7 +130,7 @@ static const char *const mode_name[] = {"set", "add", "max", "min"};
 const char *ir_scatter_name(IrScatter m) { return mode_name[m]; }
 
 // Left out where it is zero; the reader puts the zero back.
-bool ir_key_may_lack(IrKey k) { return k == A_BATCH || k == A_TA || k == A_TB || k == A_REVERSE; }
+bool ir_key_may_lack(IrKey k) { return k == A_BATCH || k == A_TA || k == A_TB || k == A_REVERSE || k == A_EXACT; }
 
 static void put_attr(Printer *p, const IrAttr *t) {
   P("%s = ", ir_key_name(t->key));

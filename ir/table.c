@@ -15,7 +15,7 @@ static const char *const key_name[A_NKEY] = {
   [A_STRIDE] = "stride", [A_LO] = "lo", [A_HI] = "hi", [A_INNER] = "inner",
   [A_SIZES] = "sizes", [A_BATCH] = "batch", [A_MODE] = "mode", [A_TA] = "ta", [A_TB] = "tb",
   [A_DILATE] = "dilate", [A_GROUPS] = "groups", [A_N] = "n", [A_REVERSE] = "reverse",
-  [A_NCARRY] = "ncarry", [A_NX] = "nx", [A_NY] = "ny", [A_DATA] = "data", [A_NAME] = "name",
+  [A_NCARRY] = "ncarry", [A_NX] = "nx", [A_NY] = "ny", [A_EXACT] = "exact", [A_DATA] = "data", [A_NAME] = "name",
 };
 
 const char *ir_key_name(IrKey k) { return key_name[k]; }
@@ -24,6 +24,21 @@ int ir_code_find(const char *name) {
   for (int c = 0; c < IR_NCODE; c++)
     if (!strcmp(ir_info[c].name, name)) return c;
   return -1;
+}
+
+bool ir_is_heavy(const IrOp *op) {
+  switch (ir_info[op->code].lower) {
+  case LOWER_REDUCE: case LOWER_DOT: case LOWER_CONV: case LOWER_LIB: case LOWER_CONTROL: case LOWER_NEVER: return true;
+  case LOWER_ELEMENT: break;
+  default: return false;
+  }
+  switch (op->code) {
+  case IR_EXP: case IR_LOG: case IR_EXPM1: case IR_LOG1P: case IR_SIN: case IR_COS: case IR_TANH: case IR_SIGMOID:
+  case IR_ERF: case IR_ERFINV: case IR_LGAMMA: case IR_DIGAMMA: case IR_TRIGAMMA: case IR_POW: case IR_ATAN2:
+  case IR_THREEFRY: case IR_SQRT: case IR_RSQRT: case IR_DIV: case IR_MOD:
+    return true;
+  default: return false;
+  }
 }
 
 // ---- dtypes and types ----------------------------------------------------------------

@@ -722,12 +722,15 @@ static const char *ir_type_custom(Rule *r) {
   int64_t nx, ny;
   TRY(differentiated(r, &nx, &ny));
   if (r->nin != nx) FAIL("%d operands, not nx", r->nin);
+  TRY(flag(r, A_EXACT));
+  int64_t reads = nx + ny * one(r, A_EXACT);
   TRY(counts(r, 0, (int)nx, (int)ny));
-  TRY(counts(r, 1, (int)(nx + ny), (int)nx));
+  TRY(counts(r, 1, (int)(reads + ny), (int)nx));
   TRY(takes(r, 1, 0, 0, (int)nx));
   for (int k = 0; k < ny; k++) {
     const IrType *y = &r->sub[0]->yield[k]->type;
-    TRY(is_type(r, &r->sub[1]->arg[nx + k]->type, y, "cotangent", k + 1));
+    if (reads > nx) TRY(is_type(r, &r->sub[1]->arg[nx + k]->type, y, "result", k + 1));
+    TRY(is_type(r, &r->sub[1]->arg[reads + k]->type, y, "cotangent", k + 1));
     TRY(give(r, *y));
   }
   return yields(r, 1, 0, 0, (int)nx);

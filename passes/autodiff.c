@@ -173,11 +173,16 @@ static void active_op(Ad *ad, IrOp *op) {
     for (int k = 0; k < op->nout; k++)
       if (ad_has(ad, op->sub[0]->yield[k], AD_ACTIVE)) mark_active(ad, op->out[k]);
     return;
-  default:
-    if (jvp_is_zero(op->code)) return;
-    if (!any_active(ad, op->nin, op->in) && !(op->nregion && captures_active(ad, op))) return;
-    for (int k = 0; k < op->nout; k++) mark_active(ad, op->out[k]);
+  case IR_CUSTOM:
+    for (int k = 0; k < op->nin; k++)
+      if (ad_has(ad, op->in[k], AD_ACTIVE)) mark_active(ad, op->sub[0]->arg[k]);
+    active_region(ad, op->sub[0]);
+    break;
+  default: break;
   }
+  if (jvp_is_zero(op->code)) return;
+  if (!any_active(ad, op->nin, op->in) && !(op->nregion && captures_active(ad, op))) return;
+  for (int k = 0; k < op->nout; k++) mark_active(ad, op->out[k]);
 }
 
 static void active_region(Ad *ad, IrRegion *r) {
@@ -234,9 +239,14 @@ static void useful_op(Ad *ad, IrOp *op) {
       useful_region(ad, op->sub[s]);
     }
     return;
-  default:
-    for (int k = 0; k < op->nin; k++) mark_useful(ad, op->in[k]);
+  case IR_CUSTOM:
+    for (int k = 0; k < op->nout; k++)
+      if (ad_has(ad, op->out[k], AD_USEFUL)) mark_useful(ad, op->sub[0]->yield[k]);
+    useful_region(ad, op->sub[0]);
+    break;
+  default: break;
   }
+  for (int k = 0; k < op->nin; k++) mark_useful(ad, op->in[k]);
 }
 
 static void useful_region(Ad *ad, IrRegion *r) {

@@ -198,7 +198,7 @@ static bool is_small(Simp *s, const IrRegion *r) {
   int ops = 0;
   ir_each_op(r, op) {
     IrLower l = ir_info[op->code].lower;
-    if (++ops > BRANCH_OPS || op->nregion || op->nout != 1 || simp_is_heavy(op)) return false;
+    if (++ops > BRANCH_OPS || op->nregion || op->nout != 1 || ir_is_heavy(op)) return false;
     if (l != LOWER_ELEMENT && l != LOWER_INDEX && l != LOWER_VIEW && l != LOWER_CONST) return false;
     if (ir_count(&op->out[0]->type) > BRANCH_COUNT) return false;
   }

@@ -89,7 +89,7 @@ typedef struct Worth { bool heavy, product; double flops; } Worth;   // flops: o
 static void weigh(Fission *f, const IrValue *v, bool (*member)(const Fission *, const IrValue *), bool *seen, Worth *w) {
   if (seen[v->id] || !member(f, v)) return;
   seen[v->id] = true;
-  w->heavy |= simp_is_heavy(v->op);
+  w->heavy |= ir_is_heavy(v->op);
   w->product |= has_product(v->op);
   if (v->op->code == IR_DOT) {
     const IrType *x = &v->op->in[0]->type;

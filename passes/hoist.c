@@ -7,21 +7,6 @@
 
 enum { SMALL = 256 };
 
-bool simp_is_heavy(const IrOp *op) {
-  switch (ir_info[op->code].lower) {
-  case LOWER_REDUCE: case LOWER_DOT: case LOWER_CONV: case LOWER_LIB: case LOWER_CONTROL: case LOWER_NEVER: return true;
-  case LOWER_ELEMENT: break;
-  default: return false;
-  }
-  switch (op->code) {
-  case IR_EXP: case IR_LOG: case IR_EXPM1: case IR_LOG1P: case IR_SIN: case IR_COS: case IR_TANH: case IR_SIGMOID:
-  case IR_ERF: case IR_ERFINV: case IR_LGAMMA: case IR_DIGAMMA: case IR_TRIGAMMA: case IR_POW: case IR_ATAN2:
-  case IR_THREEFRY: case IR_SQRT: case IR_RSQRT: case IR_DIV: case IR_MOD:
-    return true;
-  default: return false;
-  }
-}
-
 static bool is_source(const IrOp *op) { return op->nin == 0 && op->nregion == 0; }
 
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -66,7 +51,7 @@ void simp_hoist_use(Simp *s, IrValue *v) {
   const Note *n = simp_note(s, v);
   if (!v->op || n->free >= n->depth || n->refused || is_source(v->op)) return;
   int64_t bytes = ir_bytes(&v->type);
-  if (bytes <= SMALL || bytes <= n->leaf || simp_is_heavy(v->op)) {
+  if (bytes <= SMALL || bytes <= n->leaf || ir_is_heavy(v->op)) {
     simp_hoist_to(s, v, n->free);
     return;
   }

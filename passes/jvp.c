@@ -630,6 +630,7 @@ static void jvp_while(Ad *ad, Jvp *j) {
 // The rule is trusted to be linear in the cotangents: where they are zero it may not be asked at all.
 static void custom_linear(Ad *ad, Jvp *j) {
   IrOp *op = j->op;
+  int nread = op->nin + (ir_int(op, A_EXACT) ? op->nout : 0);
   IrRegion *zero = ir_region(ad->g), *rule = ir_region(ad->g), *src = op->sub[1];
   IrValue **in = arena_array(ad->c->arena, IrValue *, op->nin);
   for (int k = 0; k < op->nin; k++) {
@@ -638,7 +639,8 @@ static void custom_linear(Ad *ad, Jvp *j) {
     ir_arg(rule, X(k)->type);
     ad_set_map(ad, src->arg[k], X(k));
   }
-  for (int k = op->nin; k < src->narg; k++) ad_set_map(ad, src->arg[k], ir_arg(rule, src->arg[k]->type));
+  for (int k = op->nin; k < nread; k++) ad_set_map(ad, src->arg[k], j->y[k - op->nin]);
+  for (int k = nread; k < src->narg; k++) ad_set_map(ad, src->arg[k], ir_arg(rule, src->arg[k]->type));
   IrBuilder saved;
   ad_enter(ad, zero, &saved);
   for (int k = 0; k < op->nout; k++) ir_yield(zero, ad_zero(ad, op->out[k]));
@@ -648,11 +650,30 @@ static void custom_linear(Ad *ad, Jvp *j) {
   for (int k = 0; k < src->nyield; k++) ir_yield(rule, ad_map(ad, src->yield[k]));
   ad->b = saved;
   IrRegion *both[2] = {zero, rule};
-  IrOp *to = ir_build(B, IR_CUSTOM, op->nin, in, NULL, op->nattr, op->attr, 2, both);
+  Arena *a = ad->c->arena;
+  IrAttr attr[3] = {ir_attr_int(a, A_NX, op->nin), ir_attr_int(a, A_NY, op->nout), ir_attr_int(a, A_EXACT, 0)};
+  IrOp *to = ir_build(B, IR_CUSTOM, op->nin, in, NULL, 3, attr, 2, both);
   for (int k = 0; k < op->nout; k++) j->dy[k] = to->out[k];
 }
 
+static void custom_forward(Ad *ad, Jvp *j) {
+  IrRegion *r = j->op->sub[0];
+  for (int k = 0; k < j->op->nin; k++) {
+    ad_set_map(ad, r->arg[k], X(k));
+    if (DX(k)) ad_set_tan(ad, r->arg[k], DX(k));
+  }
+  jvp_region(ad, r);
+  for (int k = 0; k < j->op->nout; k++) {
+    j->y[k] = ad_map(ad, r->yield[k]);
+    j->dy[k] = ad_tan(ad, r->yield[k]);
+  }
+}
+
 static void jvp_custom(Ad *ad, Jvp *j) {
+  if (!ad->split && ir_int(j->op, A_EXACT)) {
+    custom_forward(ad, j);
+    return;
+  }
   keep_primal(ad, j);
   for (int s = 0; s < 2; s++) {
     IrValue **cap;

@@ -46,7 +46,7 @@ static bool reaches(Remat *m, const IrValue *v, const IrValue *root) {
   if ((l != LOWER_ELEMENT && l != LOWER_CONST && !shape) || v->op->nout != 1 || v->op->code == IR_THREEFRY) return false;
   m->met[v->id] = true;
   vec_push(m->a, &m->ops, v->op);
-  m->heavy += simp_is_heavy(v->op);
+  m->heavy += ir_is_heavy(v->op);
   if (m->ops.n > MOST_OPS || m->heavy > MOST_HEAVY) return false;
   for (int k = 0; k < v->op->nin; k++)
     if (!reaches(m, v->op->in[k], root)) return false;

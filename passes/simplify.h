@@ -84,7 +84,6 @@ void simp_cse_leave(Simp *s, int mark);                  // forgets what was ent
 // op's regions capture; then hoists what op reads, where op itself has to stay.
 void simp_hoist(Simp *s, IrOp *op, int captured);
 void simp_hoist_use(Simp *s, IrValue *v);                // v is used by something that stays
-bool simp_is_heavy(const IrOp *op);                      // computes, rather than moves or does a flop an element
 void simp_hoist_to(Simp *s, IrValue *v, int depth);      // unconditionally; depth >= its note's free and floor
 
 // ---- dead code [passes/dce.c]

@@ -574,6 +574,28 @@ static bool vm_remat(Vm *v, IrOp *op) {
   return true;
 }
 
+static void analyse(Vm *v, const IrRegion *r);
+
+// Every operand gets the lanes' axis, also one that all share: its cotangent is then summed where it was repeated.
+static bool vm_custom(Vm *v, IrOp *op) {
+  IrValue **in = all_lanes(v, op);
+  IrRegion *sub[2];
+  for (int i = 0; i < 2; i++) {
+    IrRegion *r = op->sub[i];
+    for (int k = 0; k < r->narg; k++) flag(v, r->arg[k], true);
+    analyse(v, r);
+    IrBuilder saved;
+    sub[i] = enter(v, &saved);
+    for (int k = 0; k < r->narg; k++) set_batched(v, r->arg[k], ir_arg(sub[i], with_axis(r->arg[k]->type, v->n)));
+    emit_ops(v, r);
+    for (int k = 0; k < r->nyield; k++) ir_yield(sub[i], lanes(v, r->yield[k]));
+    v->b = saved;
+  }
+  IrOp *y = ir_build(&v->b, IR_CUSTOM, op->nin, in, NULL, op->nattr, op->attr, 2, sub);
+  for (int k = 0; k < op->nout; k++) set_batched(v, op->out[k], y->out[k]);
+  return true;
+}
+
 static bool captures_differ(Vm *v, const IrOp *op) {
   for (int i = 0; i < op->nregion; i++) {
     IrValue **outer;
@@ -613,8 +635,6 @@ static Rule *const rule[IR_NCODE] = {
 #include "ir/ops.def"
 #undef OP
 };
-
-static void analyse(Vm *v, const IrRegion *r);
 
 // Carries differ by lane if they start or go on so: to a fixed point.
 static void analyse_carries(Vm *v, const IrOp *op, const IrRegion *body, int nc, int first) {

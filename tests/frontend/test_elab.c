@@ -795,7 +795,15 @@ static void transforms(void) {
     "  sum(deep)\n"
     "}\n"
     "layer inner(x) { let mid = x + 1; let end = 2 * mid; end }\n"
-    "fn logaddexp2(x) = associative_scan(logaddexp, x)\n";
+    "fn logaddexp2(x) = associative_scan(logaddexp, x)\n"
+    "fn linear(a, u: f32[T, B, N]) = associative_scan(|(a1, h1), (a2, h2)| (a1 * a2, a2 * h1 + h2), (broadcast(a, [T, 1, N]), u)).1\n"
+    "fn in_turn(a, u) { var h = zeros(u[0]); scan v in u { h = a * h + v; h } }\n"
+    "fn scaled(s, x) = associative_scan(|a, b| logaddexp(s * a, s * b) / s, x)\n"
+    "fn scaled_in_turn(s, x: f32[T, N]) { var h = x[0]; let r = scan v in x[1:] { h = logaddexp(s * h, s * v) / s; h }; concat([x[0][_], r]) }\n"
+    "fn softly(x) = associative_scan(|(m, s), (n, t)| { let k = max(m, n); (k, s * exp(m - k) + t * exp(n - k)) }, (x, ones(x)))\n"
+    "fn softly_in_turn(x: f32[T, N]) { var (m, s) = (x[0], ones(x[0])); let (ms, ss) = scan v in x[1:] { let k = max(m, v); "
+    "s = s * exp(m - k) + exp(v - k); m = k; (m, s) }; (concat([x[0][_], ms]), concat([ones(x[0])[_], ss])) }\n"
+    "fn runs(new, x) = associative_scan(|(n, v), (m, w)| (n or m, if m { w } else { v + w }), (new, x)).1\n";
   static const Case cases[] = {
     {"rounded([1.3, 2.6], 1.0)", "f32[2] 1 3"},
     {"grad(|x| sum(rounded(x, 0.5)^2))([1.3, 600.0])", "f32[2] 3 0"},
@@ -826,6 +834,23 @@ static void transforms(void) {
     {"{ let x = 1 + 0.1 * normal(key, [70, 3]); let w = normal(key, [70, 3]); let f = |y| sum(w * associative_scan(|a, b| a * b, y)); "
      "let g = |y| sum(w * cumprod(y, axis = 0)); max(abs(grad(f)(x) - grad(g)(x))) < 1e-3 and "
      "max(abs(jvp(grad(f), w)(x).1 - jvp(grad(g), w)(x).1)) < 1e-2 }", "bool true"},
+    // The rule for the way back: of one row for all, of what f reads from around it, of leaves that hang together and of such
+    // that do not; forward mode, second derivatives and lanes; leaves without derivatives have no rule.
+    {"{ let p = (a = uniform(key, [1, 20], 0.5, 1.0), u = normal(key, [70, 30, 20])); let w = normal(key, [70, 30, 20]); "
+     "let f = |p| sum(w * linear(p.a, p.u)); let g = |p| sum(w * in_turn(p.a, p.u)); let (d, h) = (grad(f)(p), grad(g)(p)); "
+     "max(abs(d.a - h.a)) < 1e-4 * max(abs(h.a)) and max(abs(d.u - h.u)) < 1e-5 and "
+     "{ let q = (a = 0.1 * ones([1, 20]), u = w); let (t, r) = (jvp(f, q)(p).1, jvp(g, q)(p).1); abs(t - r) < 1e-4 * abs(r) } and "
+     "{ let (t, r) = (grad(|p| sum(grad(f)(p).u^2))(p).a, grad(|p| sum(grad(g)(p).u^2))(p).a); max(abs(t - r)) < 1e-4 * max(abs(r)) } }", "bool true"},
+    {"{ let a = uniform(key, [4, 1, 3], 0.5, 1.0); let u = normal(key, [4, 70, 1, 3]); "
+     "let d = each (a, u) in (a, u) { grad(|a| sum(linear(a, u)^2))(a) }; let h = each (a, u) in (a, u) { grad(|a| sum(in_turn(a, u)^2))(a) }; "
+     "max(abs(d - h)) < 1e-4 * max(abs(h)) }", "bool true"},
+    {"{ let x = normal(key, [70, 3]); let w = normal(key, [70, 3]); let f = |p| sum(w * scaled(p.s, p.x)); let g = |p| sum(w * scaled_in_turn(p.s, p.x)); "
+     "let p = (s = 1.5, x = x); let (d, h) = (grad(f)(p), grad(g)(p)); abs(d.s - h.s) < 1e-4 * abs(h.s) and max(abs(d.x - h.x)) < 1e-5 and "
+     "max(abs(vmap(|s| grad(|s| f((s = s, x = x)))(s))([1.0, 1.5]) - [grad(|s| g((s = s, x = x)))(1.0), h.s])) < 1e-3 }", "bool true"},
+    {"{ let x = normal(key, [70, 2]); let f = |x| { let (m, s) = softly(x); sum(m) + 2 * sum(s) }; let g = |x| { let (m, s) = softly_in_turn(x); sum(m) + 2 * sum(s) }; "
+     "max(abs(grad(f)(x) - grad(g)(x))) < 1e-5 * max(abs(grad(g)(x))) }", "bool true"},
+    {"{ let x = normal(key, [70]); let new = iota(70) % 9 == 0; let f = |x| sum(runs(new, x)^2); let g = |x| { var h = 0.0; sum((scan (n, v) in (new, x) { h = if n { v } else { h + v }; h })^2) }; "
+     "abs(f(x) - g(x)) < 1e-3 and max(abs(grad(f)(x) - grad(g)(x))) < 1e-3 }", "bool true"},
     {"remat(sin)(0.0)", "f32 0"},
     {"capture(net, \"h\")(net.init(key), [[1.0, 2]])", "f32[1, 2] 1 2"},
     {"capture(net, \"deep.inner.mid\")(net.init(key), [[1.0, 2]])", "f32[1, 2] 2 3"},

@@ -656,8 +656,8 @@ static bool emit_custom(Gen *g) {
   arg(g, r[1], y->type, bound(g, y));
   ir_yield(r[1], ir_bin(&g->b, IR_MUL, arg0, fill(g, x->type, 0.5)));
   leave(g, outer);
-  IrAttr t[2] = {ir_attr_int(g->arena, A_NX, 1), ir_attr_int(g->arena, A_NY, 1)};
-  IrOp *op = ir_build(&g->b, IR_CUSTOM, 1, &x, NULL, 2, t, 2, r);
+  IrAttr t[3] = {ir_attr_int(g->arena, A_NX, 1), ir_attr_int(g->arena, A_NY, 1), ir_attr_int(g->arena, A_EXACT, 0)};
+  IrOp *op = ir_build(&g->b, IR_CUSTOM, 1, &x, NULL, 3, t, 2, r);
   return put(g, op->out[0], bound(g, y));
 }
 

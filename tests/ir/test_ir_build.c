@@ -157,6 +157,8 @@ static const struct { const char *op, *reason; } broken[] = {
   {"%9: f32[3] = vjp %3 {nx = 1, ny = 1} (%7: f32[3]) { yield %7 }", "not nx + ny"},
   {"%9: f32[3] = vjp %3, %1 {nx = 1, ny = 1} (%7: f32[3]) { yield %7 }", "yielded value 1 is f32[3], not i32[3]"},
   {"%9: f32[3] = custom_vjp %3 {nx = 1, ny = 1} (%7: f32[3]) { yield %7 } (%8: f32[3]) { yield %8 }", "region 2 has 1 arguments, not 2"},
+  {"%9: f32[3] = custom_vjp %3 {nx = 1, ny = 1, exact = 1} (%7: f32[3]) { yield %7 } (%8: f32[3], %10: f32[3]) { yield %8 }", "region 2 has 2 arguments, not 3"},
+  {"%9: f32[3] = custom_vjp %3 {nx = 1, ny = 1, exact = 2} (%7: f32[3]) { yield %7 } (%8: f32[3], %10: f32[3]) { yield %8 }", "exact is 0 or 1"},
 };
 
 static void check_broken(const char *op, const char *reason) {

@@ -972,8 +972,8 @@ static IrValue *custom(Fn *f, IrValue *x, IrValue *capture) {
   IrValue *again = ir_arg(rule, x->type), *ct = ir_arg(rule, x->type);
   ir_yield(rule, mul(f, mul(f, ir_un(&f->b, IR_COS, again), ct), ir_fill(&f->b, x->type, 3)));
   f->b.at = outer;
-  IrAttr at[2] = {ir_attr_int(&arena, A_NX, 1), ir_attr_int(&arena, A_NY, 1)};
-  return ir_build(&f->b, IR_CUSTOM, 1, &x, NULL, 2, at, 2, both)->out[0];
+  IrAttr at[3] = {ir_attr_int(&arena, A_NX, 1), ir_attr_int(&arena, A_NY, 1), ir_attr_int(&arena, A_EXACT, 0)};
+  return ir_build(&f->b, IR_CUSTOM, 1, &x, NULL, 3, at, 2, both)->out[0];
 }
 
 static void test_custom(void) {

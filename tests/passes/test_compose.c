@@ -22,6 +22,10 @@ static const char *const kind_name[] = {"vjp", "jvp", "vmap", "scan", "cond", "r
 static const OpCase more[] = {
   {"(%0: f32[3]) { %1: f32[3] = custom_vjp %0 {nx = 1, ny = 1} (%2: f32[3]) { %3: f32[3] = sin %2 yield %3 }"
    " (%4: f32[3], %5: f32[3]) { %6: f32[3] = cos %4 %7: f32[3] = mul %6, %5 yield %7 } yield %1 }", 0},
+  {"(%0: f32[3], %1: f32[3]) { %2: f32[3] = custom_vjp %0, %1 {nx = 2, ny = 1, exact = 1}"
+   " (%3: f32[3], %4: f32[3]) { %5: f32[3] = mul %3, %4 %6: f32[3] = tanh %5 yield %6 }"
+   " (%7: f32[3], %8: f32[3], %16: f32[3], %10: f32[3]) { %11: f32[3] = mul %16, %16 %12: f32[3] = mul %11, %10 %13: f32[3] = sub %10, %12"
+   " %14: f32[3] = mul %13, %8 %15: f32[3] = mul %13, %7 yield %14, %15 } yield %2 }", 0},
 };
 enum { NMORE = sizeof more / sizeof *more };
 
@@ -368,11 +372,20 @@ static void check_remat(Check *c, const IrGraph *f, const IrArray *in, const IrA
 }
 
 // ---- a trial
+static bool has_own_rule(const IrRegion *r) {
+  ir_each_op(r, op) {
+    if (op->code == IR_CUSTOM && !ir_int(op, A_EXACT)) return true;
+    for (int k = 0; k < op->nregion; k++)
+      if (has_own_rule(op->sub[k])) return true;
+  }
+  return false;
+}
+
 // What may be refused: a while in reverse, an own rule forward, digamma's second derivative.
 static bool may_be_refused(const IrGraph *g, const Diags *d) {
   const char *m = d->first->message;
   if (strstr(m, "`while` cannot be differentiated in reverse")) return has(g->top, IR_WHILE);
-  if (strstr(m, "reverse rule only")) return has(g->top, IR_CUSTOM);
+  if (strstr(m, "reverse rule only")) return has_own_rule(g->top);
   return strstr(m, "trigamma") && (has(g->top, IR_DIGAMMA) || has(g->top, IR_TRIGAMMA) || has(g->top, IR_LGAMMA));
 }
 
