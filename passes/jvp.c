@@ -157,8 +157,15 @@ static void jvp_atan2(Ad *ad, Jvp *j) {
   DY = sum(ad, a, b);
 }
 
+// y = select(x <= c, c, x) is at most c where x is: the way back reads y, and x need not be kept.
+static bool told_by_result(const Jvp *j) {
+  const IrOp *p = X(0)->op;
+  return p && p->code == IR_LE && p->in[0] == X(2) && p->in[1] == X(1) && !DX(1);
+}
+
 static void jvp_select(Ad *ad, Jvp *j) {
-  DY = ir_select(B, X(0), or_zero(ad, DX(1), X(1)), or_zero(ad, DX(2), X(2)));
+  IrValue *p = told_by_result(j) ? ir_bin(B, IR_LE, Y, X(1)) : X(0);
+  DY = ir_select(B, p, or_zero(ad, DX(1), X(1)), or_zero(ad, DX(2), X(2)));
 }
 
 // ---- shape

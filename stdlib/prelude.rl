@@ -6,8 +6,8 @@ const pi = 3.141592653589793
 // x limited to [low, high], elementwise; the derivative is 0 outside.
 fn clamp(x, low, high) = min(max(x, low), high)
 
-// max(x, 0)
-fn relu(x) = max(x, 0)
+// max(x, 0), whose derivative at 0 is 0.
+fn relu(x) = where(x <= 0, 0, x)
 
 // tan(x), radians
 fn tan(x) = sin(x) / cos(x)

@@ -851,6 +851,8 @@ static void transforms(void) {
      "max(abs(grad(f)(x) - grad(g)(x))) < 1e-5 * max(abs(grad(g)(x))) }", "bool true"},
     {"{ let x = normal(key, [70]); let new = iota(70) % 9 == 0; let f = |x| sum(runs(new, x)^2); let g = |x| { var h = 0.0; sum((scan (n, v) in (new, x) { h = if n { v } else { h + v }; h })^2) }; "
      "abs(f(x) - g(x)) < 1e-3 and max(abs(grad(f)(x) - grad(g)(x))) < 1e-3 }", "bool true"},
+    {"grad(|x| sum(x * relu(x)))([-1.0, 0.0, 2.0])", "f32[3] 0 0 4"},
+    {"grad(|x| grad(|x| relu(x)^3)(x))(2.0)", "f32 12"},
     {"remat(sin)(0.0)", "f32 0"},
     {"capture(net, \"h\")(net.init(key), [[1.0, 2]])", "f32[1, 2] 1 2"},
     {"capture(net, \"deep.inner.mid\")(net.init(key), [[1.0, 2]])", "f32[1, 2] 2 3"},

@@ -10,8 +10,8 @@
 // help 26:32: use abs(…), real(…) or imag(…)
 // expect 27:30: `argsort` of complex64[4]: expected integers or floats
 // help 27:30: use abs(…), real(…) or imag(…)
-// expect 28:30: the operands of `max` are complex64: expected integers or floats
-// help 28:30: use abs(…), real(…) or imag(…)
+// expect 28:30: complex numbers have no order [in relu
+// help 28:30: compare abs(…) or real(…)
 // expect 29:31: the operands of `atan2` must be floats, not complex64
 // help 29:31: use abs(…), real(…) or imag(…)
 // expect 30:36: the result of `f9` must be f32[4], not complex64[4]
