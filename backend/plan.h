@@ -139,7 +139,7 @@ typedef struct PlanTarget {        // what planning must know of the machine
 // on one core, as estimated from its shapes, is not cut, and a piece is about half of that or more. Who runs
 // it is not asked: the bits are the same on any number of threads.
 #define PLAN_PIECES_NS    60000
-#define PLAN_FORK_NS      1000     // fork_ns: the threads' meeting costs 0.5 us, and its delays as much again
+#define PLAN_FORK_NS      4000     // fork_ns: the threads' meeting costs 0.5 us, and its delays as much again
 #define PLAN_OPS_PER_NS   30       // of elementwise code on one core, and of memory: bytes / 4
 #define PLAN_FAR          (1 << 20) // bytes: a node that touches more finds them outside of the second-level cache,
 #define PLAN_FAR_PER_NS   20       // at so many a ns

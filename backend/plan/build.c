@@ -3,9 +3,12 @@
 static void fuse(Planner *p) { plan_fuse(p, p->top); }
 static void order(Planner *p) { plan_order(p, p->top); }
 static void shape(Planner *p) { plan_shape(p, p->top); }
+static void strip(Planner *p) { plan_strip(p, p->top, false); }
 
-static void split(Planner *p) { plan_split(p, p->top); }
-static void strip(Planner *p) { plan_strip(p, p->top); }
+static void split(Planner *p) {
+  plan_strip(p, p->top, true);
+  plan_split(p, p->top);
+}
 
 static const struct { PlanStage says; void (*run)(Planner *p); } stage[] = {
   {{"mark", "a graph after the passes", "which values are used, and which must be in memory because of what uses them",

@@ -14,8 +14,9 @@
 
 #define LONGEST 256             // nodes of a stretch
 #define MOST_FORKS 64           // of a plan: memory.c has a bit for each
-#define MOVED_PER_NS 3.0        // bytes from one core's caches to the other's, and their lines back when they are written anew
+#define MOVED_PER_NS 1.5        // bytes from one core's caches to the other's, and their lines back when they are written anew
 #define CUT_TIME 0.6            // of a node's time, when two threads take its pieces
+#define STRIP_TIME 0.5          //   or strips, for which they meet but once
 #define MOST_PIECES 4           // more of them are worth more threads than two
 
 typedef struct Part { int up; double ns, away[2]; } Part;   // away: ns to bring what it reads to the first side, to the second
@@ -88,7 +89,7 @@ static int best_end(Split *s) {
   for (int k = s->from; k < s->n && k < s->from + LONGEST && !s->b->unit.at[k]->cut; k++) {
     const Unit *u = s->b->unit.at[k];
     add(s, k);
-    total += u->ns * (u->node->pieces > 1 ? CUT_TIME : 1);
+    total += u->ns * (u->would_strip ? STRIP_TIME : u->node->pieces > 1 ? CUT_TIME : 1);
     double both = longer(s, k + 1, NULL), saved = total - both - s->p->target->fork_ns;
     if (both < 0 || saved <= best) continue;
     best = saved;

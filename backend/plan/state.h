@@ -46,6 +46,7 @@ struct Unit {                  // a node that is being planned
   Unit *pack_before;           // the loop whose op is node->pack_before
   double ns;                   // of its work on one core, estimated
   Strips *strips;              // that it is one of, or NULL
+  bool would_strip;            // it would be one of some if there were no forks
   int where; bool barred, out; // while strips are looked for [strip.c]
   Unit *like;
 };
@@ -147,7 +148,7 @@ void plan_mark(Planner *p);
 void plan_fuse(Planner *p, Block *b);
 void plan_order(Planner *p, Block *b);
 void plan_shape(Planner *p, Block *b);
-void plan_strip(Planner *p, Block *b);
+void plan_strip(Planner *p, Block *b, bool foresee);     // foresee: only would_strip is set
 void plan_split(Planner *p, Block *b);
 void plan_place(Planner *p);
 

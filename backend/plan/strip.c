@@ -28,6 +28,7 @@ typedef struct Grouping {
   Block *b;
   int64_t n;                  // strips
   int tries;                  // left
+  bool foresee;
 } Grouping;
 
 static int leading(const IrType *t) {
@@ -212,7 +213,8 @@ static void split(Grouping *g, const Units *list, Units *out) {
     Unit *u = list->v.at[k];
     if (u->where == INSIDE) {
       vec_push(p->a, &inside, u);
-      cut_unit(u, s);
+      if (g->foresee) u->would_strip = true;
+      else cut_unit(u, s);
     } else vec_push(p->a, u->where == AHEAD ? &ahead.v : &behind.v, u);
   }
   s->first = inside.at[0];
@@ -255,18 +257,18 @@ static void between(Grouping *g, int from, int to) {
   for (int k = 0; k < g->b->unit.n; k++) g->b->unit.at[k]->where = AHEAD;
   for (int k = from; k < to; k++) vec_push(g->p->a, &list.v, g->b->unit.at[k]);
   arrange(g, list, &out);
-  for (int k = from; k < to; k++) {
+  for (int k = from; k < to && !g->foresee; k++) {
     Unit *u = g->b->unit.at[k] = out.v.at[k - from];
     if (u->strips) find_local(g->p, u, u->strips->n);
   }
 }
 
-void plan_strip(Planner *p, Block *b) {
+void plan_strip(Planner *p, Block *b, bool foresee) {
   for (int k = 0; k < b->unit.n; k++)
     for (int i = 0; i < 2; i++)
-      if (b->unit.at[k]->body[i]) plan_strip(p, b->unit.at[k]->body[i]);
+      if (b->unit.at[k]->body[i]) plan_strip(p, b->unit.at[k]->body[i], foresee);
   if (plan_map_around(b)) return;
-  Grouping g = {.p = p, .b = b, .tries = MOST_TRIES};
+  Grouping g = {.p = p, .b = b, .tries = MOST_TRIES, .foresee = foresee};
   for (int k = 0, f = 0; k < b->unit.n;) {        // between forks, which keep their place
     int end = f < b->fork.n ? b->fork.at[f].from : b->unit.n;
     between(&g, k, end);
