@@ -82,8 +82,8 @@ static void need_op(Differ *d, const IrOp *op) {
   bool wanted = false;
   for (int k = 0; k < op->nout; k++) wanted |= d->needed[op->out[k]->id] && d->active[op->out[k]->id];
   if (!wanted) return;
-  if (strcmp(jvp_rule[op->code], "never") == 0)
-    fail(d->e, op->loc, "put `stop_grad` around what need not be differentiated", "`%s` cannot be differentiated", ir_info[op->code].name);
+  if (op->code == IR_POLYGAMMA && ir_int(op, A_N) == IR_MAX_ORDER)
+    fail(d->e, op->loc, "put `stop_grad` around what need not be differentiated", "`polygamma` of order %d, the greatest there is, cannot be differentiated", IR_MAX_ORDER);
   if (op->code == IR_WHILE && d->reverse)
     fail(d->e, op->loc, "use `for` or `scan` with a fixed number of turns", "a `while` cannot be differentiated in reverse");
   for (int k = 0; k < op->nin; k++) d->needed[op->in[k]->id] = true;
