@@ -143,6 +143,15 @@ UNARY(sin, IR_SIN) UNARY(cos, IR_COS) UNARY(tanh, IR_TANH) UNARY(sigmoid, IR_SIG
 UNARY(erf, IR_ERF) UNARY(erfinv, IR_ERFINV) UNARY(lgamma, IR_LGAMMA) UNARY(digamma, IR_DIGAMMA) UNARY(floor, IR_FLOOR) UNARY(ceil, IR_CEIL)
 UNARY(round, IR_ROUND) UNARY(isfinite, IR_FINITE) UNARY(real, IR_REAL) UNARY(imag, IR_IMAG) UNARY(conj, IR_CONJ) UNARY(stop_grad, IR_STOP_GRAD)
 
+static Value *fn_polygamma(Elab *e, const Args *a) {
+  most(e, a, "polygamma", 2);
+  Value *order = need(e, a, "polygamma", "n", 0), *x = need(e, a, "polygamma", "x", 1);
+  int64_t n = to_int(e, order, at_arg(e, a, 0), "the order of `polygamma`");
+  if (n < 1 || n > IR_MAX_ORDER) fail(e, at_arg(e, a, 0), n == 0 ? "digamma(x) is that of order 0" : signature_of("polygamma"), "the order of `polygamma` is within 1 to %d, not %lld", IR_MAX_ORDER, (long long)n);
+  IrAttr at = ir_attr_int(e->arena, A_N, n);
+  return element1_with(e, IR_POLYGAMMA, 1, &at, x, here(e, a));
+}
+
 static Value *tree2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
   if (a->kind != V_REC && b->kind != V_REC) return element2(e, c, a, b, loc);
   Value *shape = a->kind == V_REC ? a : b;
@@ -1419,7 +1428,8 @@ static Value *fn_associative_scan(Elab *e, const Args *a) {
 static const Builtin builtins[] = {
   U(abs, "|x|"), U(sign, "-1, 0 or 1"), U(exp, "e^x"), U(log, "natural logarithm"), U(expm1, "e^x - 1, accurate near 0"), U(log1p, "log(1 + x), accurate near 0"),
   U(sin, "sine, radians"), U(cos, "cosine, radians"), U(tanh, "hyperbolic tangent"), U(sigmoid, "1 / (1 + e^-x)"), U(sqrt, "square root"), U(rsqrt, "1 / sqrt(x)"),
-  U(erf, "error function"), U(erfinv, "inverse error function"), U(lgamma, "log |gamma(x)|"), U(digamma, "derivative of lgamma"), U(floor, "greatest integer below"),
+  U(erf, "error function"), U(erfinv, "inverse error function"), U(lgamma, "log |gamma(x)|"), U(digamma, "derivative of lgamma"),
+  {"polygamma", fn_polygamma, "polygamma(n, x)", "n-th derivative of digamma; n is known while compiling, 1 to 170", 0}, U(floor, "greatest integer below"),
   U(ceil, "least integer above"), U(round, "nearest integer, halves to even"), U(isfinite, "neither infinite nor NaN"), U(real, "real part"), U(imag, "imaginary part"),
   U(conj, "complex conjugate"), U(stop_grad, "x, without derivative; trees leaf by leaf"),
   {"atan2", fn_atan2, "atan2(y, x)", "angle of (x, y)", 0}, {"complex", fn_complex, "complex(re, im)", "re + i im", 0}, {"div", fn_div, "div(a, b)", "floor(a / b) of integers", 0},

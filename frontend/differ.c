@@ -83,10 +83,10 @@ static void need_op(Differ *d, const IrOp *op) {
   bool wanted = false;
   for (int k = 0; k < op->nout; k++) wanted |= d->needed[op->out[k]->id] && d->active[op->out[k]->id];
   if (!wanted) return;
-  bool never = strcmp(jvp_rule[op->code], "never") == 0, loop = op->code == IR_WHILE && d->reverse;
-  if (d->asks) d->lacks |= never || loop;
-  else if (never)
-    fail(d->e, op->loc, "put `stop_grad` around what need not be differentiated", "`%s` cannot be differentiated", ir_info[op->code].name);
+  bool last = op->code == IR_POLYGAMMA && ir_int(op, A_N) == IR_MAX_ORDER, loop = op->code == IR_WHILE && d->reverse;
+  if (d->asks) d->lacks |= last || loop;
+  else if (last)
+    fail(d->e, op->loc, "put `stop_grad` around what need not be differentiated", "`polygamma` of order %d, the greatest there is, cannot be differentiated", IR_MAX_ORDER);
   else if (loop)
     fail(d->e, op->loc, "use `for` or `scan` with a fixed number of turns", "a `while` cannot be differentiated in reverse");
   for (int k = 0; k < op->nin; k++) d->needed[op->in[k]->id] = true;

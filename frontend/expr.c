@@ -284,21 +284,23 @@ Value *binary(Elab *e, AstOp op, Value *a, Value *b, Loc loc) {
   return element2(e, op_code(op), a, b, loc);
 }
 
-Value *element1(Elab *e, IrCode c, Value *x, Loc loc) {
+Value *element1(Elab *e, IrCode c, Value *x, Loc loc) { return element1_with(e, c, 0, NULL, x, loc); }
+
+Value *element1_with(Elab *e, IrCode c, int nattr, const IrAttr *at, Value *x, Loc loc) {
   if (x->kind == V_POISON) give_up(e);
   if (x->kind == V_REC) {
     Value **item = arena_array(e->arena, Value *, x->n ? x->n : 1);
-    for (int k = 0; k < x->n; k++) item[k] = element1(e, c, x->item[k], loc);
+    for (int k = 0; k < x->n; k++) item[k] = element1_with(e, c, nattr, at, x->item[k], loc);
     return value_like(e, x, x->n, item);
   }
-  if (x->kind == V_BOUNDED) return bounded(e, element1(e, c, storage(e, x), loc)->ir, x->len);
+  if (x->kind == V_BOUNDED) return bounded(e, element1_with(e, c, nattr, at, storage(e, x), loc)->ir, x->len);
   bool whole = c == IR_NEG || c == IR_ABS || c == IR_SIGN || c == IR_NOT;
   IrValue *ir = to_array(e, whole ? x : length_among(e, x, IR_F32), loc);
   if (x->kind == V_NUM && ir->type.dtype == IR_I32 && !whole) ir = to_dtype(e, x, IR_F32, loc);
   IrValue *in[1] = {ir};
   IrType out[1];
   int nout;
-  const char *why = ir_infer(e->arena, c, 1, in, NULL, 0, NULL, 0, NULL, out, &nout);
+  const char *why = ir_infer(e->arena, c, 1, in, NULL, nattr, at, 0, NULL, out, &nout);
   if (why) {
     const char *wants = strstr(why, "expected ");
     const char *help = c == IR_NOT ? "compare first: not (x > 0)" : ir_is_complex(ir->type.dtype) ? "use abs(…), real(…) or imag(…)" :
@@ -306,7 +308,7 @@ Value *element1(Elab *e, IrCode c, Value *x, Loc loc) {
     fail(e, loc, help, "`%s` of %s: %s", c == IR_NEG ? "-" : ir_info[c].name, elab_type_text(e->arena, &ir->type), wants ? wants : why);
   }
   e->c.b.loc = loc;
-  return value_array(e, ir_un(&e->c.b, c, ir));
+  return value_array(e, ir_build(&e->c.b, c, 1, in, NULL, nattr, at, 0, NULL)->out[0]);
 }
 
 static Value *unary(Elab *e, AstOp op, Value *x, Loc loc) {

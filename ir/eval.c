@@ -223,7 +223,6 @@ static double float_unary(IrCode c, double x) {
     case IR_ERFINV: return special_erfinv(x);
     case IR_LGAMMA: return lgamma(x);
     case IR_DIGAMMA: return special_digamma(x);
-    case IR_TRIGAMMA: return special_trigamma(x);
     case IR_FLOOR: return floor(x);
     case IR_CEIL: return ceil(x);
     case IR_ROUND: return rint(x);
@@ -293,6 +292,13 @@ static void ir_eval_unary(Eval *e, const IrOp *op) {
   IrArray *y = result(e, op, 0);
   for (int64_t n = ir_count(&y->type), k = 0; k < n; k++)
     set_rounded(e, y, k, unary(op->code, x->type.dtype, get(x, k)));
+}
+
+static void ir_eval_polygamma(Eval *e, const IrOp *op) {
+  const IrArray *x = IN(0);
+  IrArray *y = result(e, op, 0);
+  for (int64_t n = ir_count(&y->type), k = 0; k < n; k++)
+    set_rounded(e, y, k, (IrNumber){special_polygamma((int)ir_int(op, A_N), get(x, k).re), 0, 0});
 }
 
 static void ir_eval_binary(Eval *e, const IrOp *op) {

@@ -43,6 +43,7 @@
 #include "ir/base.h"
 
 #define IR_MAX_RANK 8
+#define IR_MAX_ORDER 170   // of polygamma: 171! is no double any more
 
 typedef enum IrDtype {
   IR_BOOL, IR_I8, IR_I16, IR_I32, IR_I64, IR_U8, IR_U32, IR_U64,
@@ -105,7 +106,7 @@ typedef enum IrKey {
   A_MODE,      // scatter: IrScatter
   A_TA, A_TB,  // dot: 1 where the operand's last two axes are swapped
   A_DILATE, A_GROUPS,           // conv
-  A_N,         // scan, map: turns
+  A_N,         // scan, map: turns; polygamma: order
   A_REVERSE,   // scan, cumulative ops: 1 from the back
   A_NCARRY,    // scan: carried values
   A_NX, A_NY,  // vjp, jvp, custom_vjp: differentiated inputs, differentiated outputs

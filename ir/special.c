@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/ir.h"
+
 #define PI 3.14159265358979323846
 
 // ---- special functions -------------------------------------------------------------------
@@ -35,18 +37,40 @@ double special_digamma(double x) {
   return y + log(x) - 0.5 / x - series;
 }
 
-double special_trigamma(double x) {
-  if (isnan(x)) return NAN;
-  if (is_pole(x)) return INFINITY;
-  if (x < 0) {
-    double s = sin(PI * (x - floor(x)));
-    return PI * PI / (s * s) - special_trigamma(1 - x);
-  }
-  double y = 0;
-  for (; x < 10; x++) y += 1 / (x * x);
-  double i = 1 / (x * x);
-  double series = i * (1.0 / 6 - i * (1.0 / 30 - i * (1.0 / 42 - i * (1.0 / 30 - i * (5.0 / 66 - i * 691.0 / 2730)))));
-  return y + 1 / x + 0.5 * i + series / x;
+// For x > 0 the integral of t^n e^(-x t) / (1 - e^-t) over t > 0 (DLMF 5.9.12, differentiated), by the trapezoidal rule
+// in v, t = s/x e^v with s = n + 1. The integrand is analytic for |Im v| < pi/2 and one hump, narrower for larger s: with
+// these steps the rule's error is below that of rounding. unit is the same sum without 1 - e^-t, for n! / x^s.
+static double polygamma_right(int n, double x) {
+  double s = n + 1, h = 1 / (8 + n / 8.0), sum = 0, unit = 0;
+  for (int way = -1; way <= 1; way += 2)
+    for (int k = way > 0;; k++) {
+      double v = way * k * h, w = exp(s * (v - expm1(v))), t = s / x * exp(v);
+      double y = w * exp(-v) * (t > 0 ? t / -expm1(-t) : 1);
+      sum += y;
+      unit += w;
+      if (!(y > 1e-19 * sum)) break;
+    }
+  double y = sum / unit / s;
+  for (int k = 1; k <= n; k++) y *= k / x;
+  return n % 2 ? y : -y;
+}
+
+// Reflection below 0 (DLMF 5.15.6): (-1)^n / n! times the n-th derivative of cot z is a polynomial q_n of c = cot z:
+// q_0 = c, q_n = (1 + c^2) q_(n-1)' / n. Every other coefficient is 0 (its place keeps q_(n-1)'s), the rest are positive.
+double special_polygamma(int n, double x) {
+  if (isnan(x) || x == -INFINITY) return NAN;
+  if (is_pole(x)) return n % 2 ? INFINITY : NAN;
+  if (x == INFINITY) return n % 2 ? 0.0 : -0.0;
+  if (x > 0) return polygamma_right(n, x);
+  double q[IR_MAX_ORDER + 2] = {0, 1}, c = 1 / tan(PI * (x - round(x))), y = 0;
+  for (int k = 1; k <= n; k++)
+    for (int j = 1 - k % 2; j <= k + 1; j += 2)
+      q[j] = ((j < k ? (j + 1) * q[j + 1] : 0) + (j > 1 ? (j - 1) * q[j - 1] : 0)) / k;
+  for (int j = n + 1; j >= 0; j -= 2) y = y * c * c + q[j];
+  if (n % 2 == 0) y *= c;
+  for (int k = 1; k <= n; k++) y *= k * PI;
+  y = PI * y - polygamma_right(n, 1 - x);
+  return n % 2 ? y : -y;
 }
 
 // ---- linear algebra ------------------------------------------------------------------------

@@ -8,7 +8,7 @@
 
 double special_erfinv(double x);     // +-inf at +-1, NaN beyond
 double special_digamma(double x);    // NaN at the poles 0, -1, …
-double special_trigamma(double x);   // +inf at the poles
+double special_polygamma(int n, double x);   // 1 <= n <= IR_MAX_ORDER; +inf at the poles, NaN for even n
 
 // All matrices row-major.
 // a (m, n), m >= n → q (m, n), r (n, n) with a diagonal >= 0; w: room for m*n + m numbers.

@@ -34,7 +34,7 @@ bool ir_is_heavy(const IrOp *op) {
   }
   switch (op->code) {
   case IR_EXP: case IR_LOG: case IR_EXPM1: case IR_LOG1P: case IR_SIN: case IR_COS: case IR_TANH: case IR_SIGMOID:
-  case IR_ERF: case IR_ERFINV: case IR_LGAMMA: case IR_DIGAMMA: case IR_TRIGAMMA: case IR_POW: case IR_ATAN2:
+  case IR_ERF: case IR_ERFINV: case IR_LGAMMA: case IR_DIGAMMA: case IR_POLYGAMMA: case IR_POW: case IR_ATAN2:
   case IR_THREEFRY: case IR_SQRT: case IR_RSQRT: case IR_DIV: case IR_MOD:
     return true;
   default: return false;

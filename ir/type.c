@@ -81,6 +81,12 @@ static const char *ir_type_number(Rule *r) { return one_of(r, is_number, "number
 static const char *ir_type_real(Rule *r) { return one_of(r, is_real, "integers or floats"); }
 static const char *ir_type_inexact(Rule *r) { return one_of(r, ir_is_diff, "floats or complex numbers"); }
 static const char *ir_type_float(Rule *r) { return one_of(r, ir_is_float, "floats"); }
+static const char *ir_type_polygamma(Rule *r) {
+  int64_t n = one(r, A_N);
+  if (n < 1 || n > IR_MAX_ORDER) FAIL("order %lld is not within 1 to %d", (long long)n, IR_MAX_ORDER);
+  return ir_type_float(r);
+}
+
 static const char *ir_type_bits(Rule *r) { return one_of(r, is_bits, "bool or integers"); }
 static const char *ir_type_complex1(Rule *r) { return one_of(r, ir_is_complex, "complex numbers"); }
 static const char *ir_type_any(Rule *r) { return one_of(r, is_any, "anything"); }

@@ -30,11 +30,6 @@ static void jvp_zero(Ad *ad, Jvp *j) {
   ICE("a tangent through `%s`, whose derivative is zero", ir_info[j->op->code].name);
 }
 
-static void jvp_never(Ad *ad, Jvp *j) {
-  ad_refuse(ad, j->op, "put `stop_grad` around its operand if no gradient is to flow through it",
-            "`%s` cannot be differentiated", ir_info[j->op->code].name);
-}
-
 static void jvp_linear(Ad *ad, Jvp *j) {
   IrCode c = j->op->code;
   if (c == IR_ADD) {
@@ -100,7 +95,21 @@ static void jvp_erfinv(Ad *ad, Jvp *j) {
 }
 
 static void jvp_lgamma(Ad *ad, Jvp *j) { DY = mul(ad, DX(0), ir_un(B, IR_DIGAMMA, X(0))); }
-static void jvp_digamma(Ad *ad, Jvp *j) { DY = mul(ad, DX(0), ir_un(B, IR_TRIGAMMA, X(0))); }
+
+static IrValue *polygamma(Ad *ad, int64_t n, IrValue *x) {
+  IrAttr at = ir_attr_int(ad->c->arena, A_N, n);
+  return ir_build(B, IR_POLYGAMMA, 1, &x, NULL, 1, &at, 0, NULL)->out[0];
+}
+
+static void jvp_digamma(Ad *ad, Jvp *j) { DY = mul(ad, DX(0), polygamma(ad, 1, X(0))); }
+
+static void jvp_polygamma(Ad *ad, Jvp *j) {
+  int64_t n = ir_int(j->op, A_N);
+  if (n < IR_MAX_ORDER) DY = mul(ad, DX(0), polygamma(ad, n + 1, X(0)));
+  else ad_refuse(ad, j->op, "put `stop_grad` around its operand if no gradient is to flow through it",
+                 "`polygamma` of order %d, the greatest there is, cannot be differentiated", IR_MAX_ORDER);
+}
+
 static void jvp_after(Ad *ad, Jvp *j) { if (DX(0)) DY = ir_bin(B, IR_AFTER, DX(0), X(1)); }
 
 static void jvp_cast(Ad *ad, Jvp *j) { DY = ir_cast(B, DX(0), Y->type.dtype); }

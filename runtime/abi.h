@@ -125,10 +125,10 @@ void rt_cumulate(int64_t dtype, int64_t what, int64_t outer, int64_t n, int64_t 
 // ld*: elements from row to row, as stored. Rows of c may be computed by separate calls on separate threads.
 void rt_gemm_f32(int64_t m, int64_t n, int64_t k, int64_t ta, int64_t tb, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
 void rt_gemm_f64(int64_t m, int64_t n, int64_t k, int64_t ta, int64_t tb, const double *a, int64_t lda, const double *b, int64_t ldb, double *c, int64_t ldc);
-// lgamma, digamma, trigamma and other rare functions, elementwise: see backend/llvm/math.h for which.
+// lgamma, digamma, polygamma and other rare functions, elementwise: see backend/llvm/math.h for which.
 double rt_lgamma(double x);
 double rt_digamma(double x);
-double rt_trigamma(double x);
+double rt_polygamma(double n, double x);   // n: 1 to 170
 double rt_erfinv(double x);
 
 #endif

@@ -304,6 +304,7 @@ static Text other(Maker *m, const IrOp *op) {
   for (int k = 0; k < (int)(sizeof names / sizeof *names); k++)
     if (names[k].code == op->code) name = names[k].name;
   if (op->code == IR_CAST) name = ir_dtype_name(op->out[0]->type.dtype);
+  if (op->code == IR_POLYGAMMA) name = arena_printf(m->p->arena, "%s_%lld", name, (long long)ir_int(op, A_N));
   if (ir_info[op->code].lower == LOWER_REDUCE) return reduction(m, op, name, op->in[0], op);
   return call(m, name, op->nin, (const IrValue *const *)op->in, "");
 }

@@ -498,7 +498,7 @@ static V emit_threefry(Gen *g, V key, V counter) {
 
 const GenSymbol gen_math_symbols[] = {
   { "sinf", (void *)sinf }, { "cosf", (void *)cosf }, { "sin", (void *)sin }, { "cos", (void *)cos }, { "pow", (void *)pow },
-  { "rt_lgamma", (void *)rt_lgamma }, { "rt_digamma", (void *)rt_digamma }, { "rt_trigamma", (void *)rt_trigamma },
+  { "rt_lgamma", (void *)rt_lgamma }, { "rt_digamma", (void *)rt_digamma }, { "rt_polygamma", (void *)rt_polygamma },
   { "rt_erfinv", (void *)rt_erfinv }, { NULL, NULL }
 };
 
@@ -519,7 +519,7 @@ static V emit(Gen *g, IrCode c, IrDtype t, V *arg) {
   case IR_ERFINV: return m->wide ? by_lane(m, "rt_erfinv", true, 1, arg) : emit_erfinv_f32(m, x);
   case IR_LGAMMA: return by_lane(m, "rt_lgamma", true, 1, arg);
   case IR_DIGAMMA: return by_lane(m, "rt_digamma", true, 1, arg);
-  case IR_TRIGAMMA: return by_lane(m, "rt_trigamma", true, 1, arg);
+  case IR_POLYGAMMA: return by_lane(m, "rt_polygamma", true, 2, arg);
   case IR_ATAN2: return m->wide ? emit_atan2(m, x, arg[1]) : atan2_f32(m, arg);
   case IR_POW: return m->wide ? by_lane(m, "pow", true, 2, arg) : emit_pow_f32(m, arg);
   default: ICE("%s is no function of analysis", ir_info[c].name);

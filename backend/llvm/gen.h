@@ -26,6 +26,7 @@ LLVMTypeRef gen_mem_type(Gen *g, IrDtype t, int lanes);   // in memory: bool i8,
 // internal functions of the module, one per (op, dtype, lanes), made at first use.
 LLVMValueRef gen_unary(Gen *g, IrCode c, IrDtype t, LLVMValueRef x);
 LLVMValueRef gen_binary(Gen *g, IrCode c, IrDtype t, LLVMValueRef x, LLVMValueRef y);
+LLVMValueRef gen_polygamma(Gen *g, int64_t n, IrDtype t, LLVMValueRef x);
 LLVMValueRef gen_cast(Gen *g, LLVMValueRef x, IrDtype from, IrDtype to);
 LLVMValueRef gen_bitcast(Gen *g, LLVMValueRef x, IrDtype from, IrDtype to);
 LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar, int lanes);

@@ -107,6 +107,12 @@ V gen_unary(Gen *g, IrCode c, IrDtype t, V x) {
   return ir_is_float(t) ? float_unary(g, c, t, x) : int_unary(g, c, t, x);
 }
 
+V gen_polygamma(Gen *g, int64_t n, IrDtype t, V x) {
+  V arg[2] = { real(g, x, (double)n), x };
+  V y = math_function(g, IR_POLYGAMMA, t == IR_BF16 ? IR_F32 : t, 2, arg);
+  return t == IR_BF16 ? round_bf16(g, y) : y;
+}
+
 // ---- two operands ----------------------------------------------------------------------------------
 
 // A constant, equal in all lanes, that is not NaN.

@@ -4,7 +4,7 @@
 
 #include "backend/llvm/gen.h"
 
-// Value of a function of analysis: exp … trigamma, sin, cos, pow, atan2, and threefry. One internal function of
+// Value of a function of analysis: exp … digamma, sin, cos, pow, atan2, polygamma (of order, x), threefry. One internal function of
 // the module per (op, dtype, lanes), made at first use; t is f32 or f64 (threefry: u64).
 LLVMValueRef math_function(Gen *g, IrCode c, IrDtype t, int narg, LLVMValueRef *arg);
 

@@ -103,6 +103,7 @@ NestReg nest_element(Nest *n, const IrOp *op, NestReg *x) {
   switch (op->code) {
   case IR_CAST: return (NestReg){ .re = gen_cast(g, x[0].re, t, to) };
   case IR_BITCAST: return (NestReg){ .re = gen_bitcast(g, x[0].re, t, to) };
+  case IR_POLYGAMMA: return (NestReg){ .re = gen_polygamma(g, ir_int(op, A_N), t, x[0].re) };
   default: break;
   }
   if (op->nin == 1) return (NestReg){ .re = gen_unary(g, op->code, t, x[0].re) };

@@ -39,7 +39,7 @@ static double code_cost(IrCode c) {
     case IR_EXP: case IR_LOG: return 8;
     case IR_EXPM1: case IR_LOG1P: case IR_SIN: case IR_COS: case IR_TANH: case IR_SIGMOID: case IR_ERF: return 12;
     case IR_ERFINV: case IR_POW: case IR_ATAN2: return 20;
-    case IR_LGAMMA: case IR_DIGAMMA: case IR_TRIGAMMA: return 60;
+    case IR_LGAMMA: case IR_DIGAMMA: case IR_POLYGAMMA: return 60;
     case IR_THREEFRY: return 60;
     case IR_DIV: case IR_MOD: case IR_SQRT: case IR_RSQRT: return 4;
     case IR_IOTA: case IR_CONST: case IR_TRANSPOSE: case IR_BROADCAST: case IR_SLICE: case IR_REVERSE:

@@ -86,10 +86,10 @@ static const int64_t sizes[] = { 1, 7, 8, 9, 31, 33 };
 
 // ---- the table -------------------------------------------------------------------------------------
 
-static bool fits(Case *c, IrCode code, int n, IrValue **in, const IrType *want) {
+static bool fits(Case *c, IrCode code, int n, IrValue **in, const IrType *want, int nattr, const IrAttr *at) {
   IrType result[2];
   int nout;
-  return !ir_infer(&c->arena, code, n, in, want, 0, NULL, 0, NULL, result, &nout);
+  return !ir_infer(&c->arena, code, n, in, want, nattr, at, 0, NULL, result, &nout);
 }
 
 static void elementwise(IrDtype t) {
@@ -106,16 +106,20 @@ static void elementwise(IrDtype t) {
       const IrInfo *info = &ir_info[code];
       if (info->lower != LOWER_ELEMENT || code == IR_CAST || code == IR_BITCAST) continue;
       bool positive = code == IR_LOG || code == IR_SQRT || code == IR_RSQRT || code == IR_LGAMMA || code == IR_DIGAMMA ||
-                      code == IR_TRIGAMMA || code == IR_ERFINV || code == IR_POW || code == IR_LOG1P;
+                      code == IR_POLYGAMMA || code == IR_ERFINV || code == IR_POW || code == IR_LOG1P;
       IrValue *in[3] = { positive && !ir_is_complex(t) ? unit : x, few, unit };
       if (info->nin == 3) in[0] = truth, in[1] = x, in[2] = few;
-      if (fits(&c, code, info->nin, in, NULL)) out(&c, ir_build(&c.b, code, info->nin, in, NULL, 0, NULL, 0, NULL)->out[0]);
+      for (int64_t order = 1; order <= (code == IR_POLYGAMMA ? 4 : 1); order++) {
+        IrAttr at = ir_attr_int(&c.arena, A_N, order);
+        int nattr = code == IR_POLYGAMMA;
+        if (fits(&c, code, info->nin, in, NULL, nattr, &at)) out(&c, ir_build(&c.b, code, info->nin, in, NULL, nattr, &at, 0, NULL)->out[0]);
+      }
     }
     for (int k = 0; k < NDTYPE; k++) {
       IrType to = SHAPE(dtypes[k], sizes[s]);
-      if (fits(&c, IR_CAST, 1, &few, &to)) out(&c, ir_build(&c.b, IR_CAST, 1, &few, &to, 0, NULL, 0, NULL)->out[0]);
+      if (fits(&c, IR_CAST, 1, &few, &to, 0, NULL)) out(&c, ir_build(&c.b, IR_CAST, 1, &few, &to, 0, NULL, 0, NULL)->out[0]);
       // As integers: a signalling NaN may become a quiet one on its way through a float register.
-      if (!ir_is_diff(dtypes[k]) && fits(&c, IR_BITCAST, 1, &x, &to)) out(&c, ir_build(&c.b, IR_BITCAST, 1, &x, &to, 0, NULL, 0, NULL)->out[0]);
+      if (!ir_is_diff(dtypes[k]) && fits(&c, IR_BITCAST, 1, &x, &to, 0, NULL)) out(&c, ir_build(&c.b, IR_BITCAST, 1, &x, &to, 0, NULL, 0, NULL)->out[0]);
     }
   }
   check(&c);

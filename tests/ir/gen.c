@@ -200,11 +200,19 @@ static bool emit_unary(Gen *g, IrCode c, Fits *fits) {
     case IR_LOG: case IR_SQRT: case IR_RSQRT: x = cx ? right_half(g, x) : positive(g, x, 0.1); b = bound(g, x) + 4; break;
     case IR_LOG1P: x = positive(g, x, 0); break;
     case IR_ERFINV: x = tamed(g, x, 0.5); x = ir_bin(&g->b, IR_MUL, x, fill(g, x->type, 0.9)); b = 2; break;
-    case IR_LGAMMA: case IR_DIGAMMA: case IR_TRIGAMMA: x = positive(g, x, 0.5); b = pow(bound(g, x), 2) + 5; break;
+    case IR_LGAMMA: case IR_DIGAMMA: x = positive(g, x, 0.5); b = pow(bound(g, x), 2) + 5; break;
     case IR_TANH: case IR_SIGMOID: case IR_SIN: case IR_COS: case IR_ERF: case IR_SIGN: b = 1; break;
     default: break;
   }
   return put(g, ir_un(&g->b, c, x), b > 0 ? b : bound(g, x) + 1);
+}
+
+static bool emit_polygamma(Gen *g) {
+  IrValue *x = pick(g, fits_float);
+  if (!x) return false;
+  x = positive(g, x, 0.5);
+  IrAttr n = ir_attr_int(g->arena, A_N, 1 + below(g, 3));
+  return put(g, ir_build(&g->b, IR_POLYGAMMA, 1, &x, NULL, 1, &n, 0, NULL)->out[0], 98);   // of order 3 at 0.5
 }
 
 static bool emit_binary(Gen *g, IrCode c, Fits *fits) {
@@ -697,8 +705,9 @@ static bool emit(Gen *g, IrCode c) {
     case IR_SIGN: return emit_unary(g, c, fits_real);
     case IR_EXP: case IR_LOG: case IR_SQRT: return emit_unary(g, c, chance(g, 30) ? fits_complex : fits_float);
     case IR_EXPM1: case IR_LOG1P: case IR_SIN: case IR_COS: case IR_TANH: case IR_SIGMOID: case IR_RSQRT: case IR_ERF:
-    case IR_ERFINV: case IR_LGAMMA: case IR_DIGAMMA: case IR_TRIGAMMA: case IR_FLOOR: case IR_CEIL: case IR_ROUND:
+    case IR_ERFINV: case IR_LGAMMA: case IR_DIGAMMA: case IR_FLOOR: case IR_CEIL: case IR_ROUND:
     case IR_FINITE: return emit_unary(g, c, fits_float);
+    case IR_POLYGAMMA: return emit_polygamma(g);
     case IR_NOT: return emit_unary(g, c, fits_bits);
     case IR_REAL: case IR_IMAG: case IR_CONJ: return emit_unary(g, c, fits_complex);
     case IR_STOP_GRAD: return emit_unary(g, c, fits_any);

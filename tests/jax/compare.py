@@ -81,6 +81,8 @@ for name, g, x in [
 
 case("second", "grad(|x| sum(grad(|x| sum(sin(x) * exp(-x^2) + lgamma(2 + tanh(x))))(x)^2))(x)",
      lambda x: grad(lambda x: np.sum(grad(lambda x: np.sum(np.sin(x) * np.exp(-x**2) + jsp.special.gammaln(2 + np.tanh(x))))(x)**2))(x), x=X)
+case("polygamma", "(polygamma(1, x), polygamma(4, x), grad(|x| sum(polygamma(2, x)))(x), grad(|x| sum(grad(|x| sum(digamma(x)))(x)))(x))",
+     lambda x: (jsp.special.polygamma(1, x), jsp.special.polygamma(4, x), jsp.special.polygamma(3, x), jsp.special.polygamma(2, x)), x=P)
 case("fifth", "grad(grad(grad(grad(grad(|x| x^3 * sin(x) / (1 + exp(x)))))))(x)",
      lambda x: grad(grad(grad(grad(grad(lambda x: x**3 * np.sin(x) / (1 + np.exp(x)))))))(x), x=numpy.float64(0.7))
 case("two_operands", "(atan2(x, y), p^y, x % p, grad(|x| sum(atan2(x, y) + (x^2 + 1)^y + (x + 4) % p))(x), grad(|y| sum(p^y))(y))",

@@ -381,12 +381,11 @@ static bool has_own_rule(const IrRegion *r) {
   return false;
 }
 
-// What may be refused: a while in reverse, an own rule forward, digamma's second derivative.
+// What may be refused: a while in reverse, an own rule forward.
 static bool may_be_refused(const IrGraph *g, const Diags *d) {
   const char *m = d->first->message;
   if (strstr(m, "`while` cannot be differentiated in reverse")) return has(g->top, IR_WHILE);
-  if (strstr(m, "reverse rule only")) return has_own_rule(g->top);
-  return strstr(m, "trigamma") && (has(g->top, IR_DIGAMMA) || has(g->top, IR_TRIGAMMA) || has(g->top, IR_LGAMMA));
+  return strstr(m, "reverse rule only") && has_own_rule(g->top);
 }
 
 static bool passed(IrGraph *g, const char *passes, Diags *d) {

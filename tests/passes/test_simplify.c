@@ -170,6 +170,7 @@ static const Case writes[] = {
 
 static const Case constants[] = {
   {"() { %0: f32 = const 2 %1: f32 = const 3 %2: f32 = mul %0, %1 %3: f32 = sqrt %2 yield %2, %3 }", "() { %0: f32 = const 6 %1: f32 = const 2.44948983 yield %0, %1 }"},
+  {"() { %0: f32[9] = const 2 %1: f32[9] = polygamma %0 {n = 2} yield %1 }", "() { %0: f32[9] = const -0.4041138 yield %0 }"},
   {"() { %0: f32[1000, 1000] = const 2 %1: f32[1000, 1000] = add %0, %0 yield %1 }", "() { %0: f32[1000, 1000] = const 4 yield %0 }"},
   {"() { %0: f32[2, 3] = const [1, 2, 3, 4, 5, 6] %1: f32[3, 2] = transpose %0 {axes = [1, 0]} yield %1 }", "() { %0: f32[3, 2] = const [1, 4, 2, 5, 3, 6] yield %0 }"},
   {"() { %0: f32 = const 7 %1: f32[1000, 1000] = broadcast %0 {axes = []} %2: f32[1, 10] = slice %1 {start = [0, 0], limit = [1, 10], stride = [1, 1]} yield %2 }", "() { %0: f32[1, 10] = const 7 yield %0 }"},
@@ -183,6 +184,8 @@ static const Case constants[] = {
 static const Case common[] = {
   {X "%2: f32[4] = mul %0, %1 %3: f32[4] = mul %1, %0 %4: f32[4] = add %2, %3 yield %4 }", X "%2: f32[4] = mul %0, %1 %3: f32[4] = add %2, %2 yield %3 }"},
   {X "%2: f32[4] = sub %0, %1 %3: f32[4] = sub %1, %0 %4: f32[4] = add %2, %3 yield %4 }", X "%2: f32[4] = sub %0, %1 %3: f32[4] = sub %1, %0 %4: f32[4] = add %2, %3 yield %4 }"},
+  {X "%2: f32[4] = polygamma %0 {n = 1} %3: f32[4] = polygamma %0 {n = 2} %4: f32[4] = polygamma %0 {n = 1} yield %2, %3, %4 }",
+   X "%2: f32[4] = polygamma %0 {n = 1} %3: f32[4] = polygamma %0 {n = 2} yield %2, %3, %2 }"},
   {X "%2: f32 = reduce_sum %0 {axes = [0]} %3: f32 = reduce_sum %0 {axes = [0]} yield %2, %3 }", X "%2: f32 = reduce_sum %0 {axes = [0]} yield %2, %2 }"},
   // a region reuses what stands before it
   {"(%0: f32, %1: bool) { %2: f32 = exp %0 %3: f32 = cond %1 () { %4: f32 = exp %0 %5: f32 = sin %4 yield %5 } () { yield %2 } yield %3 }",
