@@ -148,6 +148,7 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
     n->local[node->root[k]->id] = (struct NestLocal){ .stamp = n->stamp, .number = -1, .root = true };
   put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17 | node->pack << 18);
   put(u, node->vector);
+  for (int k = 0; k < node->nroot; k++) put(u, node->late && node->late[k]);
   if (any_size(n, node)) {
     int64_t len;
     bool cut = nest_pieces(n->g, node, &len) > 1;

@@ -445,6 +445,39 @@ static void nests(void) {
   check(&c);
 }
 
+// Roots that are computed behind the others at the points where a condition holds: at none, some, all; on each width of
+// vectors, longer than what is put off at a time, in pieces.
+static void late_roots(void) {
+  static const char *const cpu[] = { NULL, "x86-64", "x86-64-v3" };
+  static const int64_t size[] = { 32, 71, 1024, 2500 };
+  RtPool *two = rt_pool_new(2);
+  for (int k = 0; k < 24; k++) {
+    Case c;
+    open_case(&c, "late roots");
+    Target t = { .cpu = cpu[k % 3] };
+    const char *bad;
+    CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &t, &bad));
+    if (k >= 12) t.plan.piece_ns = 0.01;
+    IrType u64 = SHAPE(IR_U64, size[k / 3 % 4]);
+    IrValue *key = input(&c, ir_scalar(IR_U64), 0, 1e6), *x = input(&c, SHAPE(IR_F32, u64.dim[0]), 0, 1);
+    IrValue *lane = ir_bin(&c.b, IR_THREEFRY, ir_broadcast(&c.b, key, u64, NULL), ir_iota(&c.b, u64, 0));
+    double edge[] = { 2, 0.95, 0.5, -1 };
+    IrValue *on = ir_bin(&c.b, IR_GT, x, ir_fill(&c.b, x->type, edge[k % 4]));
+    for (int i = 0; i < NDTYPE; i++) {
+      IrType type = SHAPE(dtypes[i], u64.dim[0]);
+      IrValue *drawn = ir_bin(&c.b, IR_THREEFRY, lane, ir_fill(&c.b, u64, i));
+      if (!fits(&c, IR_CAST, 1, &drawn, &type)) continue;
+      IrValue *other = ir_build(&c.b, IR_CAST, 1, &x, &type, 0, NULL, 0, NULL)->out[0];
+      out(&c, ir_select(&c.b, on, ir_build(&c.b, IR_CAST, 1, &drawn, &type, 0, NULL, 0, NULL)->out[0], other));
+    }
+    Program p = llvm_program(&c.arena, c.g, &t.plan);
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "late"));
+    check_on(&c, &t, two);
+    arena_free(&c.arena);
+  }
+  rt_pool_free(two);
+}
+
 // ---- threads: the same bits ---------------------------------------------------------------------------------------
 
 static void threads(void) {
@@ -755,6 +788,7 @@ void suite_llvm(void) {
   test_add(s, "routines of the runtime", routines);
   test_add(s, "control", control);
   test_add(s, "fused nests", nests);
+  test_add(s, "late roots", late_roots);
   test_add(s, "threads", threads);
   test_add(s, "strips", strips);
   test_add(s, "weights packed before loops", packed_before_loops);
