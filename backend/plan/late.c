@@ -14,8 +14,8 @@ static bool anywhere(Planner *p, const IrValue *v) {
   Fact *f = fact_of(p, v);
   if (f->mark == p->stamp) return true;
   f->mark = p->stamp;
+  if (v->op && lower_of(v->op) == LOWER_CONST) return !f->unit;      // else a node writes it
   if (f->stored || !v->op) return ir_count(&v->type) == 1;
-  if (lower_of(v->op) == LOWER_CONST) return plan_is_splat(v->op);
   bool map = v->op->code == IR_BROADCAST || v->op->code == IR_IOTA || v->op->code == IR_SLICE || v->op->code == IR_STOP_GRAD;
   if (lower_of(v->op) != LOWER_ELEMENT && !map && !plan_unit_reshape(v->op)) return false;
   for (int k = 0; k < v->op->nin; k++)

@@ -223,7 +223,8 @@ static IrNumber eval(Run *r, const IrValue *v, int64_t at) {
   const PlanValue *home = &r->p->value[v->id];
   if (root && at != r->point) r->why = "a root is used away from its own index";
   if (!root && home->home == PLAN_STORED) {
-    if (r->node->linear && at != r->point && ir_count(&v->type) != 1) r->why = "a linear nest reads at another index";
+    bool fixed = ir_count(&v->type) == 1 || (v->op && v->op->code == IR_CONST);
+    if (r->node->linear && at != r->point && !fixed) r->why = "a linear nest reads at another index";
     return ir_load(v->type.dtype, address(r, &home->ref) + at * ir_dtype_bytes(v->type.dtype));
   }
   if (!root && home->home != PLAN_INLINE) r->why = "a value without a home is used";

@@ -459,13 +459,16 @@ static void late_roots(void) {
     CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &t, &bad));
     if (k >= 12) t.plan.piece_ns = 0.01;
     IrType u64 = SHAPE(IR_U64, size[k / 3 % 4]);
+    uint64_t *place = arena_array(&c.arena, uint64_t, u64.dim[0]);
+    for (int64_t i = 0; i < u64.dim[0]; i++) place[i] = (uint64_t)(i * i);
+    IrValue *at = ir_const(&c.b, u64, place, sizeof *place * (size_t)u64.dim[0]);
     IrValue *key = input(&c, ir_scalar(IR_U64), 0, 1e6), *x = input(&c, SHAPE(IR_F32, u64.dim[0]), 0, 1);
     IrValue *lane = ir_bin(&c.b, IR_THREEFRY, ir_broadcast(&c.b, key, u64, NULL), ir_iota(&c.b, u64, 0));
     double edge[] = { 2, 0.95, 0.5, -1 };
     IrValue *on = ir_bin(&c.b, IR_GT, x, ir_fill(&c.b, x->type, edge[k % 4]));
     for (int i = 0; i < NDTYPE; i++) {
       IrType type = SHAPE(dtypes[i], u64.dim[0]);
-      IrValue *drawn = ir_bin(&c.b, IR_THREEFRY, lane, ir_fill(&c.b, u64, i));
+      IrValue *drawn = ir_bin(&c.b, IR_THREEFRY, lane, i % 2 ? at : ir_fill(&c.b, u64, i));
       if (!fits(&c, IR_CAST, 1, &drawn, &type)) continue;
       IrValue *other = ir_build(&c.b, IR_CAST, 1, &x, &type, 0, NULL, 0, NULL)->out[0];
       out(&c, ir_select(&c.b, on, ir_build(&c.b, IR_CAST, 1, &drawn, &type, 0, NULL, 0, NULL)->out[0], other));

@@ -328,13 +328,15 @@ static PlanNode *make_worlds(Case *c, bool own, bool shown) {
   start(c);
   IrBuilder *b = &c->b;
   IrType u64 = ir_type(IR_U64, 1, (int64_t[]){70});
-  IrValue *key = input(c, ir_scalar(IR_U64), "key"), *s[3], *now[3];
+  uint64_t place[70];
+  for (int k = 0; k < 70; k++) place[k] = (uint64_t)(k * k);
+  IrValue *key = input(c, ir_scalar(IR_U64), "key"), *at = ir_const(b, u64, place, sizeof place), *s[3], *now[3];
   for (int k = 0; k < 3; k++) s[k] = input(c, f32(1, 70, 0), (char[]){'a' + (char)k, 0});
   IrValue *lane = ir_bin(b, IR_THREEFRY, ir_broadcast(b, key, u64, NULL), ir_iota(b, u64, 0));
   IrValue *next = add(c, s[0], mul(c, s[1], s[2])), *ends = ir_bin(b, IR_GT, next, fill(c, next->type, 0.3));
   for (int k = 0; k < 3; k++) {
     IrValue *drawn = ir_bin(b, IR_THREEFRY, lane, fill(c, u64, k));
-    for (int i = 0; i < 2; i++) drawn = ir_bin(b, IR_THREEFRY, drawn, fill(c, u64, i));
+    for (int i = 0; i < 2; i++) drawn = ir_bin(b, IR_THREEFRY, drawn, i ? at : fill(c, u64, k));
     drawn = k == 2 ? fill(c, next->type, 0) : ir_cast(b, drawn, IR_F32);
     if (own && k == 1) drawn = add(c, drawn, s[1]);
     now[k] = ir_select(b, ends, drawn, k ? add(c, s[k], next) : next);
