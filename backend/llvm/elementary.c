@@ -464,34 +464,42 @@ static V emit_pow_f32(Math *m, V *arg) {
   return narrow(m, pick(&w, unit, one, r));
 }
 
+// Two results of one function.
+static V both(Gen *g, V x, V y) {
+  LLVMTypeRef pair[2] = { LLVMTypeOf(x), LLVMTypeOf(y) };
+  V r = LLVMGetPoison(LLVMStructTypeInContext(g->ctx, pair, 2, false));
+  return LLVMBuildInsertValue(g->b, LLVMBuildInsertValue(g->b, r, x, 0, ""), y, 1, "");
+}
+
 // ---- threefry ---------------------------------------------------------------------------------------
 
+// Instruction selection sees through most, but not that the high half of a widened index is its sign.
 static V high_half(Gen *g, V x, LLVMTypeRef half) {
+  V from = LLVMIsASExtInst(x) ? LLVMGetOperand(x, 0) : NULL;
+  if (from && LLVMTypeOf(from) == half)
+    return LLVMBuildAShr(g->b, from, gen_splat(g, LLVMConstInt(gen_type(g, IR_U32, 1), 31, false), math_lanes(x)), "");
   V by = gen_splat(g, LLVMConstInt(LLVMInt64TypeInContext(g->ctx), 32, false), math_lanes(x));
   return LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, x, by, ""), half, "");
 }
 
-static V emit_threefry(Gen *g, V key, V counter) {
+// Of halves, as its rounds are: what stands around a call makes whole words of the result's only where it needs them.
+static V emit_threefry(Gen *g, const V *arg) {
   static const int turn[8] = { 13, 15, 26, 6, 17, 29, 16, 24 };
-  int lanes = math_lanes(key);
-  LLVMTypeRef half = gen_type(g, IR_U32, lanes), word = gen_type(g, IR_U32, 1);
-  V k[3] = { high_half(g, key, half), LLVMBuildTrunc(g->b, key, half, "") };
+  LLVMTypeRef half = LLVMTypeOf(arg[0]), word = gen_type(g, IR_U32, 1);
+  int lanes = math_lanes(arg[0]);
+  V k[3] = { arg[0], arg[1] };
   k[2] = LLVMBuildXor(g->b, LLVMBuildXor(g->b, k[0], k[1], ""), gen_splat(g, LLVMConstInt(word, 0x1bd11bda, false), lanes), "");
-  V x = LLVMBuildAdd(g->b, high_half(g, counter, half), k[0], "");
-  V y = LLVMBuildAdd(g->b, LLVMBuildTrunc(g->b, counter, half, ""), k[1], "");
+  V x = LLVMBuildAdd(g->b, arg[2], k[0], ""), y = LLVMBuildAdd(g->b, arg[3], k[1], "");
   for (int r = 0; r < 20; r++) {
     x = LLVMBuildAdd(g->b, x, y, "");
-    V arg[3] = { y, y, gen_splat(g, LLVMConstInt(word, (unsigned)turn[r % 8], false), lanes) };
-    y = LLVMBuildXor(g->b, gen_call_intrinsic(g, "llvm.fshl", 1, &half, 3, arg), x, "");
+    V by[3] = { y, y, gen_splat(g, LLVMConstInt(word, (unsigned)turn[r % 8], false), lanes) };
+    y = LLVMBuildXor(g->b, gen_call_intrinsic(g, "llvm.fshl", 1, &half, 3, by), x, "");
     if (r % 4 != 3) continue;
     int s = r / 4 + 1;
     x = LLVMBuildAdd(g->b, x, k[s % 3], "");
     y = LLVMBuildAdd(g->b, y, LLVMBuildAdd(g->b, k[(s + 1) % 3], gen_splat(g, LLVMConstInt(word, (unsigned)s, false), lanes), ""), "");
   }
-  LLVMTypeRef whole_word = LLVMTypeOf(key);
-  V by = gen_splat(g, LLVMConstInt(LLVMInt64TypeInContext(g->ctx), 32, false), lanes);
-  x = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, x, whole_word, ""), by, "");
-  return LLVMBuildOr(g->b, x, LLVMBuildZExt(g->b, y, whole_word, ""), "");
+  return both(g, x, y);
 }
 
 // ---- the functions of a module ------------------------------------------------------------------------
@@ -503,7 +511,7 @@ const GenSymbol gen_math_symbols[] = {
 };
 
 static V emit(Gen *g, IrCode c, IrDtype t, V *arg) {
-  if (c == IR_THREEFRY) return emit_threefry(g, arg[0], arg[1]);
+  if (c == IR_THREEFRY) return emit_threefry(g, arg);
   Math at = math_of(g, t, math_lanes(arg[0])), *m = &at;
   V x = arg[0];
   switch (c) {
@@ -531,9 +539,8 @@ static void attribute(Gen *g, V fn, const char *name) {
   LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(g->ctx, kind, 0));
 }
 
-static V define(Gen *g, const char *name, IrCode c, IrDtype t, int narg, LLVMTypeRef type, LLVMTypeRef fn_type) {
-  V fn = LLVMAddFunction(g->mod, name, fn_type), outer = g->fn;
-  (void)type;
+static V define(Gen *g, const char *name, IrCode c, IrDtype t, int narg, LLVMTypeRef type) {
+  V fn = LLVMAddFunction(g->mod, name, type), outer = g->fn, arg[4];
   LLVMSetLinkage(fn, LLVMInternalLinkage);
   attribute(g, fn, "nounwind");
   attribute(g, fn, "willreturn");
@@ -541,19 +548,30 @@ static V define(Gen *g, const char *name, IrCode c, IrDtype t, int narg, LLVMTyp
   LLVMBasicBlockRef back = LLVMGetInsertBlock(g->b);
   g->fn = fn;
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, fn, "entry"));
-  V arg[2] = { LLVMGetParam(fn, 0), LLVMGetParam(fn, (unsigned)narg - 1) };
+  for (int k = 0; k < narg; k++) arg[k] = LLVMGetParam(fn, (unsigned)k);
   LLVMBuildRet(g->b, emit(g, c, t, arg));
   g->fn = outer;
   LLVMPositionBuilderAtEnd(g->b, back);
   return fn;
 }
 
-V math_function(Gen *g, IrCode c, IrDtype t, int narg, V *arg) {
+static V call(Gen *g, IrCode c, IrDtype t, LLVMTypeRef result, int narg, V *arg) {
   char name[64];
-  LLVMTypeRef type = LLVMTypeOf(arg[0]), par[2] = { type, type };
+  LLVMTypeRef type = LLVMTypeOf(arg[0]), par[4] = { type, type, type, type };
   snprintf(name, sizeof name, "rlc.%s.%s.%d", ir_info[c].name, ir_dtype_name(t), math_lanes(arg[0]));
-  LLVMTypeRef fn_type = LLVMFunctionType(type, par, (unsigned)narg, false);
+  LLVMTypeRef fn_type = LLVMFunctionType(result, par, (unsigned)narg, false);
   V fn = LLVMGetNamedFunction(g->mod, name);
-  if (!fn) fn = define(g, name, c, t, narg, type, fn_type);
+  if (!fn) fn = define(g, name, c, t, narg, fn_type);
   return LLVMBuildCall2(g->b, fn_type, fn, arg, (unsigned)narg, "");
+}
+
+V math_function(Gen *g, IrCode c, IrDtype t, int narg, V *arg) { return call(g, c, t, LLVMTypeOf(arg[0]), narg, arg); }
+
+V math_threefry(Gen *g, V key, V counter) {
+  LLVMTypeRef whole = LLVMTypeOf(key), half = gen_type(g, IR_U32, math_lanes(key)), pair[2] = { half, half };
+  V arg[4] = { high_half(g, key, half), LLVMBuildTrunc(g->b, key, half, ""), high_half(g, counter, half), LLVMBuildTrunc(g->b, counter, half, "") };
+  V r = call(g, IR_THREEFRY, IR_U64, LLVMStructTypeInContext(g->ctx, pair, 2, false), 4, arg);
+  V by = gen_splat(g, LLVMConstInt(LLVMInt64TypeInContext(g->ctx), 32, false), math_lanes(key));
+  V x = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, LLVMBuildExtractValue(g->b, r, 0, ""), whole, ""), by, "");
+  return LLVMBuildOr(g->b, x, LLVMBuildZExt(g->b, LLVMBuildExtractValue(g->b, r, 1, ""), whole, ""), "");
 }
