@@ -93,6 +93,8 @@ static int visit(Walk *w, const IrValue *v) {
     int number[IR_MAX_RANK], *at = v->op->nin <= IR_MAX_RANK ? number : arena_array(n->g->arena, int, v->op->nin);
     ICE_IF(v->op->nregion, "%s cannot be computed inside a nest", ir_info[v->op->code].name);
     for (int k = 0; k < v->op->nin; k++) at[k] = visit(w, v->op->in[k]);
+    if (v->op->code == IR_SIN) n->local[v->op->in[0]->id].sine = v;
+    if (v->op->code == IR_COS) n->local[v->op->in[0]->id].cosine = v;
     put_op(u, v->op);
     put_type(u, &v->type);
     for (int k = 0; k < v->op->nin; k++) put(u, at[k]);

@@ -445,6 +445,35 @@ static void nests(void) {
   check(&c);
 }
 
+// Sine and cosine of one value, from one function, are to the bit what each is alone.
+static void sine_and_cosine(void) {
+  static const char *const cpu[] = { NULL, "x86-64", "x86-64-v3" };
+  for (int k = 0; k < 6; k++) {
+    IrArray got[3][2];
+    Case c[3];
+    Target t = { .cpu = cpu[k / 2] };
+    const char *bad;
+    char *why;
+    for (int part = 0; part < 3; part++) {
+      open_case(&c[part], "circle");
+      CU_ASSERT_TRUE(llvm_target_resolve(&c[part].arena, &t, &bad));
+      IrValue *x = input(&c[part], SHAPE(k % 2 ? IR_F64 : IR_F32, 203), -100, 100);
+      static const double special[] = { 0, -0.0, NAN, INFINITY, -INFINITY, 1e9, -1e9, 1e-30, 99999, 100001 };
+      memcpy(c[part].in.at[0].f, special, sizeof special);
+      if (part != 1) out(&c[part], ir_un(&c[part].b, IR_SIN, x));
+      if (part != 0) out(&c[part], ir_un(&c[part].b, IR_COS, x));
+      CU_ASSERT_PTR_NULL(llvm_run(&c[part].arena, c[part].g, &t, NULL, c[part].in.at, got[part]));
+    }
+    Program p = llvm_program(&c[2].arena, c[2].g, &t.plan);
+    const char *text = llvm_emit_ir(&c[2].arena, &p, &t, &why);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "@rlc.sincos."));
+    CU_ASSERT(!memcmp(got[2][0].f, got[0][0].f, 203 * sizeof(double)));
+    CU_ASSERT(!memcmp(got[2][1].f, got[1][0].f, 203 * sizeof(double)));
+    for (int part = 0; part < 3; part++) arena_free(&c[part].arena);
+  }
+}
+
 // Roots that are computed behind the others at the points where a condition holds: at none, some, all; on each width of
 // vectors, longer than what is put off at a time, in pieces.
 static void late_roots(void) {
@@ -791,6 +820,7 @@ void suite_llvm(void) {
   test_add(s, "routines of the runtime", routines);
   test_add(s, "control", control);
   test_add(s, "fused nests", nests);
+  test_add(s, "sine and cosine of one value", sine_and_cosine);
   test_add(s, "late roots", late_roots);
   test_add(s, "threads", threads);
   test_add(s, "strips", strips);
