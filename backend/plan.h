@@ -80,6 +80,9 @@ struct PlanNode {
   // loop is cut into vectors: 0 … rank-1 an axis of the domain; rank + k axis k of the operand of the
   // group's large reductions (all of which reduce that axis, innermost); -1 scalar code.
   int vector;
+  // NEST of rank 1, vector 0: which roots are late, or NULL. Late ones are select(c, x, y) of one c, used by no other root; at
+  // all points y is stored, and x later where c holds: it reads nothing that a root may lie over.
+  bool *late;
   int64_t pieces;                  // into how many pieces of axis `piece_axis` threads may cut it; 1: one thread
   int piece_axis; int64_t piece_len; // of the domain; piece i: [i * piece_len, min(dim, (i + 1) * piece_len)).
                                    // MAP: of the lanes; its body's memory is there once for each piece, and no

@@ -18,6 +18,7 @@
 // Where no product is gained, an array of all turns is kept if it stays in the second-level cache, or if a turn's own is
 // short for vectors and the whole not too large.
 enum { KEEP_MOST = 16 << 20, KEEP_NEAR = 1 << 20, SHORT_TURN = 512 };   // bytes, bytes, elements
+#define SOME_OF 32                   // elements from which the plan computes what a condition asks for where it does [backend/plan/late.c]
 #define PRODUCT_ENOUGH 16e6          // flops: a product of one turn that is as quick as one of all turns, and needs nothing kept
 
 typedef VEC(IrValue *) Values;
@@ -162,8 +163,23 @@ static void early_root(Fission *f, IrValue *v, Values *roots) {
   vec_push(f->a, roots, v);
 }
 
+// What a carry is set to where a condition holds that only the turn knows: the plan computes it there alone, in a turn
+// that is one nest.
+static bool now_and_then(Fission *f, const IrOp *op) {
+  const IrValue *v = op->out[0];
+  if (op->code != IR_SELECT || v->type.rank != 1 || v->type.dim[0] < SOME_OF || !f->late[op->in[0]->id]) return false;
+  ir_each_op(f->body, x)
+    if (x->nregion || has_product(x)) return false;
+  if (ir_count_uses(f->body, v) != 1) return false;
+  for (int k = 0; k < f->ncarry; k++)
+    if (f->body->yield[k] == v) return true;
+  return false;
+}
+
 static void early_uses(Fission *f, const IrOp *op, Values *roots) {
-  for (int k = 0; k < op->nin; k++) early_root(f, op->in[k], roots);
+  bool rare = now_and_then(f, op);
+  for (int k = 0; k < op->nin; k++)
+    if (k != 1 || !rare) early_root(f, op->in[k], roots);
   for (int s = 0; s < op->nregion; s++) {
     IrValue **outer;
     int n = ir_captures(f->a, op->sub[s], &outer);

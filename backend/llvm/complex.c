@@ -132,8 +132,9 @@ NestReg nest_complex(Nest *n, const IrOp *op, NestReg *x) {
   case IR_ABS: return narrow(g, t, (NestReg){ .re = modulus(g, IR_F64, wide(g, t, z)) });
   case IR_SQRT: return narrow(g, t, root(g, IR_F64, wide(g, t, z)));
   case IR_EXP: {
-    V e = gen_unary(g, IR_EXP, t, z.re);
-    return (NestReg){ .re = mul(g, e, gen_unary(g, IR_COS, t, z.im)), .im = mul(g, e, gen_unary(g, IR_SIN, t, z.im)) };
+    V e = gen_unary(g, IR_EXP, t, z.re), sine, cosine;
+    gen_sincos(g, t, z.im, &sine, &cosine);
+    return (NestReg){ .re = mul(g, e, cosine), .im = mul(g, e, sine) };
   }
   case IR_LOG: {
     NestReg w = wide(g, t, z);

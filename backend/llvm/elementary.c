@@ -345,23 +345,44 @@ static Math widened(Math *m) { return math_of(m->g, IR_F64, m->lanes); }
 static V widen(Math *w, V x) { return LLVMBuildFPExt(w->b, x, w->f, ""); }
 static V narrow(Math *m, V x) { return LLVMBuildFPTrunc(m->b, x, m->f, ""); }
 
-static V emit_sincos(Math *m, V x, bool cosine) {
-  Quadrant q;
-  if (m->fma || m->wide) q = reduce_circle(m, x);
-  else {
-    Math w = widened(m);
-    q = reduce_circle(&w, widen(&w, x));
-    q.r = narrow(m, q.r);
-    q.n = LLVMBuildTrunc(m->b, q.n, m->i, "");
-  }
+static Quadrant quadrant(Math *m, V x) {
+  if (m->fma || m->wide) return reduce_circle(m, x);
+  Math w = widened(m);
+  Quadrant q = reduce_circle(&w, widen(&w, x));
+  q.r = narrow(m, q.r);
+  q.n = LLVMBuildTrunc(m->b, q.n, m->i, "");
+  return q;
+}
+
+// s, c: sine and cosine of q.r.
+static V in_quadrant(Math *m, V x, Quadrant q, V s, V c, bool cosine) {
   if (cosine) q.n = iadd(m, q.n, whole(m, 1));
-  V odd = LLVMBuildTrunc(m->b, q.n, gen_type(m->g, IR_BOOL, m->lanes), "");
-  V s = sin_near(m, q.r), y = pick(m, odd, cos_near(m, q.r), s);
+  V odd = LLVMBuildTrunc(m->b, q.n, gen_type(m->g, IR_BOOL, m->lanes), ""), y = pick(m, odd, c, s);
   // cos x = sin(x + pi/2): quadrants 2 and 3 are negative.
   V minus = left(m, LLVMBuildLShr(m->b, q.n, whole(m, 1), ""), m->wide ? 63 : 31);
   y = flip(m, y, minus);
   if (!cosine) y = pick(m, cmp(m, LLVMRealOEQ, x, num(m, 0)), x, y);
   return far_lanes(m, cosine ? m->wide ? "cos" : "cosf" : m->wide ? "sin" : "sinf", x, y, q.far);
+}
+
+static V emit_sin_or_cos(Math *m, V x, bool cosine) {
+  Quadrant q = quadrant(m, x);
+  return in_quadrant(m, x, q, sin_near(m, q.r), cos_near(m, q.r), cosine);
+}
+
+// Two results of one function.
+static V both(Gen *g, V x, V y) {
+  LLVMTypeRef pair[2] = { LLVMTypeOf(x), LLVMTypeOf(y) };
+  V r = LLVMGetPoison(LLVMStructTypeInContext(g->ctx, pair, 2, false));
+  return LLVMBuildInsertValue(g->b, LLVMBuildInsertValue(g->b, r, x, 0, ""), y, 1, "");
+}
+
+static V emit_sincos(Gen *g, IrCode c, IrDtype t, V *arg) {
+  (void)c;
+  Math at = math_of(g, t, math_lanes(arg[0])), *m = &at;
+  Quadrant q = quadrant(m, arg[0]);
+  V s = sin_near(m, q.r), co = cos_near(m, q.r), y = in_quadrant(m, arg[0], q, s, co, false);
+  return both(g, y, in_quadrant(m, arg[0], q, s, co, true));
 }
 
 // ---- erf, erfinv -----------------------------------------------------------------------------------
@@ -466,32 +487,34 @@ static V emit_pow_f32(Math *m, V *arg) {
 
 // ---- threefry ---------------------------------------------------------------------------------------
 
+// Instruction selection sees through most, but not that the high half of a widened index is its sign.
 static V high_half(Gen *g, V x, LLVMTypeRef half) {
+  V from = LLVMIsASExtInst(x) ? LLVMGetOperand(x, 0) : NULL;
+  if (from && LLVMTypeOf(from) == half)
+    return LLVMBuildAShr(g->b, from, gen_splat(g, LLVMConstInt(gen_type(g, IR_U32, 1), 31, false), math_lanes(x)), "");
   V by = gen_splat(g, LLVMConstInt(LLVMInt64TypeInContext(g->ctx), 32, false), math_lanes(x));
   return LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, x, by, ""), half, "");
 }
 
-static V emit_threefry(Gen *g, V key, V counter) {
+// Of halves, as its rounds are: what stands around a call makes whole words of the result's only where it needs them.
+static V emit_threefry(Gen *g, IrCode c, IrDtype t, V *arg) {
+  (void)c, (void)t;
   static const int turn[8] = { 13, 15, 26, 6, 17, 29, 16, 24 };
-  int lanes = math_lanes(key);
-  LLVMTypeRef half = gen_type(g, IR_U32, lanes), word = gen_type(g, IR_U32, 1);
-  V k[3] = { high_half(g, key, half), LLVMBuildTrunc(g->b, key, half, "") };
+  LLVMTypeRef half = LLVMTypeOf(arg[0]), word = gen_type(g, IR_U32, 1);
+  int lanes = math_lanes(arg[0]);
+  V k[3] = { arg[0], arg[1] };
   k[2] = LLVMBuildXor(g->b, LLVMBuildXor(g->b, k[0], k[1], ""), gen_splat(g, LLVMConstInt(word, 0x1bd11bda, false), lanes), "");
-  V x = LLVMBuildAdd(g->b, high_half(g, counter, half), k[0], "");
-  V y = LLVMBuildAdd(g->b, LLVMBuildTrunc(g->b, counter, half, ""), k[1], "");
+  V x = LLVMBuildAdd(g->b, arg[2], k[0], ""), y = LLVMBuildAdd(g->b, arg[3], k[1], "");
   for (int r = 0; r < 20; r++) {
     x = LLVMBuildAdd(g->b, x, y, "");
-    V arg[3] = { y, y, gen_splat(g, LLVMConstInt(word, (unsigned)turn[r % 8], false), lanes) };
-    y = LLVMBuildXor(g->b, gen_call_intrinsic(g, "llvm.fshl", 1, &half, 3, arg), x, "");
+    V by[3] = { y, y, gen_splat(g, LLVMConstInt(word, (unsigned)turn[r % 8], false), lanes) };
+    y = LLVMBuildXor(g->b, gen_call_intrinsic(g, "llvm.fshl", 1, &half, 3, by), x, "");
     if (r % 4 != 3) continue;
     int s = r / 4 + 1;
     x = LLVMBuildAdd(g->b, x, k[s % 3], "");
     y = LLVMBuildAdd(g->b, y, LLVMBuildAdd(g->b, k[(s + 1) % 3], gen_splat(g, LLVMConstInt(word, (unsigned)s, false), lanes), ""), "");
   }
-  LLVMTypeRef whole_word = LLVMTypeOf(key);
-  V by = gen_splat(g, LLVMConstInt(LLVMInt64TypeInContext(g->ctx), 32, false), lanes);
-  x = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, x, whole_word, ""), by, "");
-  return LLVMBuildOr(g->b, x, LLVMBuildZExt(g->b, y, whole_word, ""), "");
+  return both(g, x, y);
 }
 
 // ---- the functions of a module ------------------------------------------------------------------------
@@ -503,7 +526,6 @@ const GenSymbol gen_math_symbols[] = {
 };
 
 static V emit(Gen *g, IrCode c, IrDtype t, V *arg) {
-  if (c == IR_THREEFRY) return emit_threefry(g, arg[0], arg[1]);
   Math at = math_of(g, t, math_lanes(arg[0])), *m = &at;
   V x = arg[0];
   switch (c) {
@@ -513,8 +535,8 @@ static V emit(Gen *g, IrCode c, IrDtype t, V *arg) {
   case IR_LOG: return emit_log(m, x);
   case IR_LOG1P: return emit_log1p(m, x);
   case IR_TANH: return m->wide ? emit_tanh_f64(m, x) : emit_tanh_f32(m, x);
-  case IR_SIN: return emit_sincos(m, x, false);
-  case IR_COS: return emit_sincos(m, x, true);
+  case IR_SIN: return emit_sin_or_cos(m, x, false);
+  case IR_COS: return emit_sin_or_cos(m, x, true);
   case IR_ERF: return emit_erf(m, x);
   case IR_ERFINV: return m->wide ? by_lane(m, "rt_erfinv", true, 1, arg) : emit_erfinv_f32(m, x);
   case IR_LGAMMA: return by_lane(m, "rt_lgamma", true, 1, arg);
@@ -531,9 +553,10 @@ static void attribute(Gen *g, V fn, const char *name) {
   LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(g->ctx, kind, 0));
 }
 
-static V define(Gen *g, const char *name, IrCode c, IrDtype t, int narg, LLVMTypeRef type, LLVMTypeRef fn_type) {
-  V fn = LLVMAddFunction(g->mod, name, fn_type), outer = g->fn;
-  (void)type;
+typedef V Emit(Gen *g, IrCode c, IrDtype t, V *arg);
+
+static V define(Gen *g, const char *name, Emit *emits, IrCode c, IrDtype t, int narg, LLVMTypeRef type) {
+  V fn = LLVMAddFunction(g->mod, name, type), outer = g->fn, arg[4];
   LLVMSetLinkage(fn, LLVMInternalLinkage);
   attribute(g, fn, "nounwind");
   attribute(g, fn, "willreturn");
@@ -541,19 +564,41 @@ static V define(Gen *g, const char *name, IrCode c, IrDtype t, int narg, LLVMTyp
   LLVMBasicBlockRef back = LLVMGetInsertBlock(g->b);
   g->fn = fn;
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, fn, "entry"));
-  V arg[2] = { LLVMGetParam(fn, 0), LLVMGetParam(fn, (unsigned)narg - 1) };
-  LLVMBuildRet(g->b, emit(g, c, t, arg));
+  for (int k = 0; k < narg; k++) arg[k] = LLVMGetParam(fn, (unsigned)k);
+  LLVMBuildRet(g->b, emits(g, c, t, arg));
   g->fn = outer;
   LLVMPositionBuilderAtEnd(g->b, back);
   return fn;
 }
 
-V math_function(Gen *g, IrCode c, IrDtype t, int narg, V *arg) {
+static V call(Gen *g, const char *what, Emit *emits, IrCode c, IrDtype t, LLVMTypeRef result, int narg, V *arg) {
   char name[64];
-  LLVMTypeRef type = LLVMTypeOf(arg[0]), par[2] = { type, type };
-  snprintf(name, sizeof name, "rlc.%s.%s.%d", ir_info[c].name, ir_dtype_name(t), math_lanes(arg[0]));
-  LLVMTypeRef fn_type = LLVMFunctionType(type, par, (unsigned)narg, false);
+  LLVMTypeRef type = LLVMTypeOf(arg[0]), par[4] = { type, type, type, type };
+  snprintf(name, sizeof name, "rlc.%s.%s.%d", what, ir_dtype_name(t), math_lanes(arg[0]));
+  LLVMTypeRef fn_type = LLVMFunctionType(result, par, (unsigned)narg, false);
   V fn = LLVMGetNamedFunction(g->mod, name);
-  if (!fn) fn = define(g, name, c, t, narg, type, fn_type);
+  if (!fn) fn = define(g, name, emits, c, t, narg, fn_type);
   return LLVMBuildCall2(g->b, fn_type, fn, arg, (unsigned)narg, "");
+}
+
+// Of two results, each of arg's type.
+static void call_pair(Gen *g, const char *what, Emit *emits, IrCode c, IrDtype t, int narg, V *arg, V *x, V *y) {
+  LLVMTypeRef pair[2] = { LLVMTypeOf(arg[0]), LLVMTypeOf(arg[0]) };
+  V r = call(g, what, emits, c, t, LLVMStructTypeInContext(g->ctx, pair, 2, false), narg, arg);
+  *x = LLVMBuildExtractValue(g->b, r, 0, "");
+  *y = LLVMBuildExtractValue(g->b, r, 1, "");
+}
+
+V math_function(Gen *g, IrCode c, IrDtype t, int narg, V *arg) {
+  return call(g, ir_info[c].name, emit, c, t, LLVMTypeOf(arg[0]), narg, arg);
+}
+
+void gen_sincos(Gen *g, IrDtype t, V x, V *sine, V *cosine) { call_pair(g, "sincos", emit_sincos, IR_SIN, t, 1, &x, sine, cosine); }
+
+V math_threefry(Gen *g, V key, V counter) {
+  LLVMTypeRef whole = LLVMTypeOf(key), half = gen_type(g, IR_U32, math_lanes(key));
+  V arg[4] = { high_half(g, key, half), LLVMBuildTrunc(g->b, key, half, ""), high_half(g, counter, half), LLVMBuildTrunc(g->b, counter, half, "") };
+  V x, y, by = gen_splat(g, LLVMConstInt(LLVMInt64TypeInContext(g->ctx), 32, false), math_lanes(key));
+  call_pair(g, "threefry", emit_threefry, IR_THREEFRY, IR_U32, 4, arg, &x, &y);
+  return LLVMBuildOr(g->b, LLVMBuildShl(g->b, LLVMBuildZExt(g->b, x, whole, ""), by, ""), LLVMBuildZExt(g->b, y, whole, ""), "");
 }

@@ -25,6 +25,7 @@ LLVMTypeRef gen_mem_type(Gen *g, IrDtype t, int lanes);   // in memory: bool i8,
 // lanes); complex values are pairs and handled by the caller. `t` is the operands' dtype. Transcendental functions are
 // internal functions of the module, one per (op, dtype, lanes), made at first use.
 LLVMValueRef gen_unary(Gen *g, IrCode c, IrDtype t, LLVMValueRef x);
+void gen_sincos(Gen *g, IrDtype t, LLVMValueRef x, LLVMValueRef *sine, LLVMValueRef *cosine); // t: f32, f64
 LLVMValueRef gen_binary(Gen *g, IrCode c, IrDtype t, LLVMValueRef x, LLVMValueRef y);
 LLVMValueRef gen_polygamma(Gen *g, int64_t n, IrDtype t, LLVMValueRef x);
 LLVMValueRef gen_cast(Gen *g, LLVMValueRef x, IrDtype from, IrDtype to);

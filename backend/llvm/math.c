@@ -198,7 +198,6 @@ static V int_shift(Gen *g, IrCode c, IrDtype t, V x, V y) {
 
 static V int_binary(Gen *g, IrCode c, IrDtype t, V x, V y) {
   bool sign = ir_is_signed(t);
-  V arg[2] = { x, y };
   switch (c) {
   case IR_ADD: return LLVMBuildAdd(g->b, x, y, "");
   case IR_SUB: return LLVMBuildSub(g->b, x, y, "");
@@ -210,7 +209,7 @@ static V int_binary(Gen *g, IrCode c, IrDtype t, V x, V y) {
   case IR_OR: return LLVMBuildOr(g->b, x, y, "");
   case IR_XOR: return LLVMBuildXor(g->b, x, y, "");
   case IR_SHL: case IR_SHR: return int_shift(g, c, t, x, y);
-  case IR_THREEFRY: return math_function(g, c, t, 2, arg);
+  case IR_THREEFRY: return math_threefry(g, x, y);
   default: ICE("%s of integers", ir_info[c].name);
   }
 }

@@ -4,9 +4,10 @@
 
 #include "backend/llvm/gen.h"
 
-// Value of a function of analysis: exp … digamma, sin, cos, pow, atan2, polygamma (of order, x), threefry. One internal function of
-// the module per (op, dtype, lanes), made at first use; t is f32 or f64 (threefry: u64).
+// Value of a function of analysis: exp … digamma, sin, cos, pow, atan2, polygamma (of order, x). One internal function of
+// the module per (op, dtype, lanes), made at first use; t is f32 or f64.
 LLVMValueRef math_function(Gen *g, IrCode c, IrDtype t, int narg, LLVMValueRef *arg);
+LLVMValueRef math_threefry(Gen *g, LLVMValueRef key, LLVMValueRef counter);
 
 int math_lanes(LLVMValueRef x);
 

@@ -1,5 +1,6 @@
 // One node of a plan as loops: fused nests, products with their epilogues, updates.
 #include "backend/llvm/nest.h"
+#include "backend/llvm/tile.h"
 
 #include <string.h>
 
@@ -38,16 +39,18 @@ static void root_values(Nest *n, NestIndex ix, const IrValue *skip, NestReg *x, 
     if (n->node->root[k] != skip) x[k * step] = nest_value(n, n->node->root[k], ix, 0);
 }
 
+static void store_root(Nest *n, int k, NestIndex ix, NestReg x) {
+  const IrType *t = &n->node->root[k]->type;
+  NestIndex at = ix.linear ? ix : nest_index(n, t, t->rank, ix.at);
+  nest_store(n, root_slot(n, n->node->root[k]), t, nest_linear(n, t, &at), x);
+}
+
 static void roots(Nest *n, NestIndex ix, const IrValue *skip) {
   const PlanNode *node = n->node;
   NestReg *x = arena_array(n->g->arena, NestReg, node->nroot);
   root_values(n, ix, skip, x, 1);
-  for (int k = 0; k < node->nroot; k++) {
-    if (node->root[k] == skip) continue;
-    const IrType *t = &node->root[k]->type;
-    NestIndex at = ix.linear ? ix : nest_index(n, t, t->rank, ix.at);
-    nest_store(n, root_slot(n, node->root[k]), t, nest_linear(n, t, &at), x[k]);
-  }
+  for (int k = 0; k < node->nroot; k++)
+    if (node->root[k] != skip) store_root(n, k, ix, x[k]);
 }
 
 static void point_values(Domain *d, NestReg *x, int step) {
@@ -281,6 +284,106 @@ static Domain domain(Nest *n, LLVMValueRef piece) {
     range_of(n, piece, node->dim[node->piece_axis], &d.lo, &d.hi);
   }
   return d;
+}
+
+// ---- late roots -----------------------------------------------------------------------------------------
+
+// Points between one late loop and the next: their indices take 4 kB of the stack.
+#define LATE_RUN 1024
+
+typedef struct Late {
+  LLVMValueRef list, count;      // i32 indices at which late roots are still to be had; i64, in memory: how many
+} Late;
+
+static LLVMValueRef load_i64(Gen *g, LLVMValueRef p) { return LLVMBuildLoad2(g->b, LLVMInt64TypeInContext(g->ctx), p, ""); }
+
+// The lanes of `at` where `on` holds, behind the others of the list. No branch: the processor could not foresee it.
+static void list_lanes(Nest *n, const Late *l, LLVMValueRef at, LLVMValueRef on) {
+  Gen *g = n->g;
+  LLVMTypeRef i32 = LLVMInt32TypeInContext(g->ctx), i64 = LLVMInt64TypeInContext(g->ctx);
+  LLVMValueRef count = load_i64(g, l->count);
+  if (g->width == 16) {
+    LLVMTypeRef t = LLVMTypeOf(at), w = LLVMIntTypeInContext(g->ctx, (unsigned)n->lanes);
+    LLVMValueRef arg[3] = { at, LLVMGetPoison(t), on }, bits = LLVMBuildBitCast(g->b, on, w, "");
+    at = gen_call_intrinsic(g, "llvm.x86.avx512.mask.compress", 1, &t, 3, arg);
+    gen_store(g, IR_I32, at, gen_at(g, l->list, IR_I32, count), n->lanes, n->lanes);
+    bits = gen_call_intrinsic(g, "llvm.ctpop", 1, &w, 1, &bits);
+    count = LLVMBuildAdd(g->b, count, LLVMBuildZExt(g->b, bits, i64, ""), "");
+  } else {
+    for (int k = 0; k < n->lanes; k++) {
+      LLVMValueRef lane = LLVMConstInt(i32, (unsigned)k, false);
+      gen_store(g, IR_I32, LLVMBuildExtractElement(g->b, at, lane, ""), gen_at(g, l->list, IR_I32, count), 1, 1);
+      count = LLVMBuildAdd(g->b, count, LLVMBuildZExt(g->b, LLVMBuildExtractElement(g->b, on, lane, ""), i64, ""), "");
+    }
+  }
+  LLVMBuildStore(g->b, count, l->count);
+}
+
+// Late roots get what they are where the condition does not hold.
+static void early_point(Domain *d) {
+  Nest *n = d->n;
+  const PlanNode *node = n->node;
+  NestReg *x = arena_array(n->g->arena, NestReg, node->nroot), on = { 0 };
+  for (int k = 0; k < node->nroot; k++) {
+    const IrValue *v = node->root[k];
+    if (node->late[k]) on = nest_value(n, v->op->in[0], d->ix, 0);
+    x[k] = nest_value(n, node->late[k] ? v->op->in[2] : v, d->ix, 0);
+  }
+  on = nest_widen(n, on);
+  if (n->valid < n->lanes) on.re = LLVMBuildAnd(n->g->b, on.re, gen_first_lanes(n->g, n->lanes, n->valid), "");
+  for (int k = 0; k < node->nroot; k++) store_root(n, k, d->ix, x[k]);
+  list_lanes(n, d->env, nest_vector(n, d->ix.at[0], IR_I32), on.re);
+}
+
+static void late_points(Domain *d) {
+  Nest *n = d->n;
+  Gen *g = n->g;
+  const Late *l = d->env;
+  const PlanNode *node = n->node;
+  LLVMTypeRef i32 = LLVMInt32TypeInContext(g->ctx);
+  LLVMValueRef count = load_i64(g, l->count), end = gen_at(g, l->list, IR_I32, count);
+  Branch b = branch(n, LLVMBuildICmp(g->b, LLVMIntSGT, count, gen_i64(g, 0), ""));
+  // The last vector is filled up with the last index: it stores the same once more.
+  LLVMValueRef last = LLVMBuildLoad2(g->b, i32, gen_at(g, end, IR_I32, gen_i64(g, -1)), "");
+  gen_store(g, IR_I32, gen_lanes(g, last, n->lanes), end, n->lanes, n->lanes);
+  n->level++;
+  GenLoop loop = gen_loop(g, gen_i64(g, 0), count, n->lanes, 0, NULL);
+  LLVMValueRef at = gen_load(g, IR_I32, gen_at(g, l->list, IR_I32, loop.i), n->lanes, n->lanes);
+  n->lane_var = -1;
+  d->ix.at[0] = nest_of(n, nest_each_var(n, at, 0, d->dim[0] - 1));
+  NestReg *x = arena_array(g->arena, NestReg, node->nroot);
+  for (int k = 0; k < node->nroot; k++)
+    if (node->late[k]) x[k] = nest_value(n, node->root[k]->op->in[1], d->ix, 0);
+  for (int k = 0; k < node->nroot; k++)
+    if (node->late[k]) store_root(n, k, d->ix, x[k]);
+  gen_loop_end(g, &loop, NULL);
+  n->level--;
+  branch_end(n, b);
+}
+
+static void emit_late(Nest *n, LLVMValueRef piece) {
+  Gen *g = n->g;
+  Late l = { tile_stack(g, IR_I32, LATE_RUN + g->width), tile_stack(g, IR_I64, 1) };
+  Domain d = domain(n, piece);
+  if (d.piece_axis < 0) d.piece_axis = 0, range_of(n, NULL, d.dim[0], &d.lo, &d.hi);
+  LLVMValueRef hi = d.hi;
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx);
+  n->lanes = n->valid = g->width;
+  d.ix = (NestIndex){ .linear = d.linear, .n = 1 };
+  d.point = early_point, d.env = &l;
+  hoist(&d, 0);
+  int mark = nest_mark(n);
+  n->level++;
+  GenLoop loop = gen_loop(g, d.lo, hi, LATE_RUN, 0, NULL);
+  LLVMValueRef arg[2] = { LLVMBuildNSWAdd(g->b, loop.i, gen_i64(g, LATE_RUN), ""), hi };
+  d.lo = loop.i, d.hi = gen_call_intrinsic(g, "llvm.smin", 1, &i64, 2, arg);
+  LLVMBuildStore(g->b, gen_i64(g, 0), l.count);
+  vectors_of_piece(&d, 0);
+  late_points(&d);
+  gen_loop_end(g, &loop, NULL);
+  n->level--;
+  nest_pop(n, mark);
+  n->lanes = n->valid = 1, n->lane_var = -1;
 }
 
 // ---- products --------------------------------------------------------------------------------------------------
@@ -661,6 +764,10 @@ void nest_emit(Nest *n, LLVMValueRef piece) {
   Domain d;
   switch (n->node->kind) {
   case PLAN_NEST:
+    if (n->node->late) {
+      emit_late(n, piece);
+      break;
+    }
     d = domain(n, piece);
     each_point(&d);
     break;

@@ -75,7 +75,8 @@ typedef struct Nest {
   int lanes, valid, lane_var, level;   // lanes 1 and lane_var -1: scalar code
   int product;                         // slot that holds a DOT's product already; -1: none
   // By value id, valid where the stamp is the node's: whether it is a root, its number in the key.
-  struct NestLocal { int stamp, number, level; bool root; } *local; int nlocal, stamp;
+  // `sine`, `cosine`: of the value, where the node computes both.
+  struct NestLocal { int stamp, number, level; bool root; const IrValue *sine, *cosine; } *local; int nlocal, stamp;
   VEC(NestVar) var;
   VEC(NestForm *) form; int *form_at; int form_room;
   VEC(NestMask) mask;

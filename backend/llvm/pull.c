@@ -656,6 +656,22 @@ static bool in_bounds(const Nest *n, const IrType *t, const NestIndex *ix) {
   return true;
 }
 
+// Sine and cosine of one value take little more than one of them: the other is remembered.
+static NestReg circle(Nest *n, const IrValue *v, NestIndex ix, int mask, NestReg x) {
+  const struct NestLocal *l = &n->local[v->op->in[0]->id];
+  NestReg sine = { 0 }, cosine = { 0 };
+  gen_sincos(n->g, v->type.dtype, x.re, &sine.re, &cosine.re);
+  bool is_sine = v == l->sine;
+  nest_remember(n, (NestKey){ .kind = KEY_VALUE, .id = (is_sine ? l->cosine : l->sine)->id, .mask = mask, .ix = ix }, is_sine ? cosine : sine);
+  return is_sine ? sine : cosine;
+}
+
+static bool on_circle(const Nest *n, const IrOp *op) {
+  if ((op->code != IR_SIN && op->code != IR_COS) || (op->out[0]->type.dtype != IR_F32 && op->out[0]->type.dtype != IR_F64)) return false;
+  const struct NestLocal *l = &n->local[op->in[0]->id];
+  return l->stamp == n->stamp && l->sine && l->cosine && (op->out[0] == l->sine || op->out[0] == l->cosine);
+}
+
 static NestReg compute(Nest *n, const IrValue *v, NestIndex ix, int mask) {
   const IrOp *op = v->op;
   if (!op) {
@@ -675,7 +691,7 @@ static NestReg compute(Nest *n, const IrValue *v, NestIndex ix, int mask) {
       nest_map(n, op, k, ix, &to);
       x[k] = nest_value(n, op->in[k], to, mask);
     }
-    return nest_element(n, op, x);
+    return on_circle(n, op) ? circle(n, v, ix, mask, x[0]) : nest_element(n, op, x);
   }
   if (op->code == IR_RESHAPE)
     return nest_value(n, op->in[0], apart(n, &op->in[0]->type, nest_linear(n, &v->type, &ix)), mask);

@@ -93,6 +93,8 @@ static int visit(Walk *w, const IrValue *v) {
     int number[IR_MAX_RANK], *at = v->op->nin <= IR_MAX_RANK ? number : arena_array(n->g->arena, int, v->op->nin);
     ICE_IF(v->op->nregion, "%s cannot be computed inside a nest", ir_info[v->op->code].name);
     for (int k = 0; k < v->op->nin; k++) at[k] = visit(w, v->op->in[k]);
+    if (v->op->code == IR_SIN) n->local[v->op->in[0]->id].sine = v;
+    if (v->op->code == IR_COS) n->local[v->op->in[0]->id].cosine = v;
     put_op(u, v->op);
     put_type(u, &v->type);
     for (int k = 0; k < v->op->nin; k++) put(u, at[k]);
@@ -148,6 +150,7 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
     n->local[node->root[k]->id] = (struct NestLocal){ .stamp = n->stamp, .number = -1, .root = true };
   put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17 | node->pack << 18);
   put(u, node->vector);
+  for (int k = 0; k < node->nroot; k++) put(u, node->late && node->late[k]);
   if (any_size(n, node)) {
     int64_t len;
     bool cut = nest_pieces(n->g, node, &len) > 1;

@@ -17,7 +17,7 @@ static const struct { PlanStage says; void (*run)(Planner *p); } stage[] = {
     "a value between two nodes costs a trip through memory, inside of one a register"}, fuse},
   {{"order", "nodes", "what each node reads, and the order of the nodes in a block",
     "readers of a value come before the node that would write over it, where nothing forbids it: fewer copies"}, order},
-  {{"shape", "nodes in order", "the vector axis, the pieces that threads may take and the scratch room of each node",
+  {{"shape", "nodes in order", "the vector axis, the late roots, the pieces that threads may take and the scratch room of each node",
     "from shapes alone, so that results do not depend on the number of threads"}, shape},
   {{"split", "nodes in order, with their cost", "stretches of nodes in two parts that do not need each other, for two threads",
     "before memory: parts that run at one time share no buffer"}, split},

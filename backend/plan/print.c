@@ -102,6 +102,9 @@ static void put_domain(Printer *p, const PlanNode *n) {
   if (n->kind == PLAN_NEST && n->vector >= n->rank) P(" vector reduced axis %d", n->vector - n->rank);
   else if (n->kind == PLAN_NEST && n->vector >= 0) P(" vector %d", n->vector);
   if (n->pieces > 1) P(" pieces %lld of %lld along %d", (long long)n->pieces, (long long)n->piece_len, n->piece_axis);
+  int late = 0;
+  for (int k = 0; k < n->nroot && n->late; k++) late += n->late[k];
+  if (late) P(" late %d", late);
   if (n->blas) P(" blas");
   if (n->pack) P(n->pack_before ? " packed before the loop" : " packed");
 }

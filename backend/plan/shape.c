@@ -385,6 +385,7 @@ static void shape_unit(Planner *p, Unit *u) {
   else if (n->kind == PLAN_CONV) shape_conv(p, u);
   else {
     choose_vector(n, &c);
+    n->flops -= points * plan_late(p, u);
     choose_pieces(p, u, 0);
   }
 }

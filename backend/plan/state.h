@@ -3,7 +3,7 @@
 //   mark     blocks; which values are used, and which must be in memory        [mark.c]
 //   fuse     which other values are stored, and which node stores each         [fuse.c, use.c, group.c]
 //   order    what each node reads; the order of nodes in a block               [order.c]
-//   shape    vector axis, pieces, scratch room of a node                       [shape.c]
+//   shape    vector axis, late roots, pieces, scratch room of a node           [shape.c, late.c]
 //   split    nodes side by side on two threads                                 [split.c]
 //   strip    nodes that run together, a strip of their leading axis at a time  [strip.c]
 //   place    life times, shared buffers, copies, addresses                     [memory.c]
@@ -148,6 +148,7 @@ void plan_mark(Planner *p);
 void plan_fuse(Planner *p, Block *b);
 void plan_order(Planner *p, Block *b);
 void plan_shape(Planner *p, Block *b);
+double plan_late(Planner *p, Unit *u);         // finds late roots; returns the operations at a point that they save
 void plan_strip(Planner *p, Block *b, bool foresee);     // foresee: only would_strip is set
 void plan_split(Planner *p, Block *b);
 void plan_place(Planner *p);

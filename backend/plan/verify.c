@@ -244,7 +244,15 @@ static void check_fused(Verify *c, const PlanNode *n) {
     const IrValue *v = n->root[k];
     if (!stored(c, v) || ir_count(&v->type) != count) BAD("root %%%d has no memory or another shape than its node", v->id);
     if (c->strips > 1 && !cut_of(v, c->strips)) BAD("root %%%d cannot be cut into %d strips", v->id, (int)c->strips);
-    walk(c, n, v, BOTH);
+    if (!n->late || !n->late[k]) walk(c, n, v, BOTH);
+    else if (v->op->code != IR_SELECT || n->rank != 1 || n->vector) BAD("%%%d cannot be a late root", v->id);
+    else walk(c, n, v->op->in[0], BOTH), walk(c, n, v->op->in[1], 0), walk(c, n, v->op->in[2], BOTH);
+  }
+  for (int k = 0; k < n->nroot && n->late; k++) {
+    const IrValue *v = n->root[k];
+    if (n->late[k] && c->mark[v->id] == c->stamp) BAD("late root %%%d is used in its node", v->id);
+    for (int i = 0; i < k && n->late[k]; i++)
+      if (n->late[i] && n->root[i]->op->in[0] != v->op->in[0]) BAD("late roots %%%d and %%%d have two conditions", n->root[i]->id, v->id);
   }
   for (int k = 0; k < n->nroot; k++) {
     Range r = strip_of(c, place(c, n->root[k]));

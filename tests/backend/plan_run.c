@@ -223,7 +223,8 @@ static IrNumber eval(Run *r, const IrValue *v, int64_t at) {
   const PlanValue *home = &r->p->value[v->id];
   if (root && at != r->point) r->why = "a root is used away from its own index";
   if (!root && home->home == PLAN_STORED) {
-    if (r->node->linear && at != r->point && ir_count(&v->type) != 1) r->why = "a linear nest reads at another index";
+    bool fixed = ir_count(&v->type) == 1 || (v->op && v->op->code == IR_CONST);
+    if (r->node->linear && at != r->point && !fixed) r->why = "a linear nest reads at another index";
     return ir_load(v->type.dtype, address(r, &home->ref) + at * ir_dtype_bytes(v->type.dtype));
   }
   if (!root && home->home != PLAN_INLINE) r->why = "a value without a home is used";
@@ -237,6 +238,10 @@ static IrNumber eval(Run *r, const IrValue *v, int64_t at) {
 // ---- nodes -----------------------------------------------------------------------------------------
 static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
 
+static void put_root(Run *r, const IrValue *v, int64_t at, IrNumber x) {
+  ir_store(v->type.dtype, address_of(r, v) + at * ir_dtype_bytes(v->type.dtype), x);
+}
+
 static void run_points(Run *r, const PlanNode *n) {
   int64_t all = 1;
   for (int k = 0; k < n->rank; k++) all *= n->dim[k];
@@ -246,6 +251,7 @@ static void run_points(Run *r, const PlanNode *n) {
   int64_t step = count > 1 ? 1 + (int64_t)(r->seed % (uint64_t)count) : 1, from = (int64_t)((r->seed >> 20) % (uint64_t)count);
   while (gcd(step, count) != 1) step++;
   IrNumber *x = arena_array(&r->one, IrNumber, n->nroot);
+  bool *on = arena_array(&r->one, bool, count);  // where the condition of late roots holds
   for (int k = 0; k < n->nroot; k++) {
     if (ir_count(&n->root[k]->type) != all) r->why = "a root has not the domain's shape";
     r->root_of[n->root[k]->id] = n;
@@ -253,12 +259,18 @@ static void run_points(Run *r, const PlanNode *n) {
   for (int64_t i = 0; i < count && !r->why; i++) {
     r->point = r->strip * count + (int64_t)(((unsigned __int128)i * (uint64_t)step + (uint64_t)from) % (uint64_t)count);
     r->stamp++;
-    for (int k = 0; k < n->nroot; k++) x[k] = eval(r, n->root[k], r->point);
     for (int k = 0; k < n->nroot; k++) {
-      IrDtype t = n->root[k]->type.dtype;
-      ir_store(t, address_of(r, n->root[k]) + r->point * ir_dtype_bytes(t), x[k]);
+      bool late = n->late && n->late[k];
+      x[k] = eval(r, late ? n->root[k]->op->in[2] : n->root[k], r->point);
+      if (late) on[r->point - r->strip * count] = eval(r, n->root[k]->op->in[0], r->point).i;
     }
+    for (int k = 0; k < n->nroot; k++) put_root(r, n->root[k], r->point, x[k]);
   }
+  r->point = -1;
+  r->stamp++;
+  for (int64_t i = 0; i < count && n->late && !r->why; i++)
+    for (int k = 0; k < n->nroot && on[i]; k++)
+      if (n->late[k]) put_root(r, n->root[k], r->strip * count + i, eval(r, n->root[k]->op->in[1], r->strip * count + i));
   for (int k = 0; k < n->nroot; k++) r->root_of[n->root[k]->id] = NULL;
 }
 

@@ -449,6 +449,71 @@ static void nests(void) {
   check(&c);
 }
 
+// Sine and cosine of one value, from one function, are to the bit what each is alone.
+static void sine_and_cosine(void) {
+  static const char *const cpu[] = { NULL, "x86-64", "x86-64-v3" };
+  for (int k = 0; k < 6; k++) {
+    IrArray got[3][2];
+    Case c[3];
+    Target t = { .cpu = cpu[k / 2] };
+    const char *bad;
+    char *why;
+    for (int part = 0; part < 3; part++) {
+      open_case(&c[part], "circle");
+      CU_ASSERT_TRUE(llvm_target_resolve(&c[part].arena, &t, &bad));
+      IrValue *x = input(&c[part], SHAPE(k % 2 ? IR_F64 : IR_F32, 203), -100, 100);
+      static const double special[] = { 0, -0.0, NAN, INFINITY, -INFINITY, 1e9, -1e9, 1e-30, 99999, 100001 };
+      memcpy(c[part].in.at[0].f, special, sizeof special);
+      if (part != 1) out(&c[part], ir_un(&c[part].b, IR_SIN, x));
+      if (part != 0) out(&c[part], ir_un(&c[part].b, IR_COS, x));
+      CU_ASSERT_PTR_NULL(llvm_run(&c[part].arena, c[part].g, &t, NULL, c[part].in.at, got[part]));
+    }
+    Program p = llvm_program(&c[2].arena, c[2].g, &t.plan);
+    const char *text = llvm_emit_ir(&c[2].arena, &p, &t, &why);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "@rlc.sincos."));
+    CU_ASSERT(!memcmp(got[2][0].f, got[0][0].f, 203 * sizeof(double)));
+    CU_ASSERT(!memcmp(got[2][1].f, got[1][0].f, 203 * sizeof(double)));
+    for (int part = 0; part < 3; part++) arena_free(&c[part].arena);
+  }
+}
+
+// Roots that are computed behind the others at the points where a condition holds: at none, some, all; on each width of
+// vectors, longer than what is put off at a time, in pieces.
+static void late_roots(void) {
+  static const char *const cpu[] = { NULL, "x86-64", "x86-64-v3" };
+  static const int64_t size[] = { 32, 71, 1024, 2500 };
+  RtPool *two = rt_pool_new(2);
+  for (int k = 0; k < 24; k++) {
+    Case c;
+    open_case(&c, "late roots");
+    Target t = { .cpu = cpu[k % 3] };
+    const char *bad;
+    CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &t, &bad));
+    if (k >= 12) t.plan.piece_ns = 0.01;
+    IrType u64 = SHAPE(IR_U64, size[k / 3 % 4]);
+    uint64_t *place = arena_array(&c.arena, uint64_t, u64.dim[0]);
+    for (int64_t i = 0; i < u64.dim[0]; i++) place[i] = (uint64_t)(i * i);
+    IrValue *at = ir_const(&c.b, u64, place, sizeof *place * (size_t)u64.dim[0]);
+    IrValue *key = input(&c, ir_scalar(IR_U64), 0, 1e6), *x = input(&c, SHAPE(IR_F32, u64.dim[0]), 0, 1);
+    IrValue *lane = ir_bin(&c.b, IR_THREEFRY, ir_broadcast(&c.b, key, u64, NULL), ir_iota(&c.b, u64, 0));
+    double edge[] = { 2, 0.95, 0.5, -1 };
+    IrValue *on = ir_bin(&c.b, IR_GT, x, ir_fill(&c.b, x->type, edge[k % 4]));
+    for (int i = 0; i < NDTYPE; i++) {
+      IrType type = SHAPE(dtypes[i], u64.dim[0]);
+      IrValue *drawn = ir_bin(&c.b, IR_THREEFRY, lane, i % 2 ? at : ir_fill(&c.b, u64, i));
+      if (!fits(&c, IR_CAST, 1, &drawn, &type, 0, NULL)) continue;
+      IrValue *other = ir_build(&c.b, IR_CAST, 1, &x, &type, 0, NULL, 0, NULL)->out[0];
+      out(&c, ir_select(&c.b, on, ir_build(&c.b, IR_CAST, 1, &drawn, &type, 0, NULL, 0, NULL)->out[0], other));
+    }
+    Program p = llvm_program(&c.arena, c.g, &t.plan);
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "late"));
+    check_on(&c, &t, two);
+    arena_free(&c.arena);
+  }
+  rt_pool_free(two);
+}
+
 // ---- threads: the same bits ---------------------------------------------------------------------------------------
 
 static void threads(void) {
@@ -759,6 +824,8 @@ void suite_llvm(void) {
   test_add(s, "routines of the runtime", routines);
   test_add(s, "control", control);
   test_add(s, "fused nests", nests);
+  test_add(s, "sine and cosine of one value", sine_and_cosine);
+  test_add(s, "late roots", late_roots);
   test_add(s, "threads", threads);
   test_add(s, "strips", strips);
   test_add(s, "weights packed before loops", packed_before_loops);

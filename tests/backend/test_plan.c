@@ -322,6 +322,61 @@ static void environment(void) {
   end(&c);
 }
 
+// Worlds of which a few begin anew with numbers drawn for them. `own`: one of them lies near where it was, and `shown`:
+// another is an observation too.
+static PlanNode *make_worlds(Case *c, bool own, bool shown) {
+  start(c);
+  IrBuilder *b = &c->b;
+  IrType u64 = ir_type(IR_U64, 1, (int64_t[]){70});
+  uint64_t place[70];
+  for (int k = 0; k < 70; k++) place[k] = (uint64_t)(k * k);
+  IrValue *key = input(c, ir_scalar(IR_U64), "key"), *at = ir_const(b, u64, place, sizeof place), *s[3], *now[3];
+  for (int k = 0; k < 3; k++) s[k] = input(c, f32(1, 70, 0), (char[]){'a' + (char)k, 0});
+  IrValue *lane = ir_bin(b, IR_THREEFRY, ir_broadcast(b, key, u64, NULL), ir_iota(b, u64, 0));
+  IrValue *next = add(c, s[0], mul(c, s[1], s[2])), *ends = ir_bin(b, IR_GT, next, fill(c, next->type, 0.3));
+  for (int k = 0; k < 3; k++) {
+    IrValue *drawn = ir_bin(b, IR_THREEFRY, lane, fill(c, u64, k));
+    for (int i = 0; i < 2; i++) drawn = ir_bin(b, IR_THREEFRY, drawn, i ? at : fill(c, u64, k));
+    drawn = k == 2 ? fill(c, next->type, 0) : ir_cast(b, drawn, IR_F32);
+    if (own && k == 1) drawn = add(c, drawn, s[1]);
+    now[k] = ir_select(b, ends, drawn, k ? add(c, s[k], next) : next);
+    ir_output(c->g, now[k], (char[]){'a' + (char)k, 0});
+  }
+  if (shown) ir_output(c->g, ir_un(b, IR_TANH, now[0]), "shown");
+  check(c);
+  PlanNode *n = c->plan->body.first;
+  while (n && n->kind != PLAN_NEST) n = n->next;
+  CU_ASSERT_FATAL(n != NULL);
+  return n;
+}
+
+static int count_late(const PlanNode *n) {
+  int late = 0;
+  for (int k = 0; k < n->nroot && n->late; k++) late += n->late[k];
+  return late;
+}
+
+// What is dear and asked for at a few points is computed behind the others, if it needs nothing that is gone by then.
+static void late_roots(void) {
+  static const struct { bool own, shown; int late; } want[] = {{false, false, 2}, {true, false, 1}, {false, true, 1}, {true, true, 0}};
+  for (int k = 0; k < 4; k++) {
+    Case c;
+    CU_ASSERT_EQUAL(count_late(make_worlds(&c, want[k].own, want[k].shown)), want[k].late);
+    expect_kind(&c, PLAN_NEST, 1);
+    expect_kind(&c, PLAN_COPY, 0);
+    end(&c);
+  }
+  for (int what = 0; what < 3; what++) {         // the check of plans sees those that are none
+    Case c;
+    PlanNode *n = make_worlds(&c, what == 0, what == 1);
+    CU_ASSERT_PTR_NULL(plan_verify(c.plan));
+    for (int k = 0; k < n->nroot; k++) n->late[k] = what < 2 ? n->root[k]->op->code == IR_SELECT : true;
+    if (what == 2) n->vector = -1;
+    CU_ASSERT_PTR_NOT_NULL(plan_verify(c.plan));
+    end(&c);
+  }
+}
+
 // A recurrent cell: both products of a gate end in one epilogue.
 static void two_products(void) {
   Case c;
@@ -698,6 +753,7 @@ void suite_plan(void) {
   test_add(s, "dear operands of broadcasts are stored", broadcast_of_dear);
   test_add(s, "products take their epilogues", mlp);
   test_add(s, "an environment's step is one nest", environment);
+  test_add(s, "late roots", late_roots);
   test_add(s, "two products end in one epilogue", two_products);
   test_add(s, "a long epilogue is a nest", long_epilogue);
   test_add(s, "an optimizer's arrays are nodes alike", optimizer);

@@ -206,6 +206,37 @@ static void draws(void) {
   run_end();
 }
 
+// Those that few of many elements take, where the state says, stay: they are made for these. Not so those that all
+// take, those of few, and those beside a product.
+static void draws_for_some(void) {
+  static const struct { int n; const char *taken; int stay; } want[] = {
+    {40, "select %14, %13, %7", 2}, {40, "add %13, %7", 0}, {8, "select %14, %13, %7", 0}, {40, "select %14, %13, %19", 0},
+  };
+  for (int k = 0; k < 4; k++) {
+    int n = want[k].n;
+    run_begin();
+    IrGraph *g = through(arena_printf(&run_arena,
+      "(%%0: u64, %%1: f32[%d], %%2: f32[%d, %d]) {"
+      " %%4: f32[%d] = scan %%1 {n = 5, ncarry = 1} (%%6: i32, %%7: f32[%d]) {"
+      "  %%8: u64 = cast %%6"
+      "  %%9: u64 = threefry %%0, %%8"
+      "  %%10: u64[%d] = broadcast %%9 {axes = []}"
+      "  %%11: u64[%d] = iota {axis = 0}"
+      "  %%12: u64[%d] = threefry %%10, %%11"
+      "  %%13: f32[%d] = cast %%12"
+      "  %%14: bool[%d] = gt %%7, %%1"
+      "  %%17: f32[1, %d] = reshape %%7"
+      "  %%18: f32[1, %d] = dot %%17, %%2"
+      "  %%19: f32[%d] = reshape %%18"
+      "  %%15: f32[%d] = %s"
+      "  yield %%15 }"
+      " yield %%4 }", n, n, n, n, n, n, n, n, n, n, n, n, n, n, want[k].taken));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+    CU_ASSERT_EQUAL(inside_scans(g->top, IR_THREEFRY, false), want[k].stay);
+    run_end();
+  }
+}
+
 // A scan over the second axis, from the second element on: no transposed copy is left, and the function stays.
 static void slices_in_place(void) {
   run_begin();
@@ -294,6 +325,7 @@ void suite_fission(void) {
   test_add(s, "output heads go behind", output_head);
   test_add(s, "large heads stay", large_head);
   test_add(s, "draws go before", draws);
+  test_add(s, "draws that some take stay", draws_for_some);
   test_add(s, "what follows from other stacks is computed again", computed_again);
   test_add(s, "what others read is stacked", kept);
   test_add(s, "random graphs", random_graphs);
