@@ -128,6 +128,7 @@ typedef struct PlanTarget {        // what planning must know of the machine
   bool fma;
   double fork_ns;                  // what two sides must save together; less, for tests, forks whatever can be
   double piece_ns;                 // of a piece that a thread takes: 0 PLAN_PIECES_NS; tests cut small nodes
+  int64_t small_bytes;             // of an array that may as well be copied: 0 PLAN_SMALL; tests mind smaller ones
 } PlanTarget;
 
 // Constants of a target, measured once by bench/ and written down here.
@@ -145,6 +146,7 @@ typedef struct PlanTarget {        // what planning must know of the machine
 #define PLAN_FAR_PER_NS   20       // at so many a ns
 #define PLAN_FMAS_PER_NS  60       // of products and convolutions of a few hundred kflop
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
+#define PLAN_SMALL        (1 << 16) // bytes: an array up to this is copied in a few us
 #define PLAN_WASTE        (1 << 20) // copies this large are told to the user
 #define PLAN_ROW_TILE     16       // strips of a product's rows are whole tiles of so many, or of a power of two below
 bool plan_small_reduce(const IrOp *op);           // reduces at most PLAN_SMALL_REDUCE elements (over any axes) to each one
