@@ -49,7 +49,7 @@ struct Unit {                  // a node that is being planned
   Unit *pack_before;           // the loop whose op is node->pack_before
   double ns;                   // of its work on one core, estimated
   Strips *strips;              // that it is one of, or NULL
-  int where; bool barred, out; // while strips are looked for [strip.c]
+  int where; bool barred, not_ahead, out; // while strips are looked for [strip.c]
   Unit *like;
 };
 
