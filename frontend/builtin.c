@@ -143,6 +143,24 @@ UNARY(sin, IR_SIN) UNARY(cos, IR_COS) UNARY(tanh, IR_TANH) UNARY(sigmoid, IR_SIG
 UNARY(erf, IR_ERF) UNARY(erfinv, IR_ERFINV) UNARY(lgamma, IR_LGAMMA) UNARY(digamma, IR_DIGAMMA) UNARY(floor, IR_FLOOR) UNARY(ceil, IR_CEIL)
 UNARY(round, IR_ROUND) UNARY(isfinite, IR_FINITE) UNARY(real, IR_REAL) UNARY(imag, IR_IMAG) UNARY(conj, IR_CONJ) UNARY(stop_grad, IR_STOP_GRAD)
 
+static Value *copied(Elab *e, Value *x, Loc loc) {
+  switch (x->kind) {
+  case V_NUM: case V_BOOL: return x;
+  case V_KEY: return value_key(e, ir_un(&e->c.b, IR_COPY, x->ir));
+  case V_REC: {
+    Value **item = arena_array(e->arena, Value *, x->n ? x->n : 1);
+    for (int k = 0; k < x->n; k++) item[k] = copied(e, x->item[k], loc);
+    return value_like(e, x, x->n, item);
+  }
+  default: return element1(e, IR_COPY, x, loc);
+  }
+}
+
+static Value *fn_copy(Elab *e, const Args *a) {
+  most(e, a, "copy", 1);
+  return copied(e, need(e, a, "copy", "x", 0), here(e, a));
+}
+
 static Value *tree2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
   if (a->kind != V_REC && b->kind != V_REC) return element2(e, c, a, b, loc);
   Value *shape = a->kind == V_REC ? a : b;
@@ -1422,6 +1440,7 @@ static const Builtin builtins[] = {
   U(erf, "error function"), U(erfinv, "inverse error function"), U(lgamma, "log |gamma(x)|"), U(digamma, "derivative of lgamma"), U(floor, "greatest integer below"),
   U(ceil, "least integer above"), U(round, "nearest integer, halves to even"), U(isfinite, "neither infinite nor NaN"), U(real, "real part"), U(imag, "imaginary part"),
   U(conj, "complex conjugate"), U(stop_grad, "x, without derivative; trees leaf by leaf"),
+  U(copy, "x, in memory of its own: an update of one leaves the other; trees leaf by leaf"),
   {"atan2", fn_atan2, "atan2(y, x)", "angle of (x, y)", 0}, {"complex", fn_complex, "complex(re, im)", "re + i im", 0}, {"div", fn_div, "div(a, b)", "floor(a / b) of integers", 0},
   {"bit_and", fn_bit_and, "bit_and(a, b)", "bitwise and", 0}, {"bit_or", fn_bit_or, "bit_or(a, b)", "bitwise or", 0}, {"bit_xor", fn_bit_xor, "bit_xor(a, b)", "bitwise exclusive or", 0},
   {"shift_left", fn_shift_left, "shift_left(a, n)", "a * 2^n", 0}, {"shift_right", fn_shift_right, "shift_right(a, n)", "floor(a / 2^n)", 0},
