@@ -143,22 +143,19 @@ UNARY(sin, IR_SIN) UNARY(cos, IR_COS) UNARY(tanh, IR_TANH) UNARY(sigmoid, IR_SIG
 UNARY(erf, IR_ERF) UNARY(erfinv, IR_ERFINV) UNARY(lgamma, IR_LGAMMA) UNARY(digamma, IR_DIGAMMA) UNARY(floor, IR_FLOOR) UNARY(ceil, IR_CEIL)
 UNARY(round, IR_ROUND) UNARY(isfinite, IR_FINITE) UNARY(real, IR_REAL) UNARY(imag, IR_IMAG) UNARY(conj, IR_CONJ) UNARY(stop_grad, IR_STOP_GRAD)
 
-static Value *copied(Elab *e, Value *x, Loc loc) {
-  switch (x->kind) {
-  case V_NUM: case V_BOOL: return x;
-  case V_KEY: return value_key(e, ir_un(&e->c.b, IR_COPY, x->ir));
-  case V_REC: {
-    Value **item = arena_array(e->arena, Value *, x->n ? x->n : 1);
-    for (int k = 0; k < x->n; k++) item[k] = copied(e, x->item[k], loc);
-    return value_like(e, x, x->n, item);
+Value *value_copied(Elab *e, Value *v, int64_t least, Loc loc) {
+  if (v->kind == V_REC) {
+    Value **item = arena_array(e->arena, Value *, v->n ? v->n : 1);
+    for (int k = 0; k < v->n; k++) item[k] = value_copied(e, v->item[k], least, loc);
+    return value_like(e, v, v->n, item);
   }
-  default: return element1(e, IR_COPY, x, loc);
-  }
+  if (v->kind == V_NUM || v->kind == V_BOOL || (v->ir && ir_bytes(&v->ir->type) < least)) return v;
+  return v->kind == V_KEY ? value_key(e, ir_un(&e->c.b, IR_COPY, v->ir)) : element1(e, IR_COPY, v, loc);
 }
 
 static Value *fn_copy(Elab *e, const Args *a) {
   most(e, a, "copy", 1);
-  return copied(e, need(e, a, "copy", "x", 0), here(e, a));
+  return value_copied(e, need(e, a, "copy", "x", 0), 0, here(e, a));
 }
 
 static Value *tree2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
