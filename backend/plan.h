@@ -119,9 +119,16 @@ typedef struct Plan {
   const char *const_data;          // RT_CONST's content (constants larger than one element)
   int64_t const_bytes;
   int nnode;
-  int nwaste;                      // copies of PLAN_WASTE bytes or more that keep a value apart from its update
-  struct PlanWaste { const IrOp *op; const IrValue *old; int64_t bytes; } *waste; // op: what would have written in place; old: what it would have written over
+  int nwaste; struct PlanWaste *waste; // copies of PLAN_WASTE bytes or more that keep a value apart from its update
 } Plan;
+
+typedef struct PlanWaste {
+  const IrOp *op;                  // what would have written in place, or NULL: an output
+  const IrValue *old;              // what it would have written over
+  int64_t bytes;
+  const IrOp *update;              // dynamic_update, scatter: op itself, or the one in it that writes a part of the copy; or NULL
+  bool turns;                      // made in each turn of a loop
+} PlanWaste;
 
 typedef struct PlanTarget {        // what planning must know of the machine
   int vector_bits;                 // 128, 256 or 512
@@ -166,6 +173,13 @@ PlanWork plan_work(Arena *a, const Plan *p);
 typedef struct PlanStage { const char *name, *needs, *gives, *why; } PlanStage;
 const PlanStage *plan_stage(int k);
 char *plan_verify(const Plan *p);
+
+// A state, or an array that a loop carries, is copied whole since a part of it is updated while the old value is read later:
+// an error for each such update, with the place that reads the old value. False if there is one. `often`: "step";
+// `state`: where each input is declared, or NULL. [plan/waste.c]
+bool plan_owned(Diags *d, const Plan *p, const char *often, const Loc *state);
+// Whether a plan of g could have such a copy: quick, of a graph before the passes.
+bool plan_may_copy(Arena *a, const IrGraph *g);
 
 // Flops and bytes of one execution of a node (control: of its bodies, all turns; while: one turn; cond: the dearer side).
 double plan_flops(const Plan *p, const PlanNode *n);

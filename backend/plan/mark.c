@@ -17,6 +17,11 @@ bool plan_unit_reshape(const IrOp *op) {
 
 bool plan_is_view(const IrOp *op) { return op->code == IR_RESHAPE || op->code == IR_STOP_GRAD || op->code == IR_AFTER; }
 
+bool plan_is_const(const IrValue *v) {
+  while (v->op && (plan_is_view(v->op) || v->op->code == IR_BROADCAST)) v = v->op->in[0];
+  return v->op && v->op->code == IR_CONST;
+}
+
 bool plan_is_splat(const IrOp *op) {
   return op->code == IR_CONST && ir_attr(op, A_DATA)->n <= ir_dtype_bytes(op->out[0]->type.dtype);
 }

@@ -140,9 +140,14 @@ Plan *plan_make(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanT
 
 bool plan_unit_reshape(const IrOp *op);        // puts in or takes out axes of size 1 only
 bool plan_is_view(const IrOp *op);             // reshape, stop_grad, after: operand 0's bytes
+bool plan_is_const(const IrValue *v);          // const, reshaped or repeated
 bool plan_is_splat(const IrOp *op);            // const of one element, repeated or not
 double plan_op_cost(const IrOp *op);           // of one element of its result, operands free; about a multiply
 int64_t plan_reduced(const IrOp *op);          // elements reduced to one
+
+// What writes a part of the place of `to` first: op, of which that is the result, or an op in a loop that carries `to`; or
+// NULL. [waste.c]
+const IrOp *plan_writer(const IrOp *op, const IrValue *to);
 
 // The map around a block that threads share, in which nothing else is cut; there is one at most.
 const Unit *plan_map_around(const Block *b);

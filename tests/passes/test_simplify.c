@@ -233,6 +233,9 @@ static const Case hoisting[] = {
   // out of both loops
   {"(%0: f32, %1: f32) { %2: f32 = scan %0 {n = 4, ncarry = 1} (%3: i32, %4: f32) { %5: f32 = scan %4 {n = 3, ncarry = 1} (%6: i32, %7: f32) { %8: f32 = exp %1 %9: f32 = mul %7, %8 yield %9 } yield %5 } yield %2 }",
    "(%0: f32, %1: f32) { %2: f32 = exp %1 %3: f32 = scan %0 {n = 4, ncarry = 1} (%4: i32, %5: f32) { %6: f32 = scan %5 {n = 3, ncarry = 1} (%7: i32, %8: f32) { %9: f32 = mul %8, %2 yield %9 } yield %6 } yield %3 }"},
+  // a copy is made where the program makes it
+  {"(%0: f32[9], %1: f32[9]) { %2: f32[9] = scan %0 {n = 4, ncarry = 1} (%3: i32, %4: f32[9]) { %5: f32[9] = copy %1 %6: f32[9] = mul %4, %5 yield %6 } yield %2 }",
+   "(%0: f32[9], %1: f32[9]) { %2: f32[9] = scan %0 {n = 4, ncarry = 1} (%3: i32, %4: f32[9]) { %5: f32[9] = copy %1 %6: f32[9] = mul %4, %5 yield %6 } yield %2 }"},
   // a large broadcast is remade where it is read
   {"(%0: f32[64, 64], %1: f32[64]) { %2: f32[64, 64] = scan %0 {n = 4, ncarry = 1} (%3: i32, %4: f32[64, 64]) { %5: f32[64, 64] = broadcast %1 {axes = [1]} %6: f32[64, 64] = mul %4, %5 yield %6 } yield %2 }",
    "(%0: f32[64, 64], %1: f32[64]) { %2: f32[64, 64] = scan %0 {n = 4, ncarry = 1} (%3: i32, %4: f32[64, 64]) { %5: f32[64, 64] = broadcast %1 {axes = [1]} %6: f32[64, 64] = mul %4, %5 yield %6 } yield %2 }"},
