@@ -122,15 +122,23 @@ typedef struct Plan {
   const char *const_data;          // RT_CONST's content (constants larger than one element)
   int64_t const_bytes;
   int nnode;
-  int nwaste;                      // copies of PLAN_WASTE bytes or more that keep a value apart from its update
-  struct PlanWaste { const IrOp *op; const IrValue *old; int64_t bytes; } *waste; // op: what would have written in place; old: what it would have written over
+  int nwaste; struct PlanWaste *waste; // copies of PLAN_WASTE bytes or more that keep a value apart from its update
 } Plan;
+
+typedef struct PlanWaste {
+  const IrOp *op;                  // what would have written in place, or NULL: an output
+  const IrValue *old;              // what it would have written over
+  int64_t bytes;
+  const IrOp *update;              // dynamic_update, scatter: op itself, or the one in it that writes a part of the copy; or NULL
+  bool turns;                      // made in each turn of a loop
+} PlanWaste;
 
 typedef struct PlanTarget {        // what planning must know of the machine
   int vector_bits;                 // 128, 256 or 512
   bool fma;
   double fork_ns;                  // what two sides must save together; less, for tests, forks whatever can be
   double piece_ns;                 // of a piece that a thread takes: 0 PLAN_PIECES_NS; tests cut small nodes
+  int64_t small_bytes;             // of an array that may as well be copied: 0 PLAN_SMALL; tests mind smaller ones
 } PlanTarget;
 
 // Constants of a target, measured once by bench/ and written down here.
@@ -148,6 +156,7 @@ typedef struct PlanTarget {        // what planning must know of the machine
 #define PLAN_FAR_PER_NS   20       // at so many a ns
 #define PLAN_FMAS_PER_NS  60       // of products and convolutions of a few hundred kflop
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
+#define PLAN_SMALL        (1 << 16) // bytes: an array up to this is copied in a few us
 #define PLAN_WASTE        (1 << 20) // copies this large are told to the user
 #define PLAN_ROW_TILE     16       // strips of a product's rows are whole tiles of so many, or of a power of two below
 bool plan_small_reduce(const IrOp *op);           // reduces at most PLAN_SMALL_REDUCE elements (over any axes) to each one
@@ -167,6 +176,13 @@ PlanWork plan_work(Arena *a, const Plan *p);
 typedef struct PlanStage { const char *name, *needs, *gives, *why; } PlanStage;
 const PlanStage *plan_stage(int k);
 char *plan_verify(const Plan *p);
+
+// A state, or an array that a loop carries, is copied whole since a part of it is updated while the old value is read later:
+// an error for each such update, with the place that reads the old value. False if there is one. `often`: "step";
+// `state`: where each input is declared, or NULL. [plan/waste.c]
+bool plan_owned(Diags *d, const Plan *p, const char *often, const Loc *state);
+// Whether a plan of g could have such a copy: quick, of a graph before the passes.
+bool plan_may_copy(Arena *a, const IrGraph *g);
 
 // Flops and bytes of one execution of a node (control: of its bodies, all turns; while: one turn; cond: the dearer side).
 double plan_flops(const Plan *p, const PlanNode *n);

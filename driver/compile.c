@@ -194,6 +194,25 @@ static const char *entry(Compiling *c, const ElabTrainer *t, const char *what) {
   return c->inside ? arena_printf(c->d->arena, "%s.%d.%s", t->name, c->table.n, what) : what;
 }
 
+// Where each input of the step is declared.
+static const Loc *declared(Arena *a, const ElabTrainer *t) {
+  Loc *at = arena_array(a, Loc, t->step->top->narg + 1);
+  for (int i = 0; i < t->nstate; i++) at[i] = t->state[i].loc;
+  return at;
+}
+
+// Whether the step's plan copies no state for an update; false after diagnostics, for a mistake that a pass found too.
+// The machine does not matter for that, and none is asked for.
+bool trainer_owned(Driver *d, const ElabTrainer *t) {
+  if (!plan_may_copy(d->arena, t->step)) return true;
+  if (!job_passes(d, &(Job){ 0 }, t->step)) return false;
+  Layout l = lay_out(d->arena, t);
+  PlanInterface step = step_ports(d->arena, t, &l);
+  PlanTarget any = { .vector_bits = 256, .fma = true };
+  PlanConsts consts = { .data = { .arena = d->arena } };
+  return plan_owned(d->diags, plan_build(d->arena, t->step, &step, &any, &consts, "step"), "step", declared(d->arena, t));
+}
+
 static RtProgram *compile_one(Compiling *c, const ElabTrainer *t) {
   Arena *a = c->d->arena;
   Layout l = lay_out(a, t);
@@ -204,6 +223,7 @@ static RtProgram *compile_one(Compiling *c, const ElabTrainer *t) {
     plan_build(a, t->init, &init, &c->target->plan, c->consts, entry(c, t, "init")),
     plan_build(a, t->step, &step, &c->target->plan, c->consts, entry(c, t, "step")),
   };
+  if (!plan_owned(c->d->diags, p[1], "step", declared(a, t))) return NULL;
   RtProgram *table = arena_new(a, RtProgram);
   *table = table_of(a, c->job->path, t, &l);
   table->nbefore = t->nbefore;

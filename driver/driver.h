@@ -86,6 +86,9 @@ Compiled *job_compile(Driver *d, const Job *j);                 // to plans and 
 // `known` (or NULL) gives the table of a trainer run before that need not be compiled again, or NULL.
 typedef const RtProgram *(*KnownProgram)(void *data, const ElabTrainer *t);
 Compiled *trainer_compile(Driver *d, const Job *j, const ElabTrainer *t, KnownProgram known, void *data);
+// False, with diagnostics, where a step of the trainer would copy a large state for an update of a part of it. Its graph is
+// planned for that only where it might; the graph is not fit for compiling any more.
+bool trainer_owned(Driver *d, const ElabTrainer *t);
 // The reference evaluator and compiled code as hosts of what an expression or experiment computes (ElabHost).
 bool host_exact(void *driver, IrGraph *g, const IrArray *in, IrArray *out);
 bool host_evaluate(void *driver, IrGraph *g, const char *const *in, char *const *out);

@@ -105,6 +105,7 @@ static bool emit(Driver *d, const Job *j, Export *o, ElabExport *x) {
   PlanConsts *consts = arena_new(d->arena, PlanConsts);
   consts->data.arena = d->arena;
   Plan *plan = plan_alone(d, x->graph, &t, consts);
+  if (!plan_owned(d->diags, plan, "call", NULL)) return false;
   Program p = { .nplan = 1, .plan = &plan, .const_data = consts->data.s, .const_bytes = (int64_t)consts->data.n, .export = true };
   const char *object = NULL;
   size_t n = 0;

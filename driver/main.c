@@ -53,7 +53,8 @@ const Command commands[] = {
     command_export },
   { "check", "find mistakes; says nothing when there are none",
     "usage: rlc check FILE...\n"
-    "Checks names, types and shapes of everything in the files without generating code.\n\n"
+    "Checks names, types and shapes of everything in the files, and that no step of a trainer copies a large state\n"
+    "to update a part of it, without generating code.\n\n"
     "example:\n"
     "  rlc check cartpole.rl\n",
     command_check },

@@ -152,6 +152,21 @@ static Value *fn_polygamma(Elab *e, const Args *a) {
   return element1_with(e, IR_POLYGAMMA, 1, &at, x, here(e, a));
 }
 
+Value *value_copied(Elab *e, Value *v, int64_t least, Loc loc) {
+  if (v->kind == V_REC) {
+    Value **item = arena_array(e->arena, Value *, v->n ? v->n : 1);
+    for (int k = 0; k < v->n; k++) item[k] = value_copied(e, v->item[k], least, loc);
+    return value_like(e, v, v->n, item);
+  }
+  if (v->kind == V_NUM || v->kind == V_BOOL || (v->ir && ir_bytes(&v->ir->type) < least)) return v;
+  return v->kind == V_KEY ? value_key(e, ir_un(&e->c.b, IR_COPY, v->ir)) : element1(e, IR_COPY, v, loc);
+}
+
+static Value *fn_copy(Elab *e, const Args *a) {
+  most(e, a, "copy", 1);
+  return value_copied(e, need(e, a, "copy", "x", 0), 0, here(e, a));
+}
+
 static Value *tree2(Elab *e, IrCode c, Value *a, Value *b, Loc loc) {
   if (a->kind != V_REC && b->kind != V_REC) return element2(e, c, a, b, loc);
   Value *shape = a->kind == V_REC ? a : b;
@@ -1432,6 +1447,7 @@ static const Builtin builtins[] = {
   {"polygamma", fn_polygamma, "polygamma(n, x)", "n-th derivative of digamma; n is known while compiling, 1 to 170", 0}, U(floor, "greatest integer below"),
   U(ceil, "least integer above"), U(round, "nearest integer, halves to even"), U(isfinite, "neither infinite nor NaN"), U(real, "real part"), U(imag, "imaginary part"),
   U(conj, "complex conjugate"), U(stop_grad, "x, without derivative; trees leaf by leaf"),
+  U(copy, "x, in memory of its own: an update of one leaves the other; trees leaf by leaf"),
   {"atan2", fn_atan2, "atan2(y, x)", "angle of (x, y)", 0}, {"complex", fn_complex, "complex(re, im)", "re + i im", 0}, {"div", fn_div, "div(a, b)", "floor(a / b) of integers", 0},
   {"bit_and", fn_bit_and, "bit_and(a, b)", "bitwise and", 0}, {"bit_or", fn_bit_or, "bit_or(a, b)", "bitwise or", 0}, {"bit_xor", fn_bit_xor, "bit_xor(a, b)", "bitwise exclusive or", 0},
   {"shift_left", fn_shift_left, "shift_left(a, n)", "a * 2^n", 0}, {"shift_right", fn_shift_right, "shift_right(a, n)", "floor(a / 2^n)", 0},

@@ -275,13 +275,17 @@ Value *emit_function(Elab *e, Decl *d, IrGraph *g) {
   return r;
 }
 
-static void check_trainer(Elab *e, Decl *d) {
-  if (!make_trainer(e, d)) return;
+typedef struct More { void (*check)(void *data, ElabTrainer *t); void *data; } More;
+
+static void check_trainer(Elab *e, Decl *d, const More *more) {
+  ElabTrainer *t = make_trainer(e, d);
+  if (!t) return;
   for (int k = d->ast->nstatic; k < d->ast->nkid; k++)
     if (d->ast->kid[k]->kind == AST_EXPORT) {
       fresh(e, ir_graph(e->arena, "scratch"));
       export_make(e, d, d->ast->kid[k]);
     }
+  if (more->check) more->check(more->data, t);
 }
 
 ElabExport *elab_export(Elab *e, const char *trainer, const char *name) {
@@ -354,12 +358,13 @@ static void check_decl(Elab *e, void *env) {
   }
 }
 
-bool elab_check(Elab *e) {
+bool elab_check(Elab *e, void (*check)(void *data, ElabTrainer *t), void *data) {
   int before = e->diags->count;
+  More more = {check, data};
   names_check(e, e->main);
   for (Decl *d = e->main->decls; d; d = d->next) {
     fresh(e, ir_graph(e->arena, "scratch"));
-    if (d->ast->kind == AST_TRAIN) check_trainer(e, d);
+    if (d->ast->kind == AST_TRAIN) check_trainer(e, d, &more);
     else if (d->ast->kind == AST_EXPERIMENT) experiment_make(e, d, NULL, 0);
     else attempt(e, check_decl, &(Check){d});
   }

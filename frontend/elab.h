@@ -109,7 +109,8 @@ const char *elab_type_text(Arena *a, const IrType *t);
 Elab *elab_new(Arena *a, Diags *d, const Source *src, const ElabOptions *o);
 // Checks everything that can be checked without being asked for more: every trainer with its
 // defaults, every function whose parameter types are complete, names everywhere. False on errors.
-bool elab_check(Elab *e);
+// Each trainer is handed to `more`, if that is not NULL, as soon as it is made.
+bool elab_check(Elab *e, void (*more)(void *data, ElabTrainer *t), void *data);
 // The trainer named (NULL: the file's only or last one). NULL on errors.
 ElabTrainer *elab_trainer(Elab *e, const char *name);
 // The trainer's entry point `name` (NULL: the last one). NULL on errors.

@@ -828,6 +828,19 @@ void assign(Elab *e, const Ast *place, Value *v) {
 
 // ---- statements and expressions ------------------------------------------------------------
 
+static Binding *root_binding(Elab *e, const Ast *x) {
+  while (x->kind == AST_FIELD || x->kind == AST_ITEM || x->kind == AST_PAREN) x = x->kid[0];
+  return x->kind == AST_NAME ? scope_find(e->c.scope, x->name) : NULL;
+}
+
+#define COPIED (1 << 16)      // bytes of a leaf from which on it is said in the graph
+
+// `target = p` of two states: the program asks for a copy, and then a part of p may be updated, and target read.
+static Value *copied_between(Elab *e, const Ast *place, const Ast *from, Value *v) {
+  const Binding *to = root_binding(e, place), *b = root_binding(e, from);
+  return to && b && to != b && to->type && b->type ? value_copied(e, v, COPIED, from->loc) : v;
+}
+
 static Value *probed(Elab *e, const char *path, Value *v, Loc loc) {
   for (Probe *p = e->c.probe; p; p = p->up) {
     vec_push(e->arena, &p->paths, path);
@@ -866,7 +879,7 @@ static Value *eval_stmt(Elab *e, const Ast *s) {
   case AST_ASSIGN: {
     Value *v = eval(e, s->kid[1]);
     if (v->kind == V_NONE) fail(e, s->kid[1]->loc, no_value_help(e, s->kid[1]), "this has no value to assign");
-    if (s->op) v = binary(e, s->op, eval(e, s->kid[0]), v, s->loc);
+    v = s->op ? binary(e, s->op, eval(e, s->kid[0]), v, s->loc) : copied_between(e, s->kid[0], s->kid[1], v);
     assign(e, s->kid[0], v);
     return value_none(e);
   }

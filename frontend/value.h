@@ -344,6 +344,7 @@ Value *eval_name(Elab *e, const char *name, Loc loc);
 Value *binary(Elab *e, AstOp op, Value *a, Value *b, Loc loc);
 Value *element1(Elab *e, IrCode c, Value *x, Loc loc);       // leaf by leaf
 Value *element1_with(Elab *e, IrCode c, int nattr, const IrAttr *at, Value *x, Loc loc);   // of an op with attributes
+Value *value_copied(Elab *e, Value *v, int64_t least, Loc loc);     // leaves of `least` bytes and more, each by a copy
 Value *element2(Elab *e, IrCode c, Value *a, Value *b, Loc loc);
 Value *index_value(Elab *e, Value *v, int n, const Ast *const *ix, Loc loc);
 Value *index_at(Elab *e, Value *v, IrValue *i);              // leaf by leaf, along the first axis, i scalar

@@ -161,6 +161,14 @@ Diag *diag_error(Diags *d, Loc loc, const char *fmt, ...) {
   return g;
 }
 
+void diag_note(Diags *d, Diag *g, Loc loc, const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  g->note = arena_vprintf(d->arena, fmt, args);
+  va_end(args);
+  g->note_loc = loc;
+}
+
 void diag_help(Diags *d, Diag *g, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
@@ -236,12 +244,16 @@ static void print_line(const Loc *at, FILE *to) {
   fputc('\n', to);
 }
 
-static void print_one(const Diag *g, FILE *to) {
-  const Loc *at = &g->loc;
+static void print_at(const Loc *at, const char *what, const char *message, FILE *to) {
   if (at->src && at->line) fprintf(to, "%s:%d:%d: ", at->src->path, at->line, at->col);
   else if (at->src) fprintf(to, "%s: ", at->src->path);
-  fprintf(to, "error: %s\n", g->message);
+  fprintf(to, "%s: %s\n", what, message);
   if (at->src && at->src->text && at->line) print_line(at, to);
+}
+
+static void print_one(const Diag *g, FILE *to) {
+  print_at(&g->loc, "error", g->message, to);
+  if (g->note) print_at(&g->note_loc, "note", g->note, to);
   if (g->help) fprintf(to, "help: %s\n", g->help);
 }
 

@@ -68,10 +68,14 @@ typedef struct Loc {        // line and col count from 1; line 0: no place in a 
 //   file:line:col: error: message
 //   the source line
 //        ^~~~
+//   file:line:col: note: what stands there   (where another place belongs to it)
+//   its line and caret
 //   help: the way out                  (where there is one)
 typedef struct Diag {
   Loc loc;
   char *message;
+  Loc note_loc;
+  char *note;               // or NULL
   char *help;               // or NULL
   struct Diag *next;
 } Diag;
@@ -84,6 +88,7 @@ typedef struct Diags {
 #define DIAG_MOST 20
 
 Diag *diag_error(Diags *d, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void diag_note(Diags *d, Diag *g, Loc loc, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void diag_help(Diags *d, Diag *g, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_print(const Diags *d, FILE *to);
 

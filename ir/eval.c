@@ -257,7 +257,7 @@ static int64_t int_unary(IrCode c, IrDtype t, int64_t x) {
 }
 
 static IrNumber unary(IrCode c, IrDtype t, IrNumber x) {
-  if (c == IR_STOP_GRAD) return x;
+  if (c == IR_STOP_GRAD || c == IR_COPY) return x;
   if (c == IR_FINITE) return (IrNumber){0, 0, isfinite(x.re) && isfinite(x.im)};
   if (ir_is_complex(t)) return complex_unary(c, x);
   if (ir_is_float(t)) return (IrNumber){float_unary(c, x.re), 0, 0};

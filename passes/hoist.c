@@ -15,6 +15,7 @@ void simp_hoist(Simp *s, IrOp *op, int captured) {
   int depth = s->level.n - 1, free = captured;
   int64_t leaf = 0;
   if (free < s->level.at[depth].floor) free = s->level.at[depth].floor;
+  if (op->code == IR_COPY) free = depth;     // it is made where the program makes it, turn by turn
   for (int i = 0; i < op->nin; i++) {
     const Note *n = simp_note(s, op->in[i]);
     if (n->free > free) free = n->free;

@@ -245,7 +245,10 @@ static IrValue *by_code(Simp *s, IrBuilder *b, IrOp *op) {
   case IR_AND: case IR_OR: case IR_XOR: return bits(b, op->code, x, y);
   case IR_SHL: case IR_SHR: return simp_is_int(y, 0) ? x : NULL;
   case IR_EQ: case IR_NE: case IR_LT: case IR_LE: case IR_GT: case IR_GE: return compare(b, op, x, y);
-  case IR_SELECT: return select3(b, x, y, op->in[2]);
+  case IR_SELECT: {
+    IrValue *v = select3(b, x, y, op->in[2]);
+    return v ? v : simp_masked(s, b, op);
+  }
   case IR_CAST: return cast(b, x, op->out[0]->type);
   case IR_BITCAST: return x->type.dtype == op->out[0]->type.dtype ? x : NULL;
   default: return NULL;

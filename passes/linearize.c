@@ -108,7 +108,7 @@ static bool is_cheap(const IrOp *op) {
   switch (op->code) {
   case IR_CONST: case IR_IOTA: case IR_BROADCAST: case IR_RESHAPE: case IR_CAST:
   case IR_NEG: case IR_ABS: case IR_SIGN: case IR_FLOOR: case IR_NOT: case IR_FINITE:
-  case IR_REAL: case IR_IMAG: case IR_CONJ: case IR_STOP_GRAD: case IR_COMPLEX:
+  case IR_REAL: case IR_IMAG: case IR_CONJ: case IR_STOP_GRAD: case IR_COPY: case IR_COMPLEX:
   case IR_ADD: case IR_SUB: case IR_MUL: case IR_MAX: case IR_MIN: case IR_AND: case IR_OR: case IR_XOR:
   case IR_EQ: case IR_NE: case IR_LT: case IR_LE: case IR_GT: case IR_GE: case IR_SELECT:
     return true;

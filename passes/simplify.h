@@ -1,7 +1,7 @@
 // What the files of pass_simplify share. One round is two linear walks:
 // forward (fold, identities, control, common subexpressions, hoisting), where
 // every value met before has its final stand-in, then backward (dead code).
-// Nothing outside passes/simplify.c, fold.c, identity.c, shape.c, control.c, cse.c,
+// Nothing outside passes/simplify.c, fold.c, identity.c, shape.c, masked.c, control.c, cse.c,
 // hoist.c and dce.c includes this.
 #ifndef RLC_SIMPLIFY_H
 #define RLC_SIMPLIFY_H
@@ -67,6 +67,8 @@ IrValue *simp_fold(Simp *s, IrOp *op);
 // ---- what stands for the only result of op, or NULL [passes/identity.c]
 IrValue *simp_identity(Simp *s, IrOp *op);
 IrValue *simp_shape(Simp *s, IrBuilder *b, IrOp *op);    // those of shape and index; b: before op [passes/shape.c]
+// Of a select: writes of two branches, one after the other, masked. [passes/masked.c]
+IrValue *simp_masked(Simp *s, IrBuilder *b, IrOp *op);
 
 // ---- regions [passes/control.c]
 // Before op's regions are walked. True: op is gone, or must be looked at again.

@@ -369,6 +369,7 @@ static IrValue *lanes_first(Vm *v, IrValue *x) { return move_axis(v, split(v, x,
 // Lanes as groups of channels: of both operands, or of the outputs alone where all lanes read one image
 // (or sum over one) in one group. `image` is the operand with the image's channels, or -1.
 static bool conv_groups(Vm *v, IrOp *op, int image) {
+  if (!v->n) return false;         // no lanes would be no groups
   IrValue *in[2];
   bool shared = image >= 0 && !differs(v, op->in[image]) && ir_int(op, A_GROUPS) == 1;
   for (int k = 0; k < 2; k++) in[k] = shared && k == image ? same(v, op->in[k]) : lanes_last(v, lanes(v, op->in[k]));

@@ -94,6 +94,7 @@ NestReg nest_element(Nest *n, const IrOp *op, NestReg *x) {
   bool wide = false;
   for (int k = 0; k < op->nin; k++) wide = wide || is_vector(x[k].re);
   for (int k = 0; wide && k < op->nin; k++) x[k] = nest_widen(n, x[k]);
+  if (op->code == IR_COPY) return x[0];
   if (op->code == IR_SELECT) {
     NestReg r = { .re = LLVMBuildSelect(g->b, x[0].re, x[1].re, x[2].re, "") };
     if (x[1].im) r.im = LLVMBuildSelect(g->b, x[0].re, x[1].im, x[2].im, "");

@@ -1,5 +1,6 @@
 #include "backend/plan/state.h"
 
+static void keep(Planner *p) { plan_keep(p, p->top); }
 static void fuse(Planner *p) { plan_fuse(p, p->top); }
 static void order(Planner *p) { plan_order(p, p->top); }
 static void shape(Planner *p) { plan_shape(p, p->top); }
@@ -13,6 +14,8 @@ static void split(Planner *p) {
 static const struct { PlanStage says; void (*run)(Planner *p); } stage[] = {
   {{"mark", "a graph after the passes", "which values are used, and which must be in memory because of what uses them",
     "what a routine, a loop or an output reads is settled before anything fuses"}, plan_mark},
+  {{"keep", "values marked", "what is computed of an array before a part of it is written: stored by then",
+    "computed behind the write, a number read before it would keep the whole old array by a copy"}, keep},
   {{"fuse", "values marked", "which other values are stored, and which node stores each: nests, products with epilogues",
     "a value between two nodes costs a trip through memory, inside of one a register"}, fuse},
   {{"order", "nodes", "what each node reads, and the order of the nodes in a block",

@@ -120,6 +120,9 @@ static void level_memory(Fuse *s, IrOp *op) {
       if (c->block == s->b && in_of(s, body->capture.at[i]).over > level) level = in_of(s, body->capture.at[i]).over;
     }
   }
+  const Values *awaits = &fact_of(s->p, op->out[0])->awaits;
+  for (int k = 0; k < awaits->n; k++)
+    if (fact_of(s->p, awaits->at[k])->stored && in_of(s, awaits->at[k]).over > level) level = in_of(s, awaits->at[k]).over;
   bool product = is_product_op(op);
   if (product) level += fact_of(s->p, op->out[0])->lift;
   for (int k = 0; k < op->nout; k++) {

@@ -143,6 +143,8 @@ static void bound_op(Fuse *s, Bound *of, const IrOp *op) {
     for (int k = 0; k < op->nin; k++) read_by(s, of, op->in[k], r);
     for (int k = 0; k < op->nregion; k++)
       for (int j = 0; j < f->body[k]->capture.n; j++) read_by(s, of, f->body[k]->capture.at[j], r);
+    for (int k = 0; k < f->awaits.n; k++)
+      if (fact_of(s->p, f->awaits.at[k])->stored) read_by(s, of, f->awaits.at[k], r);
   }
 }
 

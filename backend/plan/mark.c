@@ -17,6 +17,11 @@ bool plan_unit_reshape(const IrOp *op) {
 
 bool plan_is_view(const IrOp *op) { return op->code == IR_RESHAPE || op->code == IR_STOP_GRAD || op->code == IR_AFTER; }
 
+bool plan_is_const(const IrValue *v) {
+  while (v->op && (plan_is_view(v->op) || v->op->code == IR_BROADCAST)) v = v->op->in[0];
+  return v->op && v->op->code == IR_CONST;
+}
+
 bool plan_is_splat(const IrOp *op) {
   return op->code == IR_CONST && ir_attr(op, A_DATA)->n <= ir_dtype_bytes(op->out[0]->type.dtype);
 }
@@ -43,7 +48,7 @@ static double code_cost(IrCode c) {
     case IR_THREEFRY: return 60;
     case IR_DIV: case IR_MOD: case IR_SQRT: case IR_RSQRT: return 4;
     case IR_IOTA: case IR_CONST: case IR_TRANSPOSE: case IR_BROADCAST: case IR_SLICE: case IR_REVERSE:
-    case IR_RESHAPE: case IR_STOP_GRAD: case IR_AFTER: case IR_BITCAST: return 0;
+    case IR_RESHAPE: case IR_STOP_GRAD: case IR_AFTER: case IR_BITCAST: case IR_COPY: return 0;
     case IR_PAD: case IR_DYN_SLICE: return 1;
     case IR_GATHER: return 3;
     default: return 1;
@@ -125,6 +130,7 @@ static void mark_op(Planner *p, Block *b, IrOp *op) {
   Fact *f = fact_of(p, op->out[0]);
   bool memory = is_memory_op(op);
   if (op->code == IR_AFTER) f->hard = true;   // always a view of memory: nothing is computed through it
+  if (op->code == IR_COPY) f->hard = true;    // the copy is in memory, or it is none
   if (memory || (op->code == IR_CONST && !plan_is_splat(op)) || (op->code == IR_RESHAPE && !plan_unit_reshape(op)))
     f->hard |= lower_of(op) != LOWER_DOT && lower_of(op) != LOWER_CONV;
   bool carried_out = f->far && !f->hard;     // its operands are read by the inner block

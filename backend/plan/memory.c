@@ -571,18 +571,16 @@ static void share(Memory *m) {
 }
 
 // ---- copies --------------------------------------------------------------------------------------------
-static bool is_const(const IrValue *v) {
-  while (v && v->op && (plan_is_view(v->op) || v->op->code == IR_BROADCAST)) v = v->op->in[0];
-  return v && v->op && v->op->code == IR_CONST;
-}
-
-static void note_waste(Memory *m, const Move *v) {
+// `before`: in front of a node.
+static void note_waste(Memory *m, const Block *b, const Move *v, bool before) {
   const Object *from = obj(m, v->from);
-  if (from->bytes < PLAN_WASTE || !from->v || is_const(from->v) || m->cls.at[class_of(m, v->to)].pin == PIN_SLOT) return;
+  if (from->bytes < PLAN_WASTE || !from->v || plan_is_const(from->v) || m->cls.at[class_of(m, v->to)].pin == PIN_SLOT) return;
   Plan *p = m->p->plan;
-  struct PlanWaste *at = arena_array(m->p->a, struct PlanWaste, p->nwaste + 1);
+  PlanWaste w = {.op = v->op, .old = from->v, .bytes = from->bytes, .update = before ? plan_writer(v->op, obj(m, v->to)->v) : NULL};
+  for (; b; b = b->outer) w.turns |= b->loop;
+  PlanWaste *at = arena_array(m->p->a, PlanWaste, p->nwaste + 1);
   if (p->nwaste) memcpy(at, p->waste, sizeof *at * (size_t)p->nwaste);
-  at[p->nwaste++] = (struct PlanWaste){v->op, from->v, from->bytes};
+  at[p->nwaste++] = w;
   p->waste = at;
 }
 
@@ -596,13 +594,13 @@ static int room_of(Memory *m, int object) {
 
 // Puts copies that are to happen at once into an order in which none writes over what another still
 // reads; where they go round in a circle, one goes through a place of its own. `tick`: of the copies.
-static void settle(Memory *m, Block *b, Moves *list, int tick) {
+static void settle(Memory *m, Block *b, Moves *list, int tick, bool before) {
   Moves out = {0};
   int n = 0;
   for (int k = 0; k < list->n; k++) {
     Move v = list->at[k];
     if ((!is_part(m, v.from) && class_of(m, v.from) == class_of(m, v.to)) || !obj(m, v.from)->bytes) continue;
-    note_waste(m, &v);
+    note_waste(m, b, &v, before);
     add_live(m, v.from, 4 * tick, 4 * tick + 1);
     touch(m, v.from, 4 * tick);
     touch(m, v.to, 4 * tick);
@@ -631,11 +629,11 @@ static void settle(Memory *m, Block *b, Moves *list, int tick) {
 }
 
 static void settle_block(Memory *m, Block *b) {
-  settle(m, b, &b->head, b->t0);
-  settle(m, b, &b->tail, b->t1);
+  settle(m, b, &b->head, b->t0, false);
+  settle(m, b, &b->tail, b->t1, false);
   for (int k = 0; k < b->unit.n; k++) {
     Unit *u = b->unit.at[k];
-    settle(m, b, &u->before, u->tick);
+    settle(m, b, &u->before, u->tick, true);
     for (int i = 0; i < 2; i++)
       if (u->body[i]) settle_block(m, u->body[i]);
   }

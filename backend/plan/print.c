@@ -175,7 +175,7 @@ char *plan_print(Arena *a, const Plan *plan) {
   p->mark = arena_array(a, int, plan->graph->nvalue);
   P("plan %s: %d nodes, arena %lld B, const %lld B\n", plan->name, plan->nnode, (long long)plan->arena_bytes, (long long)plan->const_bytes);
   for (int k = 0; k < plan->nwaste; k++) {
-    const struct PlanWaste *w = &plan->waste[k];
+    const PlanWaste *w = &plan->waste[k];
     indent(p);
     P("keeps ");
     put_value(p, w->old);

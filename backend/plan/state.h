@@ -1,6 +1,7 @@
 // Inside the planner: what its files share.
 //
 //   mark     blocks; which values are used, and which must be in memory        [mark.c]
+//   keep     what is stored by the time that a part of an array is written     [keep.c]
 //   fuse     which other values are stored, and which node stores each         [fuse.c, use.c, group.c]
 //   order    what each node reads; the order of nodes in a block               [order.c]
 //   shape    vector axis, late roots, pieces, scratch room of a node           [shape.c, late.c]
@@ -22,6 +23,8 @@ typedef struct Strips { int64_t n; Unit *first, *last; } Strips;      // units, 
 // loads of that point are done it may be written over.
 // `local`: a strip of the roots needs the same strip of it only, for the strips that the node is cut into.
 typedef struct Read { const IrValue *v; bool point, local; } Read;
+
+typedef VEC(const IrValue *) Values;
 
 typedef struct Move { int from, to; const IrOp *op; } Move; // objects; to: any object of the class written
 typedef VEC(Move) Moves;
@@ -47,7 +50,7 @@ struct Unit {                  // a node that is being planned
   double ns;                   // of its work on one core, estimated
   Strips *strips;              // that it is one of, or NULL
   bool would_strip;            // it would be one of some if there were no forks
-  int where; bool barred, out; // while strips are looked for [strip.c]
+  int where; bool barred, not_ahead, out; // while strips are looked for [strip.c]
   Unit *like;
 };
 
@@ -60,7 +63,7 @@ struct Block {
   bool loop;                   // scan, map, while; not the branches of cond
   VEC(IrOp *) op;              // the used ones, in order
   VEC(IrValue *) capture;      // values of outer blocks used here or in blocks inside
-  VEC(const IrValue *) wants;  // values that something in the block would like to write over
+  Values wants;                // values that something in the block would like to write over
   VEC(Unit *) unit;            // in order of execution once ordered
   VEC(Fork) fork;              // in order
   Moves head, tail;            // copies at the start and at the end of each turn
@@ -96,6 +99,7 @@ typedef struct Fact {          // by value id
   Unit *toucher;               // of the group at hand, one that touches it strip by strip [strip.c]
   const IrValue *base;         // of a view: the value whose bytes it has; else itself
   Unit *unit;                  // that writes it; NULL for arguments and constants
+  Values awaits;               // first result of an op that writes a part of an array: what earlier ops compute of that
   VEC(Unit *) wanted;          // by units of the block being ordered that would like to write over it
   int obj;
   uint8_t near;                // in the caches of which side: bits; 0 not known [split.c]
@@ -137,14 +141,20 @@ Plan *plan_make(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanT
 
 bool plan_unit_reshape(const IrOp *op);        // puts in or takes out axes of size 1 only
 bool plan_is_view(const IrOp *op);             // reshape, stop_grad, after: operand 0's bytes
+bool plan_is_const(const IrValue *v);          // const, reshaped or repeated
 bool plan_is_splat(const IrOp *op);            // const of one element, repeated or not
 double plan_op_cost(const IrOp *op);           // of one element of its result, operands free; about a multiply
 int64_t plan_reduced(const IrOp *op);          // elements reduced to one
+
+// What writes a part of the place of `to` first: op, of which that is the result, or an op in a loop that carries `to`; or
+// NULL. [waste.c]
+const IrOp *plan_writer(const IrOp *op, const IrValue *to);
 
 // The map around a block that threads share, in which nothing else is cut; there is one at most.
 const Unit *plan_map_around(const Block *b);
 
 void plan_mark(Planner *p);
+void plan_keep(Planner *p, Block *b);
 void plan_fuse(Planner *p, Block *b);
 void plan_order(Planner *p, Block *b);
 void plan_shape(Planner *p, Block *b);

@@ -122,12 +122,15 @@ static void place_unit(Grouping *g, Unit *u) {
     depends |= at == INSIDE;
     if (at == INSIDE && !u->read.at[k].local) joins = false;
   }
-  u->where = behind ? BEHIND : joins ? INSIDE : depends ? BEHIND : AHEAD;
-  // Who writes over a value that others still read as a whole comes after them.
+  u->where = behind ? BEHIND : joins ? INSIDE : depends || u->not_ahead ? BEHIND : AHEAD;
+  // Who writes over a value that others still read comes after them; what they read strip by strip, with them.
   for (int k = 0; k < u->read.n && u->where != AHEAD; k++) {
     Fact *f = fact_of(g->p, u->read.at[k].v);
-    for (int i = 0; i < f->wanted.n; i++)
-      if (f->wanted.at[i] != u && (u->where == BEHIND || !u->read.at[k].local)) f->wanted.at[i]->barred = true;
+    for (int i = 0; i < f->wanted.n; i++) {
+      if (f->wanted.at[i] == u) continue;
+      f->wanted.at[i]->not_ahead = true;
+      f->wanted.at[i]->barred |= u->where == BEHIND || !u->read.at[k].local;
+    }
   }
 }
 
@@ -180,7 +183,7 @@ static Tried try_strips(Grouping *g, const Units *list, int seed) {
   for (int k = 0; k < list->v.n; k++) list->v.at[k]->out = false;
   for (int round = 0; round < ROUNDS; round++) {
     g->tries -= list->v.n;
-    for (int k = 0; k < list->v.n; k++) list->v.at[k]->where = AHEAD, list->v.at[k]->barred = false;
+    for (int k = 0; k < list->v.n; k++) list->v.at[k]->where = AHEAD, list->v.at[k]->barred = list->v.at[k]->not_ahead = false;
     for (int k = seed; k < list->v.n; k++) place_unit(g, list->v.at[k]);
     if (list->v.at[seed]->where != INSIDE) return t;
     if (!part(g, list, seed)) break;

@@ -673,7 +673,7 @@ static void random_graphs(void) {
     }
     arena_free(&a);
   }
-  CU_ASSERT(n < 60 || forks > 5);
+  CU_ASSERT(n < 60 || forks > 2);
   rt_pool_free(pool);
   pool = NULL;
 }

@@ -12,7 +12,7 @@
 #include <time.h>
 
 static PlanTarget target = {.vector_bits = 256, .fma = true, .fork_ns = PLAN_FORK_NS};
-static const PlanTarget cutting = {.vector_bits = 128, .fma = true, .piece_ns = 0.01, .fork_ns = 1e30}; // whatever can be is cut
+static const PlanTarget cutting = {.vector_bits = 128, .fma = true, .piece_ns = 0.01, .fork_ns = 1e30, .small_bytes = 1}; // whatever can be is cut
 
 // ---- a graph, its plan, its ports --------------------------------------------------------------
 typedef struct Case {
@@ -536,6 +536,65 @@ static void kept_ring(void) {
   end(&c);
 }
 
+static IrValue *write_at(Case *c, IrValue *x, IrValue *at, IrValue *v) {
+  IrValue *in[] = {x, ir_reshape(&c->b, v, 1, (int64_t[]){1}), at};
+  return ir_build(&c->b, IR_DYN_UPDATE, 3, in, NULL, 0, NULL, 0, NULL)->out[0];
+}
+
+static IrValue *read_at(Case *c, IrValue *x, IrValue *at) {
+  IrAttr size = attr(c, A_SIZES, 1);
+  return ir_reshape(&c->b, ir_build(&c->b, IR_DYN_SLICE, 2, (IrValue *[]){x, at}, NULL, 1, &size, 0, NULL)->out[0], 0, NULL);
+}
+
+// Numbers read of an array before a write, and used with what is read behind it: the write is in place. `late`: the
+// graph has the reading behind the write. `branch`: the write is made on some condition only.
+static void read_before_write(bool late, bool branch, bool loop) {
+  enum { N = 1 << 18 };
+  Case c;
+  start(&c);
+  IrValue *x = input(&c, f32(1, N, 0), "x"), *at = input(&c, ir_scalar(IR_I32), "at"), *sum = input(&c, ir_scalar(IR_F32), "sum"), *old = x;
+  IrBuilder top = c.b;
+  IrRegion *body = ir_region(c.g), *yes = ir_region(c.g), *no = ir_region(c.g);
+  ir_arg(body, ir_scalar(IR_I32));
+  IrValue *x1 = ir_arg(body, x->type), *sum1 = ir_arg(body, sum->type);
+  if (loop) c.b.at = body;
+  IrValue *was = NULL, *now = loop ? x1 : x, *s = loop ? sum1 : sum;
+  old = now;
+  if (!late) was = read_at(&c, old, at);
+  if (branch) {
+    IrBuilder outer = c.b;
+    c.b.at = yes;
+    ir_yield(yes, write_at(&c, old, at, s));
+    ir_yield(no, old);
+    c.b = outer;
+    IrValue *lower = ir_bin(&c.b, IR_LT, at, fill(&c, at->type, 1000));
+    now = ir_build(&c.b, IR_COND, 1, &lower, NULL, 0, NULL, 2, (IrRegion *[]){yes, no})->out[0];
+  } else now = write_at(&c, old, at, s);
+  if (late) was = read_at(&c, old, at);
+  s = add(&c, mul(&c, was, fill(&c, was->type, 3)), read_at(&c, now, add(&c, at, fill(&c, at->type, 1))));
+  if (loop) {
+    ir_yield(body, now);
+    ir_yield(body, s);
+    c.b = top;
+    IrOp *op = scan(&c, 2, (IrValue *[]){x, sum}, 5, 2, body);
+    now = op->out[0], s = op->out[1];
+  }
+  ir_output(c.g, now, "x");
+  ir_output(c.g, s, "sum");
+  plan(&c);
+  if (largest_copy(&c.plan->body) > 4) printf("\nlate %d branch %d loop %d\n%s", late, branch, loop, plan_print(&c.arena, c.plan));
+  CU_ASSERT(largest_copy(&c.plan->body) <= 4);
+  CU_ASSERT(c.plan->arena_bytes < 1024);
+  CU_ASSERT(c.plan->nwaste == 0);
+  const char *why = run_case(&c, 1);
+  CU_ASSERT(why == NULL);
+  end(&c);
+}
+
+static void reads_before_writes(void) {
+  for (int k = 0; k < 8; k++) read_before_write(k & 1, k >> 1 & 1, k >> 2);
+}
+
 // States that change places, and one that is copied out before it changes.
 static void exchange(void) {
   Case c;
@@ -762,6 +821,7 @@ void suite_plan(void) {
   test_add(s, "a scan steps its carry in place", scan_in_place);
   test_add(s, "a ring buffer is never copied", ring_buffer);
   test_add(s, "a copy that the program asks for is told", kept_ring);
+  test_add(s, "numbers read before a write do not keep the array", reads_before_writes);
   test_add(s, "copies at once", exchange);
   test_add(s, "pieces for threads", pieces);
   test_add(s, "side by side", side_by_side);

@@ -293,6 +293,15 @@ static const char tiny_rl[] =
   "    (c @ (c.T @ c) * 0 + c |> reshape([20_000])) + w[0]\n"
   "  }\n"
   "  export sorted(v: f32[3]) -> f32[3] = sort(v * w)\n"
+  "  export kept(v: f32[2]) -> f32 {\n"
+  "    var (b, s) = (zeros([300_000]), 0.0)\n"
+  "    for t in 0..4 {\n"
+  "      let old = b\n"
+  "      b[t] = v[0] + s\n"
+  "      s += sum(b * old)\n"
+  "    }\n"
+  "    s\n"
+  "  }\n"
   "}\n";
 
 static const char tiny_c[] =
@@ -347,6 +356,10 @@ static void exports(void) {
   s = sh("$RLC export t.rl --checkpoint t.ckpt --name sorted");
   CU_ASSERT_EQUAL(s.status, 1);
   SAYS(s.err, "sorted needs rt_argsort of rlc's runtime");
+  s = sh("$RLC export t.rl --checkpoint t.ckpt --name kept");
+  CU_ASSERT_EQUAL(s.status, 1);
+  SAYS(s.err, "t.rl:22:8: error: this update copies 1.2 MB, in each turn of a loop");
+  SAYS(s.err, "t.rl:23:18: note: the old value is read here");
   s = sh("$RLC export t.rl --checkpoint t.ckpt --name g");
   CU_ASSERT_EQUAL(s.status, 1);
   SAYS(s.err, "the trainer `tiny` exports no `g`");
@@ -483,9 +496,25 @@ static void diverges(void) {
   end();
 }
 
+// One state takes the value of another, which is updated in the same step.
+static const char pair_rl[] =
+  "train pair(n = 100_000) {\n"
+  "  state x = zeros([n])\n"
+  "  state before = zeros([n])\n"
+  "  step {\n"
+  "    before = x\n"
+  "    x[3] = 1.0 + x[4]\n"
+  "    log change = sum(x - before)\n"
+  "  }\n"
+  "  stop when iter >= 1\n"
+  "}\n";
+
 static void emits(void) {
   begin();
   put("fit.rl", fit);
+  put("pair.rl", pair_rl);
+  CU_ASSERT_EQUAL(sh("$RLC emit --plan pair.rl | sed -n '/plan step/,$p' > plan && grep -q 'linear.*: copy' plan && ! grep 'copy 400000 B' plan").status, 0);
+  CU_ASSERT_EQUAL(sh("$RLC run pair.rl --quiet --log log && grep '\"change\": 1[,}]' log").status, 0);
   CU_ASSERT_EQUAL(sh("$RLC emit --ir fit.rl -o fit.ir && $RLC opt --passes=simplify fit.ir | cmp - fit.ir").status, 0);
   Said s = sh("$RLC emit --plan fit.rl");
   SAYS(s.out, "plan step");

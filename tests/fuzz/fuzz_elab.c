@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   Source *s = arena_new(&a, Source);
   *s = (Source){"fuzz/program.rl", arena_strn(&a, (const char *)bytes, size), size};
   Elab *e = elab_new(&a, &d, s, &(ElabOptions){0});
-  bool fine = e && elab_check(e);
+  bool fine = e && elab_check(e, NULL, NULL);
   for (const Diag *g = d.first; g; g = g->next) need(g->help != NULL, "no way out", g->message);
   if (!fine) need(d.count > 0, "refused without a word", s->text);
   const char **trainers;

@@ -710,7 +710,7 @@ static bool emit(Gen *g, IrCode c) {
     case IR_POLYGAMMA: return emit_polygamma(g);
     case IR_NOT: return emit_unary(g, c, fits_bits);
     case IR_REAL: case IR_IMAG: case IR_CONJ: return emit_unary(g, c, fits_complex);
-    case IR_STOP_GRAD: return emit_unary(g, c, fits_any);
+    case IR_STOP_GRAD: case IR_COPY: return emit_unary(g, c, fits_any);
     case IR_CAST: case IR_BITCAST: return emit_cast(g, c);
     case IR_ADD: case IR_SUB: case IR_MUL: case IR_DIV: return emit_binary(g, c, fits_number);
     case IR_MOD: case IR_MAX: case IR_MIN: return emit_binary(g, c, fits_real);

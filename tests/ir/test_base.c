@@ -80,7 +80,9 @@ static void diagnostics(void) {
   if (setjmp(oom)) abort();
   Diags d = { .arena = &a };
   const Source *s = source_text(&a, "p.rl", "first\n\tsecönd = 3\r\nlast");
-  diag_error(&d, (Loc){ s, 3, 5, 1 }, "behind the end");
+  Diag *noted = diag_error(&d, (Loc){ s, 3, 5, 1 }, "behind the end");
+  diag_note(&d, noted, (Loc){ s, 1, 2, 3 }, "of %s", "this");
+  diag_help(&d, noted, "go back");
   diag_help(&d, diag_error(&d, (Loc){ s, 2, 2, 7 }, "%s", "a name"), "use %d", 2);
   diag_error(&d, (Loc){ s, 2, 10, 40 }, "wide");
   diag_error(&d, (Loc){ s, 2, 10, 40 }, "wide");
@@ -90,7 +92,7 @@ static void diagnostics(void) {
     "p.rl: error: no place\n"
     "p.rl:2:2: error: a name\n\tsecönd = 3\n\t^~~~~~\nhelp: use 2\n"
     "p.rl:2:10: error: wide\n\tsecönd = 3\n\t       ^~~\n"
-    "p.rl:3:5: error: behind the end\nlast\n    ^\n"
+    "p.rl:3:5: error: behind the end\nlast\n    ^\np.rl:1:2: note: of this\nfirst\n ^~~\nhelp: go back\n"
     "error: no file\n");
   arena_free(&a);
 }

@@ -87,6 +87,7 @@ static void verify(const char *file) {
 }
 
 static void library(void) { verify("tests/learn/library.rl"); }
+static void large_states(void) { verify("tests/learn/copies.rl"); }
 static void karate(void) { verify("examples/gcn_karate.rl"); }
 static void double_pendulum(void) { verify("examples/double_pendulum.rl"); }
 
@@ -115,6 +116,7 @@ void suite_learn(void) {
   test_add(s, "CartPole by evolution", evolve);
   test_add(s, "MAML", maml);
   test_add(s, "MAML's gradient", meta_gradient);
+  test_add(s, "large states updated in part", large_states);
   test_add(s, "the karate club", karate);
   test_add(s, "digits", digits);
   test_add(s, "what examples claim", claims);

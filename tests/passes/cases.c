@@ -14,7 +14,7 @@ const OpCase op_cases[] = {
   UN("cos", "x", "f32[3]"), UN("tanh", "x", "f32[2, 2, 2]"), UN("sigmoid", "x", "f32[3]"), UN("sqrt", "pos", "f32[3]"),
   UN("rsqrt", "pos", "f32[3]"), UN("erf", "x", "f32[3]"), UN("erfinv", "unit", "f32[3]"), UN("lgamma", "pos", "f32[3]"),
   UN("digamma", "pos", "f32[3]"), UN("floor", "x", "f32[3]"), UN("ceil", "x", "f32[3]"),
-  UN("round", "x", "f32[3]"), UN("not", "x", "i32[3]"), UN("conj", "x", "c64[3]"), UN("stop_grad", "held", "f32[3]"),
+  UN("round", "x", "f32[3]"), UN("not", "x", "i32[3]"), UN("conj", "x", "c64[3]"), UN("stop_grad", "held", "f32[3]"), UN("copy", "x", "f32[3, 2]"),
   {"(%0 pos: f32[3]) { %1: f32[3] = polygamma %0 {n = 1} %2: f32[3] = polygamma %0 {n = 2} yield %1, %2 }", 0},
   {"(%0: f32[3]) { %1: bool[3] = isfinite %0 yield %1 }", 0},
   {"(%0: f32[3, 2]) { %1: i32[3, 2] = cast %0 yield %1 }", 0},

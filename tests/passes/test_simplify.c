@@ -236,6 +236,9 @@ static const Case hoisting[] = {
   // out of both loops
   {"(%0: f32, %1: f32) { %2: f32 = scan %0 {n = 4, ncarry = 1} (%3: i32, %4: f32) { %5: f32 = scan %4 {n = 3, ncarry = 1} (%6: i32, %7: f32) { %8: f32 = exp %1 %9: f32 = mul %7, %8 yield %9 } yield %5 } yield %2 }",
    "(%0: f32, %1: f32) { %2: f32 = exp %1 %3: f32 = scan %0 {n = 4, ncarry = 1} (%4: i32, %5: f32) { %6: f32 = scan %5 {n = 3, ncarry = 1} (%7: i32, %8: f32) { %9: f32 = mul %8, %2 yield %9 } yield %6 } yield %3 }"},
+  // a copy is made where the program makes it
+  {"(%0: f32[9], %1: f32[9]) { %2: f32[9] = scan %0 {n = 4, ncarry = 1} (%3: i32, %4: f32[9]) { %5: f32[9] = copy %1 %6: f32[9] = mul %4, %5 yield %6 } yield %2 }",
+   "(%0: f32[9], %1: f32[9]) { %2: f32[9] = scan %0 {n = 4, ncarry = 1} (%3: i32, %4: f32[9]) { %5: f32[9] = copy %1 %6: f32[9] = mul %4, %5 yield %6 } yield %2 }"},
   // a large broadcast is remade where it is read
   {"(%0: f32[64, 64], %1: f32[64]) { %2: f32[64, 64] = scan %0 {n = 4, ncarry = 1} (%3: i32, %4: f32[64, 64]) { %5: f32[64, 64] = broadcast %1 {axes = [1]} %6: f32[64, 64] = mul %4, %5 yield %6 } yield %2 }",
    "(%0: f32[64, 64], %1: f32[64]) { %2: f32[64, 64] = scan %0 {n = 4, ncarry = 1} (%3: i32, %4: f32[64, 64]) { %5: f32[64, 64] = broadcast %1 {axes = [1]} %6: f32[64, 64] = mul %4, %5 yield %6 } yield %2 }"},
@@ -285,6 +288,36 @@ static void stop_grad_stays(void) {
     CU_ASSERT_EQUAL(run_count(g, IR_STOP_GRAD), 0);
   }
   run_end();
+}
+
+// Lanes that write to different places, or not at all, of one array.
+#define LANES "(%0: bool[64], %1: T[64, 300], %2 idx: i32[64, 1], %3: T[64, 1], %4 idx: i32[64, 2], %5: T[64, 2], %6 idx: i32) { " \
+              "%20: i32 = const 0 %21: bool[64, 300] = broadcast %0 {axes = [0]} "
+static void masked_writes(void) {
+  static const char *const text[] = {
+    LANES "%7: T[64, 300] = scatter %1, %2, %3 {batch = 1, mode = set} %8: T[64, 300] = scatter %1, %4, %5 {batch = 1, mode = add} "
+          "%9: T[64, 300] = dynamic_update %8, %3, %20, %6 %10: T[64, 300] = select %21, %7, %9 yield %10 }",
+    LANES "%7: T[64, 300] = scatter %1, %4, %5 {batch = 1, mode = max} %8: T[64, 300] = scatter %7, %2, %3 {batch = 1, mode = min} "
+          "%9: T[64, 300] = select %21, %8, %1 yield %9 }",
+    LANES "%7: T[64, 300] = scatter %1, %4, %5 {batch = 1, mode = set} %8: T[64, 30, 10] = reshape %1 %9: T[64, 1, 1] = reshape %3 "
+          "%10: T[64, 30, 10] = dynamic_update %8, %9, %20, %6, %6 %11: T[64, 300] = reshape %10 %12: T[64, 300] = select %21, %11, %7 yield %12 }",
+  };
+  static const char *const type[] = {"f32", "i32", "f64", "bf16"};
+  for (size_t k = 0; k < sizeof text / sizeof *text; k++)
+    for (size_t t = 0; t < sizeof type / sizeof *type; t++) {
+      char with[2000], *to = with;
+      for (const char *s = text[k]; *s; s++) to += *s == 'T' ? sprintf(to, "%s", type[t]) : (*to = *s, 1);
+      *to = 0;
+      run_begin();
+      IrGraph *g = run_read(with);
+      CU_ASSERT_FATAL(g != NULL);
+      bool small = ir_bytes(&g->top->yield[0]->type) <= 1 << 16;         // these stay as they are
+      CU_ASSERT(run_keeps(g, "simplify", 0));
+      bool whole = false;
+      ir_each_op(g->top, op) whole |= op->code == IR_SELECT && op->out[0]->type.dim[1] == 300;
+      CU_ASSERT_EQUAL(whole, small);
+      run_end();
+    }
 }
 
 // A chain in which each op only becomes simple when the one before has: one
@@ -375,6 +408,7 @@ void suite_simplify(void) {
   test_add(s, "casts", test_casts);
   test_add(s, "shapes and indices", test_shapes);
   test_add(s, "writes to part of an array", test_writes);
+  test_add(s, "writes of some lanes", masked_writes);
   test_add(s, "constants", test_constants);
   test_add(s, "common subexpressions", test_common);
   test_add(s, "regions and carries", test_control);

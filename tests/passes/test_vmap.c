@@ -26,6 +26,15 @@ static void ops(void) {
   }
 }
 
+static void no_lanes(void) {
+  for (int i = 0; i < op_ncase; i++) {
+    run_begin();
+    IrGraph *f = run_case(&op_cases[i], false);
+    for (unsigned mask = 1; f && mask < 1u << f->top->narg; mask++) CU_ASSERT(run_keeps(run_mapped(f, mask, 0), "vmap,simplify", 0));
+    run_end();
+  }
+}
+
 // Innermost maps go first: the second batching meets what the first one made.
 static void maps_in_maps(void) {
   for (int i = 0; i < op_ncase; i++) {
@@ -163,6 +172,7 @@ static void random_graphs(void) {
 void suite_vmap(void) {
   CU_pSuite s = test_suite("vmap");
   test_add(s, "every op, every choice of lanes", ops);
+  test_add(s, "every op, no lanes", no_lanes);
   test_add(s, "maps in maps", maps_in_maps);
   test_add(s, "every op has a case", every_op_has_a_case);
   test_add(s, "shared weights are one product", shared_weights_are_one_product);
