@@ -555,7 +555,7 @@ static void emit_block(Driver *d, const PlanBlock *b) {
 static void open_frame(Driver *d) {
   Gen *g = d->g;
   LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
-  g->fn = gen_function(g, d->plan->name, LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false));
+  g->fn = gen_function(g, module_symbol(g->arena, d->plan->name, d->mod->serial), LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false));
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
   d->frame = LLVMGetParam(g->fn, 0);
   load_bases(d);

@@ -531,13 +531,16 @@ static void attribute(Gen *g, V fn, const char *name) {
   LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(g->ctx, kind, 0));
 }
 
-static V define(Gen *g, const char *name, IrCode c, IrDtype t, int narg, LLVMTypeRef type, LLVMTypeRef fn_type) {
-  V fn = LLVMAddFunction(g->mod, name, fn_type), outer = g->fn;
-  (void)type;
-  LLVMSetLinkage(fn, LLVMInternalLinkage);
+static V declare(Gen *g, const char *name, LLVMTypeRef type) {
+  V fn = LLVMAddFunction(g->mod, name, type);
   attribute(g, fn, "nounwind");
   attribute(g, fn, "willreturn");
   attribute(g, fn, "memory");            // 0: reads and writes none
+  return fn;
+}
+
+static void define(Gen *g, V fn, IrCode c, IrDtype t, int narg) {
+  V outer = g->fn;
   LLVMBasicBlockRef back = LLVMGetInsertBlock(g->b);
   g->fn = fn;
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, fn, "entry"));
@@ -545,7 +548,6 @@ static V define(Gen *g, const char *name, IrCode c, IrDtype t, int narg, LLVMTyp
   LLVMBuildRet(g->b, emit(g, c, t, arg));
   g->fn = outer;
   LLVMPositionBuilderAtEnd(g->b, back);
-  return fn;
 }
 
 V math_function(Gen *g, IrCode c, IrDtype t, int narg, V *arg) {
@@ -554,6 +556,10 @@ V math_function(Gen *g, IrCode c, IrDtype t, int narg, V *arg) {
   snprintf(name, sizeof name, "rlc.%s.%s.%d", ir_info[c].name, ir_dtype_name(t), math_lanes(arg[0]));
   LLVMTypeRef fn_type = LLVMFunctionType(type, par, (unsigned)narg, false);
   V fn = LLVMGetNamedFunction(g->mod, name);
-  if (!fn) fn = define(g, name, c, t, narg, type, fn_type);
+  if (!fn) {
+    fn = declare(g, name, fn_type);
+    if (!g->elsewhere) LLVMSetLinkage(fn, LLVMInternalLinkage);
+    if (!g->elsewhere || !g->elsewhere(g, name)) define(g, fn, c, t, narg);
+  }
   return LLVMBuildCall2(g->b, fn_type, fn, arg, (unsigned)narg, "");
 }
