@@ -14,6 +14,8 @@ typedef struct Driver {
   const Plan *plan;
   LLVMValueRef frame, base[RT_NSPACE], pool, argv;
   int nargv;                       // slots that argv has room for
+  VEC(int64_t) given;              // what stands in them from the beginning: see close_argv
+  LLVMBasicBlockRef first, begin;  // the function's entry, which fills argv; where its code begins
   VEC(Turn) turn;                  // of the scans and maps around the place of emission
   VEC(Around) around;              // all loops around it, in this function
   int64_t *profile;                // of the next leaf, or NULL
@@ -132,21 +134,38 @@ static LLVMValueRef entry(Gen *g, LLVMValueRef argv, int k) {
   return k ? LLVMBuildInBoundsGEP2(g->b, ptr, argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : argv;
 }
 
-// Where a node's part of argv begins: in a loop it has one of its own, for what is written in front of the loop to stay.
-static int own_part(const Driver *d) { return d->around.n ? d->nargv : 0; }
+// Where a node's part of argv begins. It has one of its own: what does not change is written where the function begins, or
+// in front of a loop. An exported function, which has no table of arguments, writes them before each call outside of loops.
+static int own_part(const Driver *d) { return d->around.n || !d->port ? d->nargv : 0; }
 
 static void need_part(Driver *d, int from, int n) {
   if (from + n > d->nargv) d->nargv = from + n;
 }
 
-// The arguments of the node's kernel, from entry `from` on; what stays the same from turn to turn is written in front of the loop.
-static void hand_over(Driver *d, const NestUse *u, int from) {
-  need_part(d, from, u->slot.n);
-  for (int k = 0; k < u->slot.n; k++) {
-    LLVMBasicBlockRef here = enter_depth(d, slot_depth(d, &u->slot.at[k]));
-    LLVMBuildStore(d->g->b, slot_address(d, &u->slot.at[k]), entry(d->g, d->argv, from + k));
+// An argument that no turn changes is an offset from a base, or a number, which has none.
+#define GIVEN_BITS 3
+_Static_assert(RT_NSPACE < 1 << GIVEN_BITS, "no room for the space of an argument");
+
+static void give(Driver *d, int at, int64_t x, int space) {
+  while (d->given.n <= at) vec_push(d->g->arena, &d->given, RT_NSPACE);
+  d->given.at[at] = (int64_t)((uint64_t)x << GIVEN_BITS) | space;
+}
+
+// Writes one argument to entry `at`, as early as it is known.
+static void hand(Driver *d, const NestSlot *s, int at) {
+  if (!d->port && s->kind == SLOT_NUMBER) give(d, at, s->number, RT_NSPACE);
+  else if (!d->port && s->kind == SLOT_MEMORY && !s->ref.nturn) give(d, at, s->ref.offset, (int)s->ref.space);
+  else {
+    LLVMBasicBlockRef here = enter_depth(d, slot_depth(d, s));
+    LLVMBuildStore(d->g->b, slot_address(d, s), entry(d->g, d->argv, at));
     leave_depth(d, here);
   }
+}
+
+// The arguments of the node's kernel, from entry `from` on.
+static void hand_over(Driver *d, const NestUse *u, int from) {
+  need_part(d, from, u->slot.n);
+  for (int k = 0; k < u->slot.n; k++) hand(d, &u->slot.at[k], from + k);
 }
 
 static LLVMValueRef outside(Gen *g, const char *name, LLVMTypeRef type) {
@@ -290,7 +309,7 @@ static void pack_before(Driver *d, const PlanBlock *b, const IrOp *loop) {
     int from = own_part(d);
     need_part(d, from, u.slot.n);
     int slot[2] = { nest_slot(&u, &d->plan->value[n->op->in[1]->id].ref), nest_slot(&u, &n->scratch) };
-    for (int k = 0; k < 2; k++) LLVMBuildStore(d->g->b, slot_address(d, &u.slot.at[slot[k]]), entry(d->g, d->argv, from + slot[k]));
+    for (int k = 0; k < 2; k++) hand(d, &u.slot.at[slot[k]], from + slot[k]);
     pack_operand(d, n, &u, from);
   }
 }
@@ -318,15 +337,48 @@ static void load_bases(Driver *d) {
   }
 }
 
-// Room for the widest argument vector, known at the end: a placeholder that the alloca replaces.
+// Room for arguments, as much as is known at the end: a placeholder that the alloca replaces.
 static void open_argv(Driver *d) {
   Gen *g = d->g;
   d->nargv = 0;
+  d->given.n = 0, d->given.at = NULL, d->given.cap = 0;
   d->argv = LLVMBuildArrayAlloca(g->b, LLVMPointerTypeInContext(g->ctx, 0), LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 1, false), "argv");
+  d->first = LLVMGetInsertBlock(g->b);
+  d->begin = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "begin");
+  LLVMPositionBuilderAtEnd(g->b, d->begin);
+}
+
+// Fills argv by a table: a loop is less code than a store for each. The builder is left behind it, in the entry.
+static void fill_argv(Driver *d) {
+  Gen *g = d->g;
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  LLVMValueRef *e = arena_array(g->arena, LLVMValueRef, d->given.n);
+  for (int k = 0; k < d->given.n; k++) e[k] = gen_i64(g, d->given.at[k]);
+  LLVMValueRef table = LLVMAddGlobal(g->mod, LLVMArrayType2(i64, (uint64_t)d->given.n), "arguments");
+  LLVMSetInitializer(table, LLVMConstArray2(i64, e, (uint64_t)d->given.n));
+  LLVMSetLinkage(table, LLVMPrivateLinkage);
+  LLVMSetGlobalConstant(table, true);
+  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, d->given.n), 1, 0, NULL);
+  LLVMValueRef x = gen_load(g, IR_I64, gen_at(g, table, IR_I64, l.i), 1, 1);
+  LLVMValueRef space = LLVMBuildAnd(g->b, x, gen_i64(g, (1 << GIVEN_BITS) - 1), "");
+  LLVMValueRef base = LLVMBuildLoad2(g->b, ptr, LLVMBuildInBoundsGEP2(g->b, ptr, d->frame, &space, 1, ""), "");
+  LLVMValueRef none = LLVMBuildICmp(g->b, LLVMIntEQ, space, gen_i64(g, RT_NSPACE), "");
+  base = LLVMBuildSelect(g->b, none, LLVMConstNull(ptr), base, "");
+  x = LLVMBuildAShr(g->b, x, gen_i64(g, GIVEN_BITS), "");
+  x = LLVMBuildGEP2(g->b, LLVMInt8TypeInContext(g->ctx), base, &x, 1, "");
+  LLVMBuildStore(g->b, x, LLVMBuildInBoundsGEP2(g->b, ptr, d->argv, &l.i, 1, ""));
+  gen_loop_end(g, &l, NULL);
 }
 
 static void close_argv(Driver *d) {
-  LLVMSetOperand(d->argv, 0, LLVMConstInt(LLVMInt32TypeInContext(d->g->ctx), (unsigned long long)(d->nargv + 1), false));
+  Gen *g = d->g;
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b);
+  LLVMSetOperand(d->argv, 0, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), (unsigned long long)(d->nargv + 1), false));
+  LLVMPositionBuilderAtEnd(g->b, d->first);
+  if (d->given.n) fill_argv(d);
+  LLVMMoveBasicBlockBefore(LLVMGetInsertBlock(g->b), d->begin);
+  LLVMBuildBr(g->b, d->begin);
+  LLVMPositionBuilderAtEnd(g->b, here);
 }
 
 // A function for threads, void name(char **argv, i64 piece): argv holds the frame and the turns of the loops around.

@@ -4,7 +4,7 @@
 #include <llvm-c/Analysis.h>
 #include <string.h>
 
-#define FUNCTION_WORK 60      // of a function of analysis, in instructions of a kernel
+#define FUNCTION_WORK 60      // of a function that kernels share, in instructions of a kernel
 
 static bool has_function(Gen *g, const char *name);
 
@@ -61,12 +61,12 @@ LLVMValueRef module_kernel(Module *m, const Plan *p, const PlanNode *node, const
     k = &m->kernel.at[m->kernel.n - 1];
     if (!new.known) emit_kernel(m, p, node, u, k);
   }
-  m->unit[0].work += 3 * u->slot.n;          // handing over the arguments
+  m->unit[0].work += 5;                      // a call
   LLVMValueRef f = LLVMGetNamedFunction(g->mod, k->name);
   return f ? f : LLVMAddFunction(g->mod, k->name, *type);
 }
 
-// A function of analysis is compiled once: here, by the other unit, or by a program before.
+// What kernels share is compiled once: here, by the other unit, or by a program before.
 static bool has_function(Gen *g, const char *name) {
   Module *m = g->env;
   for (int k = 0; k < m->function.n; k++)
