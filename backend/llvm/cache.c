@@ -1,4 +1,4 @@
-// Machine code that programs of this process share: kernels and functions of analysis, by their keys. The next child of
+// Machine code that programs of this process share: kernels and the functions that they share, by their keys. The next child of
 // an architecture search has most of its kernels in common with those before: they are linked and not compiled again.
 //
 // A batch is the code that one program added. It lives while that program does, or one that calls into it; afterwards it

@@ -15,7 +15,7 @@ typedef struct Gen {
   const Target *target;
   int width;                   // f32 lanes of the target's vector: 4, 8 or 16
   bool fma;
-  // Whether a function of analysis is defined outside the module; if not, this one defines it for all. NULL: each
+  // Whether a function that kernels share is defined outside the module; if not, this one defines it for all. NULL: each
   // module has its own.
   bool (*elsewhere)(struct Gen *g, const char *name);
   void *env;

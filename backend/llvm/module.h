@@ -47,15 +47,15 @@ typedef struct Module {
   int nunit;
   ModuleUnit unit[2];          // entry points stand in the first
   VEC(ModuleKernel) kernel;
-  VEC(const char *) function;  // of analysis, shared by the units
+  VEC(const char *) function;  // that kernels share: those defined here
   Cache *cache;                // NULL: code for elsewhere
   CacheBatch *batch;
   int serial;
   int nstrips;                 // functions of strips
 } Module;
 
-// Emits all plans into at most nunit modules. With a cache, what it has is not emitted again, and kernels and functions
-// of analysis may be called from outside; else they are internal. `table`: the program's table as constant data too, for
+// Emits all plans into at most nunit modules. With a cache, what it has is not emitted again, and kernels and what they share
+// may be called from outside; else they are internal. `table`: the program's table as constant data too, for
 // an object file.
 Module *module_build(Arena *a, const Program *p, const Target *t, int nunit, bool table, Cache *cache, CacheBatch *batch);
 // The symbol of a plan's entry function, or of what else a program has for itself.
