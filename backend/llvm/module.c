@@ -4,7 +4,10 @@
 #include <llvm-c/Analysis.h>
 #include <string.h>
 
-#define FUNCTION_WORK 60      // of a function that kernels share, in instructions of a kernel
+// Work of the code generator, in instructions of a kernel: of a function that kernels share; of an entry function, and 2 for
+// each of its nodes beside the calls of kernels.
+#define FUNCTION_WORK 60
+#define ENTRY_WORK 40
 
 static bool has_function(Gen *g, const char *name);
 
@@ -97,6 +100,7 @@ Module *module_build(Arena *a, const Program *p, const Target *t, int nunit, boo
   Module *m = arena_new(a, Module);
   *m = (Module){ .arena = a, .program = p, .target = t, .nunit = nunit, .cache = cache, .batch = batch };
   if (cache) m->serial = cache_serial(cache);
+  for (int k = 0; k < p->nplan; k++) m->unit[0].work += ENTRY_WORK + 2 * p->plan[k]->nnode;
   for (int k = 0; k < nunit; k++) unit_open(m, &m->unit[k], k ? "more" : "rlc");
   for (int k = 0; k < p->nplan; k++) driver_plan(m, p->plan[k]);
   if (table) module_table(m);
