@@ -8,13 +8,17 @@ typedef struct Turn { const IrOp *loop; LLVMValueRef at, narrow, piece; } Turn; 
 // A loop around the place of emission, and the block that leads to it: what does not depend on its turn is computed there.
 typedef struct Around { const IrOp *loop; LLVMBasicBlockRef before; } Around;
 
+// An argument that no turn changes: an offset from a base; a number, which has none, in the space RT_NSPACE.
+typedef struct Given { int64_t x; int space; } Given;
+_Static_assert(RT_NSPACE < 8, "bases in a vector, and 0 behind them");
+
 typedef struct Driver {
   Module *mod;
   Gen *g;
   const Plan *plan;
   LLVMValueRef frame, base[RT_NSPACE], pool, argv;
   int nargv;                       // slots that argv has room for
-  VEC(int64_t) given;              // what stands in them from the beginning: see close_argv
+  VEC(Given) given;                // what stands in them from the beginning
   LLVMBasicBlockRef first, begin;  // the function's entry, which fills argv; where its code begins
   VEC(Turn) turn;                  // of the scans and maps around the place of emission
   VEC(Around) around;              // all loops around it, in this function
@@ -142,13 +146,9 @@ static void need_part(Driver *d, int from, int n) {
   if (from + n > d->nargv) d->nargv = from + n;
 }
 
-// An argument that no turn changes is an offset from a base, or a number, which has none.
-#define GIVEN_BITS 3
-_Static_assert(RT_NSPACE < 1 << GIVEN_BITS, "no room for the space of an argument");
-
 static void give(Driver *d, int at, int64_t x, int space) {
-  while (d->given.n <= at) vec_push(d->g->arena, &d->given, RT_NSPACE);
-  d->given.at[at] = (int64_t)((uint64_t)x << GIVEN_BITS) | space;
+  while (d->given.n <= at) vec_push(d->g->arena, &d->given, ((Given){ 0, RT_NSPACE }));
+  d->given.at[at] = (Given){ x, space };
 }
 
 // Writes one argument to entry `at`, as early as it is known.
@@ -343,37 +343,62 @@ static void open_argv(Driver *d) {
   d->nargv = 0;
   d->given.n = 0, d->given.at = NULL, d->given.cap = 0;
   d->argv = LLVMBuildArrayAlloca(g->b, LLVMPointerTypeInContext(g->ctx, 0), LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 1, false), "argv");
+  LLVMSetAlignment(d->argv, 64);   // a vector of them in two lines of the cache would be read back late
   d->first = LLVMGetInsertBlock(g->b);
   d->begin = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "begin");
   LLVMPositionBuilderAtEnd(g->b, d->begin);
 }
 
-// Fills argv by a table: a loop is less code than a store for each. The builder is left behind it, in the entry.
-static void fill_argv(Driver *d) {
-  Gen *g = d->g;
-  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
-  LLVMValueRef *e = arena_array(g->arena, LLVMValueRef, d->given.n);
-  for (int k = 0; k < d->given.n; k++) e[k] = gen_i64(g, d->given.at[k]);
-  LLVMValueRef table = LLVMAddGlobal(g->mod, LLVMArrayType2(i64, (uint64_t)d->given.n), "arguments");
-  LLVMSetInitializer(table, LLVMConstArray2(i64, e, (uint64_t)d->given.n));
+// Entries of argv that its table fills: whole turns of the loop that does it.
+static int given_room(const Driver *d) { return (d->given.n + 7) / 8 * 8; }
+
+static LLVMValueRef constant_table(Gen *g, const char *name, LLVMTypeRef type, int n, LLVMValueRef *e) {
+  LLVMValueRef table = LLVMAddGlobal(g->mod, LLVMArrayType2(type, (uint64_t)n), name);
+  LLVMSetInitializer(table, LLVMConstArray2(type, e, (uint64_t)n));
   LLVMSetLinkage(table, LLVMPrivateLinkage);
   LLVMSetGlobalConstant(table, true);
-  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, d->given.n), 1, 0, NULL);
-  LLVMValueRef x = gen_load(g, IR_I64, gen_at(g, table, IR_I64, l.i), 1, 1);
-  LLVMValueRef space = LLVMBuildAnd(g->b, x, gen_i64(g, (1 << GIVEN_BITS) - 1), "");
-  LLVMValueRef base = LLVMBuildLoad2(g->b, ptr, LLVMBuildInBoundsGEP2(g->b, ptr, d->frame, &space, 1, ""), "");
-  LLVMValueRef none = LLVMBuildICmp(g->b, LLVMIntEQ, space, gen_i64(g, RT_NSPACE), "");
-  base = LLVMBuildSelect(g->b, none, LLVMConstNull(ptr), base, "");
-  x = LLVMBuildAShr(g->b, x, gen_i64(g, GIVEN_BITS), "");
-  x = LLVMBuildGEP2(g->b, LLVMInt8TypeInContext(g->ctx), base, &x, 1, "");
-  LLVMBuildStore(g->b, x, LLVMBuildInBoundsGEP2(g->b, ptr, d->argv, &l.i, 1, ""));
+  return table;
+}
+
+// Entry i of argv from the tables, or as many from there on as a vector holds.
+static void fill_entries(Driver *d, LLVMValueRef xs, LLVMValueRef spaces, LLVMValueRef bases, LLVMValueRef i, int lanes) {
+  Gen *g = d->g;
+  LLVMValueRef space = gen_load(g, IR_U8, gen_at(g, spaces, IR_U8, i), lanes, lanes), base;
+  space = LLVMBuildZExt(g->b, space, gen_type(g, IR_I64, lanes), "");
+  if (lanes == 8) base = gen_call_intrinsic(g, "llvm.x86.avx512.permvar.di.512", 0, NULL, 2, (LLVMValueRef[]){ bases, space });
+  else base = gen_load(g, IR_I64, gen_at(g, bases, IR_I64, space), 1, 1);
+  LLVMValueRef x = LLVMBuildAdd(g->b, base, gen_load(g, IR_I64, gen_at(g, xs, IR_I64, i), lanes, lanes), "");
+  gen_store(g, IR_I64, x, gen_at(g, d->argv, IR_I64, i), lanes, lanes);
+}
+
+// Fills argv by tables of offsets and of their spaces: a loop is less code than a store for each. Vectors of 512 bits hold
+// all bases, and a base for numbers, which is 0. The builder is left behind it.
+static void fill_argv(Driver *d) {
+  Gen *g = d->g;
+  LLVMTypeRef i8 = LLVMInt8TypeInContext(g->ctx), i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  int lanes = g->width == 16 ? 8 : 1, n = given_room(d);
+  LLVMValueRef *x = arena_array(g->arena, LLVMValueRef, n), *space = arena_array(g->arena, LLVMValueRef, n), bases;
+  for (int k = 0; k < n; k++) {
+    Given e = k < d->given.n ? d->given.at[k] : (Given){ 0, RT_NSPACE };
+    x[k] = gen_i64(g, e.x), space[k] = LLVMConstInt(i8, (unsigned long long)e.space, false);
+  }
+  LLVMValueRef xs = constant_table(g, "arguments", i64, n, x), spaces = constant_table(g, "spaces", i8, n, space);
+  if (lanes == 8) bases = gen_load(g, IR_I64, d->frame, lanes, RT_NSPACE);
+  else {
+    bases = LLVMBuildAlloca(g->b, LLVMArrayType2(ptr, RT_NSPACE + 1), "");
+    for (int k = 0; k <= RT_NSPACE; k++) LLVMBuildStore(g->b, k < RT_NSPACE ? d->base[k] : LLVMConstNull(ptr), entry(g, bases, k));
+  }
+  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, n), lanes == 8 ? 8 : 2, 0, NULL);
+  fill_entries(d, xs, spaces, bases, l.i, lanes);
+  if (lanes == 1) fill_entries(d, xs, spaces, bases, LLVMBuildNSWAdd(g->b, l.i, gen_i64(g, 1), ""), 1);
   gen_loop_end(g, &l, NULL);
 }
 
 static void close_argv(Driver *d) {
   Gen *g = d->g;
   LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b);
-  LLVMSetOperand(d->argv, 0, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), (unsigned long long)(d->nargv + 1), false));
+  int room = given_room(d) > d->nargv ? given_room(d) : d->nargv + 1;
+  LLVMSetOperand(d->argv, 0, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), (unsigned long long)room, false));
   LLVMPositionBuilderAtEnd(g->b, d->first);
   if (d->given.n) fill_argv(d);
   LLVMMoveBasicBlockBefore(LLVMGetInsertBlock(g->b), d->begin);
