@@ -61,6 +61,19 @@ static V zeros_of(Gen *g, IrDtype t, int64_t count) {
   return z;
 }
 
+// Numbers behind a place that may itself lie outside the array.
+static V beyond(Gen *g, V p, IrDtype t, V by) { return LLVMBuildGEP2(g->b, gen_mem_type(g, t, 1), p, &by, 1, ""); }
+
+// Where `rows` pixels in a row begin, `apart` numbers from one to the next: the first at column `col` of [0, width), the
+// others `step` columns on; a block of zeros for those outside, if any can be.
+static void pixels(Conv *c, V line, V col, int rows, int64_t step, int64_t width, int64_t apart, bool outside, V *at) {
+  Gen *g = c->g;
+  for (int r = 0; r < rows; r++) {
+    V here = r ? beyond(g, line, c->t, gen_i64(g, r * apart)) : line;
+    V inside = outside ? LLVMBuildICmp(g->b, LLVMIntULT, tile_plus(g, col, r * step), gen_i64(g, width), "") : NULL;
+    at[r] = outside ? LLVMBuildSelect(g->b, inside, here, c->zeros, "") : here;
+  }
+}
 
 // A loop over groups, or the number 0 where there is one.
 static V group_loop(Conv *c, GenLoop *l) {
@@ -178,11 +191,7 @@ static void conv_tile(Conv *c, V j, int rows, void *env) {
     GenLoop v = gen_loop(g, gen_i64(g, 0), gen_i64(g, c->kw), 1, sums, next);
     memcpy(next, v.carry, sizeof *next * (size_t)sums);
     V q = add(g, j0, tile_scaled(g, v.i, c->d[1]));
-    for (int r = 0; r < rows; r++) {
-      V col = tile_plus(g, q, r * c->s[1]), here = gen_at(g, from, c->t, tile_scaled(g, add(g, line, col), c->ch));
-      V inside = LLVMBuildICmp(g->b, LLVMIntULT, col, gen_i64(g, c->w), "");
-      px[r] = c->padded ? LLVMBuildSelect(g->b, inside, here, c->zeros, "") : here;
-    }
+    pixels(c, beyond(g, from, c->t, tile_scaled(g, add(g, line, q), c->ch)), q, rows, c->s[1], c->w, c->s[1] * c->ch, c->padded, px);
     conv_channels(c, p, rows, px, c->padded ? -1 : c->s[1] * c->ch, gen_at(g, pw, c->t, tile_scaled(g, v.i, c->cg * c->o)), c->cg, next);
     gen_loop_end(g, &v, next);
     memcpy(next, v.carry, sizeof *next * (size_t)sums);
@@ -310,11 +319,7 @@ static void dx_tile(Conv *c, V q, int rows, void *env) {
   GenLoop v = gen_loop(g, at->v.first, gen_i64(g, c->kw), at->v.step, sums, u.carry);
   memcpy(next, v.carry, sizeof *next * (size_t)sums);
   V j = back(c, 1, w, v.i), from = gen_at(g, c->dy, c->t, at->p ? at->p->col : tile_scaled(g, at->g, c->og));
-  for (int r = 0; r < rows; r++) {
-    V col = tile_plus(g, j, r), inside = LLVMBuildICmp(g->b, LLVMIntULT, col, gen_i64(g, c->ow), "");
-    V here = gen_at(g, from, c->t, tile_scaled(g, add(g, line, col), c->o));
-    py[r] = LLVMBuildSelect(g->b, inside, here, c->zeros, "");
-  }
+  pixels(c, beyond(g, from, c->t, tile_scaled(g, add(g, line, j), c->o)), j, rows, 1, c->ow, c->o, true, py);
   V tap = tile_scaled(g, add(g, tile_scaled(g, u.i, c->kw), v.i), c->cg);
   if (at->p) turn(c, at->p, rows, py, gen_at(g, gen_at(g, c->wt, c->t, at->p->col), c->t, tile_scaled(g, tap, c->o)), next);
   else {
@@ -331,6 +336,19 @@ static void dx_tile(Conv *c, V q, int rows, void *env) {
   }
   DxOut out = { c, at, row };
   tile_sum_rows(g, u.carry, rows, at->cols, c->lanes, c->sum, dx_put, &out);
+}
+
+// Classes of columns that differ in length, by one: tiles, then one pixel at a time.
+static void dx_columns(Conv *c, Grid *at, int rows) {
+  Gen *g = c->g;
+  V count = over(g, sub(g, gen_i64(g, c->w - 1 + c->s[1]), at->w), c->s[1]), whole = tile_scaled(g, over(g, count, rows), rows);
+  GenLoop q = gen_loop(g, gen_i64(g, 0), whole, rows, 0, NULL);
+  dx_tile(c, q.i, rows, at);
+  gen_loop_end(g, &q, NULL);
+  if (rows == 1) return;
+  q = gen_loop(g, whole, count, 1, 0, NULL);
+  dx_tile(c, q.i, 1, at);
+  gen_loop_end(g, &q, NULL);
 }
 
 // All pixels of image n for one set of channels.
@@ -350,19 +368,10 @@ static void dx_pixels(Conv *c, Grid *at, int rows) {
     at->v = phase_of(c, 1, zero);
     each_tile(c, c->w, rows, dx_tile, at);
   } else {
-    // Classes of columns differ in length by one: tiles, then one pixel at a time.
     w = gen_loop(g, zero, gen_i64(g, c->s[1] < c->w ? c->s[1] : c->w), 1, 0, NULL);
     at->w = w.i, at->v = phase_of(c, 1, w.i);
-    V count = over(g, sub(g, gen_i64(g, c->w - 1 + c->s[1]), w.i), c->s[1]), even = over(g, count, rows);
-    V whole = tile_scaled(g, even, rows);
-    GenLoop q = gen_loop(g, zero, whole, rows, 0, NULL);
-    dx_tile(c, q.i, rows, at);
-    gen_loop_end(g, &q, NULL);
-    if (rows > 1) {
-      q = gen_loop(g, whole, count, 1, 0, NULL);
-      dx_tile(c, q.i, 1, at);
-      gen_loop_end(g, &q, NULL);
-    }
+    if (c->w % c->s[1] == 0) each_tile(c, c->w / c->s[1], rows, dx_tile, at);
+    else dx_columns(c, at, rows);
     gen_loop_end(g, &w, NULL);
   }
   gen_loop_end(g, &h, NULL);

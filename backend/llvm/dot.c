@@ -88,6 +88,8 @@ int64_t gen_dot_scratch(const Target *t, IrDtype dtype, int64_t m, int64_t n, in
 
 // ---- small things ----------------------------------------------------------------------------------------
 
+static V lesser(Gen *g, V x, V y) { return LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, x, y, ""), x, y, ""); }
+
 typedef struct Dot {
   Gen *g;
   const GenDot *d;
@@ -189,39 +191,65 @@ static void turn_block(Gen *g, V *x, int lanes) {
   }
 }
 
-// Numbers [k0, k0 + valid) of `lanes` columns of B, from column `col`, into the panel. Columns beyond the last
-// repeat it: the panel's lanes there are never stored.
-static void pack_block(Dot *p, V col, V k0, int valid, V to, int width) {
+// void name(from, step, last, to, width): lanes rows of `lanes` numbers, `step` apart, turned over into lanes rows, `width`
+// apart; rows behind row `last` repeat it. A function of its own: it is much code, and the same for all products.
+static V turning(Dot *p, LLVMTypeRef *type) {
   Gen *g = p->g;
-  const GenDot *d = p->d;
+  IrDtype t = p->d->dtype;
   int lanes = p->f.lanes;
-  V x[64], last = gen_i64(g, d->n - 1);
+  char name[64];
+  V x[64], outer = g->fn;
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  snprintf(name, sizeof name, "rlc.turn.%s.%d", ir_dtype_name(t), lanes);
+  *type = LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), (LLVMTypeRef[]){ ptr, i64, i64, ptr, i64 }, 5, false);
+  V fn = LLVMGetNamedFunction(g->mod, name);
+  if (fn) return fn;
+  fn = gen_function(g, name, *type);
+  if (!g->elsewhere) LLVMSetLinkage(fn, LLVMInternalLinkage);
+  else if (g->elsewhere(g, name)) return fn;
+  LLVMBasicBlockRef back = LLVMGetInsertBlock(g->b);
+  g->fn = fn;
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, fn, ""));
+  V from = LLVMGetParam(fn, 0), step = LLVMGetParam(fn, 1), last = LLVMGetParam(fn, 2), to = LLVMGetParam(fn, 3), width = LLVMGetParam(fn, 4);
   for (int i = 0; i < lanes; i++) {
-    V c = tile_plus(g, col, i);
-    if (d->n % lanes) c = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, c, last, ""), c, last, "");
-    x[i] = gen_load(g, d->dtype, gen_at(g, gen_at(g, d->b, d->dtype, tile_scaled(g, c, d->b_n)), d->dtype, k0), lanes, valid);
+    V row = i ? lesser(g, gen_i64(g, i), last) : gen_i64(g, 0);
+    x[i] = gen_load(g, t, gen_at(g, from, t, i ? LLVMBuildNSWMul(g->b, row, step, "") : row), lanes, lanes);
   }
   turn_block(g, x, lanes);
-  to = gen_at(g, to, p->sum, tile_scaled(g, k0, width));
-  for (int i = 0; i < valid; i++) gen_store(g, p->sum, x[i], tile_offset(g, to, p->sum, (int64_t)i * width), lanes, lanes);
+  for (int i = 0; i < lanes; i++) {
+    if (i) to = gen_at(g, to, p->sum, width);
+    gen_store(g, p->sum, x[i], to, lanes, lanes);
+  }
+  LLVMBuildRetVoid(g->b);
+  g->fn = outer;
+  LLVMPositionBuilderAtEnd(g->b, back);
+  return fn;
 }
 
-// Panel of vecs vectors of columns from `col`: [k][vecs * lanes]. The last block of k overlaps the one before.
+// Panel of vecs vectors of columns from `col`: [k][vecs * lanes]. The last block of k overlaps the one before. Columns
+// beyond the last repeat it: the panel's lanes there are never stored.
 static void pack_panel(Dot *p, V col, int vecs) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   int lanes = p->f.lanes, width = vecs * lanes;
+  bool few = d->k < lanes;       // number by number
   if (!d->k) return;
-  GenLoop v = gen_loop(g, gen_i64(g, 0), gen_i64(g, width), lanes, 0, NULL);
-  V to = gen_at(g, p->pack, p->sum, v.i), c = LLVMBuildNSWAdd(g->b, col, v.i, "");
-  if (d->k < lanes) pack_block(p, c, gen_i64(g, 0), (int)d->k, to, width);
-  else {
-    GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, d->k), lanes, 0, NULL);
-    V most = gen_i64(g, d->k - lanes), at = l.i;
-    if (d->k % lanes) at = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, at, most, ""), at, most, "");
-    pack_block(p, c, at, lanes, to, width);
-    gen_loop_end(g, &l, NULL);
+  V last = LLVMBuildNSWSub(g->b, gen_i64(g, d->n - 1), col, "");
+  GenLoop v = gen_loop(g, gen_i64(g, 0), gen_i64(g, width), few ? 1 : lanes, 0, NULL);
+  V to = gen_at(g, p->pack, p->sum, v.i), first = few ? lesser(g, v.i, last) : v.i;
+  V from = gen_at(g, d->b, d->dtype, tile_scaled(g, LLVMBuildNSWAdd(g->b, col, first, ""), d->b_n));
+  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, d->k), few ? 1 : lanes, 0, NULL);
+  if (few) {
+    V x = gen_load(g, d->dtype, gen_at(g, from, d->dtype, l.i), 1, 1);
+    gen_store(g, p->sum, x, gen_at(g, to, p->sum, tile_scaled(g, l.i, width)), 1, 1);
+  } else {
+    LLVMTypeRef type;
+    V turn = turning(p, &type), at = d->k % lanes ? lesser(g, l.i, gen_i64(g, d->k - lanes)) : l.i;
+    V arg[5] = { gen_at(g, from, d->dtype, at), gen_i64(g, d->b_n), LLVMBuildNSWSub(g->b, last, v.i, ""),
+                 gen_at(g, to, p->sum, tile_scaled(g, at, width)), gen_i64(g, width) };
+    LLVMBuildCall2(g->b, type, turn, arg, 5, "");
   }
+  gen_loop_end(g, &l, NULL);
   gen_loop_end(g, &v, NULL);
 }
 
@@ -319,7 +347,6 @@ typedef struct Block {
 } Block;
 
 static V room_at(Gen *g, V room, IrDtype t, V i, int64_t by) { return gen_at(g, room, t, tile_scaled(g, i, by)); }
-static V lesser(Gen *g, V x, V y) { return LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, x, y, ""), x, y, ""); }
 
 static void copy_rows(Dot *p, V row, int rows, void *env) {
   Gen *g = p->g;

@@ -8,12 +8,18 @@ typedef struct Turn { const IrOp *loop; LLVMValueRef at, narrow, piece; } Turn; 
 // A loop around the place of emission, and the block that leads to it: what does not depend on its turn is computed there.
 typedef struct Around { const IrOp *loop; LLVMBasicBlockRef before; } Around;
 
+// An argument that no turn changes: an offset from a base; a number, which has none, in the space RT_NSPACE.
+typedef struct Given { int64_t x; int space; } Given;
+_Static_assert(RT_NSPACE < 8, "bases in a vector, and 0 behind them");
+
 typedef struct Driver {
   Module *mod;
   Gen *g;
   const Plan *plan;
   LLVMValueRef frame, base[RT_NSPACE], pool, argv;
   int nargv;                       // slots that argv has room for
+  VEC(Given) given;                // what stands in them from the beginning
+  LLVMBasicBlockRef first, begin;  // the function's entry, which fills argv; where its code begins
   VEC(Turn) turn;                  // of the scans and maps around the place of emission
   VEC(Around) around;              // all loops around it, in this function
   int64_t *profile;                // of the next leaf, or NULL
@@ -132,21 +138,34 @@ static LLVMValueRef entry(Gen *g, LLVMValueRef argv, int k) {
   return k ? LLVMBuildInBoundsGEP2(g->b, ptr, argv, (LLVMValueRef[]){ gen_i64(g, k) }, 1, "") : argv;
 }
 
-// Where a node's part of argv begins: in a loop it has one of its own, for what is written in front of the loop to stay.
-static int own_part(const Driver *d) { return d->around.n ? d->nargv : 0; }
+// Where a node's part of argv begins. It has one of its own: what does not change is written where the function begins, or
+// in front of a loop. An exported function, which has no table of arguments, writes them before each call outside of loops.
+static int own_part(const Driver *d) { return d->around.n || !d->port ? d->nargv : 0; }
 
 static void need_part(Driver *d, int from, int n) {
   if (from + n > d->nargv) d->nargv = from + n;
 }
 
-// The arguments of the node's kernel, from entry `from` on; what stays the same from turn to turn is written in front of the loop.
-static void hand_over(Driver *d, const NestUse *u, int from) {
-  need_part(d, from, u->slot.n);
-  for (int k = 0; k < u->slot.n; k++) {
-    LLVMBasicBlockRef here = enter_depth(d, slot_depth(d, &u->slot.at[k]));
-    LLVMBuildStore(d->g->b, slot_address(d, &u->slot.at[k]), entry(d->g, d->argv, from + k));
+static void give(Driver *d, int at, int64_t x, int space) {
+  while (d->given.n <= at) vec_push(d->g->arena, &d->given, ((Given){ 0, RT_NSPACE }));
+  d->given.at[at] = (Given){ x, space };
+}
+
+// Writes one argument to entry `at`, as early as it is known.
+static void hand(Driver *d, const NestSlot *s, int at) {
+  if (!d->port && s->kind == SLOT_NUMBER) give(d, at, s->number, RT_NSPACE);
+  else if (!d->port && s->kind == SLOT_MEMORY && !s->ref.nturn) give(d, at, s->ref.offset, (int)s->ref.space);
+  else {
+    LLVMBasicBlockRef here = enter_depth(d, slot_depth(d, s));
+    LLVMBuildStore(d->g->b, slot_address(d, s), entry(d->g, d->argv, at));
     leave_depth(d, here);
   }
+}
+
+// The arguments of the node's kernel, from entry `from` on.
+static void hand_over(Driver *d, const NestUse *u, int from) {
+  need_part(d, from, u->slot.n);
+  for (int k = 0; k < u->slot.n; k++) hand(d, &u->slot.at[k], from + k);
 }
 
 static LLVMValueRef outside(Gen *g, const char *name, LLVMTypeRef type) {
@@ -290,7 +309,7 @@ static void pack_before(Driver *d, const PlanBlock *b, const IrOp *loop) {
     int from = own_part(d);
     need_part(d, from, u.slot.n);
     int slot[2] = { nest_slot(&u, &d->plan->value[n->op->in[1]->id].ref), nest_slot(&u, &n->scratch) };
-    for (int k = 0; k < 2; k++) LLVMBuildStore(d->g->b, slot_address(d, &u.slot.at[slot[k]]), entry(d->g, d->argv, from + slot[k]));
+    for (int k = 0; k < 2; k++) hand(d, &u.slot.at[slot[k]], from + slot[k]);
     pack_operand(d, n, &u, from);
   }
 }
@@ -318,15 +337,73 @@ static void load_bases(Driver *d) {
   }
 }
 
-// Room for the widest argument vector, known at the end: a placeholder that the alloca replaces.
+// Room for arguments, as much as is known at the end: a placeholder that the alloca replaces.
 static void open_argv(Driver *d) {
   Gen *g = d->g;
   d->nargv = 0;
+  d->given.n = 0, d->given.at = NULL, d->given.cap = 0;
   d->argv = LLVMBuildArrayAlloca(g->b, LLVMPointerTypeInContext(g->ctx, 0), LLVMConstInt(LLVMInt32TypeInContext(g->ctx), 1, false), "argv");
+  LLVMSetAlignment(d->argv, 64);   // a vector of them in two lines of the cache would be read back late
+  d->first = LLVMGetInsertBlock(g->b);
+  d->begin = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "begin");
+  LLVMPositionBuilderAtEnd(g->b, d->begin);
+}
+
+// Entries of argv that its table fills: whole turns of the loop that does it.
+static int given_room(const Driver *d) { return (d->given.n + 7) / 8 * 8; }
+
+static LLVMValueRef constant_table(Gen *g, const char *name, LLVMTypeRef type, int n, LLVMValueRef *e) {
+  LLVMValueRef table = LLVMAddGlobal(g->mod, LLVMArrayType2(type, (uint64_t)n), name);
+  LLVMSetInitializer(table, LLVMConstArray2(type, e, (uint64_t)n));
+  LLVMSetLinkage(table, LLVMPrivateLinkage);
+  LLVMSetGlobalConstant(table, true);
+  return table;
+}
+
+// Entry i of argv from the tables, or as many from there on as a vector holds.
+static void fill_entries(Driver *d, LLVMValueRef xs, LLVMValueRef spaces, LLVMValueRef bases, LLVMValueRef i, int lanes) {
+  Gen *g = d->g;
+  LLVMValueRef space = gen_load(g, IR_U8, gen_at(g, spaces, IR_U8, i), lanes, lanes), base;
+  space = LLVMBuildZExt(g->b, space, gen_type(g, IR_I64, lanes), "");
+  if (lanes == 8) base = gen_call_intrinsic(g, "llvm.x86.avx512.permvar.di.512", 0, NULL, 2, (LLVMValueRef[]){ bases, space });
+  else base = gen_load(g, IR_I64, gen_at(g, bases, IR_I64, space), 1, 1);
+  LLVMValueRef x = LLVMBuildAdd(g->b, base, gen_load(g, IR_I64, gen_at(g, xs, IR_I64, i), lanes, lanes), "");
+  gen_store(g, IR_I64, x, gen_at(g, d->argv, IR_I64, i), lanes, lanes);
+}
+
+// Fills argv by tables of offsets and of their spaces: a loop is less code than a store for each. Vectors of 512 bits hold
+// all bases, and a base for numbers, which is 0. The builder is left behind it.
+static void fill_argv(Driver *d) {
+  Gen *g = d->g;
+  LLVMTypeRef i8 = LLVMInt8TypeInContext(g->ctx), i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  int lanes = g->width == 16 ? 8 : 1, n = given_room(d);
+  LLVMValueRef *x = arena_array(g->arena, LLVMValueRef, n), *space = arena_array(g->arena, LLVMValueRef, n), bases;
+  for (int k = 0; k < n; k++) {
+    Given e = k < d->given.n ? d->given.at[k] : (Given){ 0, RT_NSPACE };
+    x[k] = gen_i64(g, e.x), space[k] = LLVMConstInt(i8, (unsigned long long)e.space, false);
+  }
+  LLVMValueRef xs = constant_table(g, "arguments", i64, n, x), spaces = constant_table(g, "spaces", i8, n, space);
+  if (lanes == 8) bases = gen_load(g, IR_I64, d->frame, lanes, RT_NSPACE);
+  else {
+    bases = LLVMBuildAlloca(g->b, LLVMArrayType2(ptr, RT_NSPACE + 1), "");
+    for (int k = 0; k <= RT_NSPACE; k++) LLVMBuildStore(g->b, k < RT_NSPACE ? d->base[k] : LLVMConstNull(ptr), entry(g, bases, k));
+  }
+  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, n), lanes == 8 ? 8 : 2, 0, NULL);
+  fill_entries(d, xs, spaces, bases, l.i, lanes);
+  if (lanes == 1) fill_entries(d, xs, spaces, bases, LLVMBuildNSWAdd(g->b, l.i, gen_i64(g, 1), ""), 1);
+  gen_loop_end(g, &l, NULL);
 }
 
 static void close_argv(Driver *d) {
-  LLVMSetOperand(d->argv, 0, LLVMConstInt(LLVMInt32TypeInContext(d->g->ctx), (unsigned long long)(d->nargv + 1), false));
+  Gen *g = d->g;
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b);
+  int room = given_room(d) > d->nargv ? given_room(d) : d->nargv + 1;
+  LLVMSetOperand(d->argv, 0, LLVMConstInt(LLVMInt32TypeInContext(g->ctx), (unsigned long long)room, false));
+  LLVMPositionBuilderAtEnd(g->b, d->first);
+  if (d->given.n) fill_argv(d);
+  LLVMMoveBasicBlockBefore(LLVMGetInsertBlock(g->b), d->begin);
+  LLVMBuildBr(g->b, d->begin);
+  LLVMPositionBuilderAtEnd(g->b, here);
 }
 
 // A function for threads, void name(char **argv, i64 piece): argv holds the frame and the turns of the loops around.
@@ -555,7 +632,7 @@ static void emit_block(Driver *d, const PlanBlock *b) {
 static void open_frame(Driver *d) {
   Gen *g = d->g;
   LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
-  g->fn = gen_function(g, d->plan->name, LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false));
+  g->fn = gen_function(g, module_symbol(g->arena, d->plan->name, d->mod->serial), LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), &ptr, 1, false));
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
   d->frame = LLVMGetParam(g->fn, 0);
   load_bases(d);

@@ -555,12 +555,16 @@ static void attribute(Gen *g, V fn, const char *name) {
 
 typedef V Emit(Gen *g, IrCode c, IrDtype t, V *arg);
 
-static V define(Gen *g, const char *name, Emit *emits, IrCode c, IrDtype t, int narg, LLVMTypeRef type) {
-  V fn = LLVMAddFunction(g->mod, name, type), outer = g->fn, arg[4];
-  LLVMSetLinkage(fn, LLVMInternalLinkage);
+static V declare(Gen *g, const char *name, LLVMTypeRef type) {
+  V fn = LLVMAddFunction(g->mod, name, type);
   attribute(g, fn, "nounwind");
   attribute(g, fn, "willreturn");
   attribute(g, fn, "memory");            // 0: reads and writes none
+  return fn;
+}
+
+static void define(Gen *g, V fn, Emit *emits, IrCode c, IrDtype t, int narg) {
+  V outer = g->fn, arg[4];
   LLVMBasicBlockRef back = LLVMGetInsertBlock(g->b);
   g->fn = fn;
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, fn, "entry"));
@@ -568,7 +572,6 @@ static V define(Gen *g, const char *name, Emit *emits, IrCode c, IrDtype t, int 
   LLVMBuildRet(g->b, emits(g, c, t, arg));
   g->fn = outer;
   LLVMPositionBuilderAtEnd(g->b, back);
-  return fn;
 }
 
 static V call(Gen *g, const char *what, Emit *emits, IrCode c, IrDtype t, LLVMTypeRef result, int narg, V *arg) {
@@ -577,7 +580,11 @@ static V call(Gen *g, const char *what, Emit *emits, IrCode c, IrDtype t, LLVMTy
   snprintf(name, sizeof name, "rlc.%s.%s.%d", what, ir_dtype_name(t), math_lanes(arg[0]));
   LLVMTypeRef fn_type = LLVMFunctionType(result, par, (unsigned)narg, false);
   V fn = LLVMGetNamedFunction(g->mod, name);
-  if (!fn) fn = define(g, name, emits, c, t, narg, fn_type);
+  if (!fn) {
+    fn = declare(g, name, fn_type);
+    if (!g->elsewhere) LLVMSetLinkage(fn, LLVMInternalLinkage);
+    if (!g->elsewhere || !g->elsewhere(g, name)) define(g, fn, emits, c, t, narg);
+  }
   return LLVMBuildCall2(g->b, fn_type, fn, arg, (unsigned)narg, "");
 }
 

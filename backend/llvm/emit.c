@@ -18,7 +18,7 @@ static void prepare(Module *m, LLVMTargetMachineRef tm) {
 char *llvm_emit_ir(Arena *a, const Program *p, const Target *t, char **why) {
   LLVMTargetMachineRef tm = target_machine(a, t, true, why);
   if (!tm) return NULL;
-  Module *m = module_build(a, p, t, 1, true);
+  Module *m = module_build(a, p, t, 1, true, NULL, NULL);
   prepare(m, tm);
   char *text = LLVMPrintModuleToString(m->unit[0].gen.mod), *r = arena_str(a, text);
   LLVMDisposeMessage(text);
@@ -30,7 +30,7 @@ char *llvm_emit_ir(Arena *a, const Program *p, const Target *t, char **why) {
 static bool emit(Arena *a, const Program *p, const Target *t, LLVMCodeGenFileType kind, const char **bytes, size_t *n, char **why) {
   LLVMTargetMachineRef tm = target_machine(a, t, true, why);
   if (!tm) return false;
-  Module *m = module_build(a, p, t, 1, !p->export);
+  Module *m = module_build(a, p, t, 1, !p->export, NULL, NULL);
   prepare(m, tm);
   const char *lacks = p->export ? export_lacks(m) : NULL;
   if (lacks) {

@@ -126,6 +126,18 @@ int nest_add(Nest *n, int fx, int fy, int64_t k) {
 int nest_shift(Nest *n, int f, int64_t c) { return c ? nest_add(n, f, nest_const(n, c), 1) : f; }
 int nest_scale(Nest *n, int f, int64_t k) { return k == 1 ? f : nest_add(n, nest_const(n, 0), f, k); }
 
+int nest_near(Nest *n, int f) {
+  const NestForm *x = n->form.at[f];
+  for (int k = 0; k < x->n; k++) {
+    const NestVar *v = &n->var.at[x->t[k].var];
+    if (!v->plus) continue;
+    int64_t by = x->t[k].k, c = by * v->plus;
+    int rest = nest_add(n, f, nest_of(n, x->t[k].var), -by);
+    return nest_near(n, nest_shift(n, nest_add(n, rest, nest_of(n, v->near), by), c));
+  }
+  return f;
+}
+
 // ---- questions -----------------------------------------------------------------------------------
 
 bool nest_defined(const Nest *n, int f) {

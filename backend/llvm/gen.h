@@ -15,6 +15,10 @@ typedef struct Gen {
   const Target *target;
   int width;                   // f32 lanes of the target's vector: 4, 8 or 16
   bool fma;
+  // Whether a function that kernels share is defined outside the module; if not, this one defines it for all. NULL: each
+  // module has its own.
+  bool (*elsewhere)(struct Gen *g, const char *name);
+  void *env;
 } Gen;
 
 LLVMTypeRef gen_type(Gen *g, IrDtype t, int lanes);       // in registers: bool i1, bf16 as float; lanes 1: scalar

@@ -1,8 +1,7 @@
-// Code into this process: object code of one or two modules, made on as many threads, linked by ORC.
+// Code into this process: object code of one or two modules, made on as many threads, linked by ORC to what the process has.
 #include "backend/llvm/module.h"
 
 #include <llvm-c/Error.h>
-#include <llvm-c/LLJIT.h>
 #include <llvm-c/Orc.h>
 #include <math.h>
 #include <pthread.h>
@@ -10,7 +9,9 @@
 #include <string.h>
 
 struct Jit {
-  LLVMOrcLLJITRef orc;
+  Cache *cache;
+  CacheBatch *batch;
+  int serial;
   void *consts;                // RT_ALIGN-aligned copy of the program's constants
 };
 
@@ -74,7 +75,7 @@ static bool generate_all(int n, Job *job) {
 
 // ---- linking ------------------------------------------------------------------------------------------------------
 
-static LLVMErrorRef define(LLVMOrcLLJITRef orc, const GenSymbol *s) {
+static LLVMErrorRef define_all(LLVMOrcLLJITRef orc, const GenSymbol *s) {
   LLVMOrcCSymbolMapPair pair[64];
   size_t n = 0;
   for (; s->name; s++) {
@@ -86,9 +87,16 @@ static LLVMErrorRef define(LLVMOrcLLJITRef orc, const GenSymbol *s) {
   return LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(orc), LLVMOrcAbsoluteSymbols(pair, n));
 }
 
+static LLVMErrorRef define(LLVMOrcLLJITRef orc) {
+  LLVMErrorRef e = define_all(orc, symbols);
+  return e ? e : define_all(orc, gen_math_symbols);
+}
+
 static void *symbol(Jit *j, const char *name) {
+  char full[256];
   LLVMOrcExecutorAddress at = 0;
-  LLVMErrorRef e = LLVMOrcLLJITLookup(j->orc, &at, name);
+  snprintf(full, sizeof full, "%s.%d", name, j->serial);
+  LLVMErrorRef e = LLVMOrcLLJITLookup(cache_orc(j->cache), &at, full);
   if (e) {
     LLVMConsumeError(e);
     return NULL;
@@ -117,54 +125,56 @@ static bool fill_table(Arena *a, Jit *j, const Program *p, char **why) {
   return true;
 }
 
+// What the program had compiled is there for others.
+static void give(Arena *a, Jit *j, const Module *m) {
+  for (int k = 0; k < m->kernel.n; k++) {
+    const ModuleKernel *x = &m->kernel.at[k];
+    if (!x->known) cache_put(a, j->cache, j->batch, x->pack ? CACHE_PACK : CACHE_KERNEL, x->key.s, x->key.n, x->name);
+  }
+  for (int k = 0; k < m->function.n; k++) {
+    const char *name = m->function.at[k];
+    cache_put(a, j->cache, j->batch, CACHE_FUNCTION, name, strlen(name), name);
+  }
+}
+
+static void prepare(Job *j, LLVMTargetMachineRef tm, LLVMModuleRef mod) {
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
+  char *triple = LLVMGetTargetMachineTriple(tm);
+  *j = (Job){ .tm = tm, .mod = mod };
+  LLVMSetModuleDataLayout(mod, layout);
+  LLVMSetTarget(mod, triple);
+  LLVMDisposeTargetData(layout);
+  LLVMDisposeMessage(triple);
+}
+
 Jit *llvm_jit(Arena *a, const Program *p, const Target *t, char **why) {
-  Job job[2] = { 0 };
-  Jit *j = NULL;
-  int nodes = 0;
+  Job job[2];
+  int nodes = 0, n = 0;
+  Cache *cache = cache_of(a, t, define, why);
+  if (!cache) return NULL;
+  Jit *j = calloc(1, sizeof *j);
+  if (!j) longjmp(*a->oom, 1);
+  j->cache = cache;
+  j->batch = cache_open(a, cache);
   for (int k = 0; k < p->nplan; k++) nodes += p->plan[k]->nnode;
-  Module *m = module_build(a, p, t, nodes > TWO_MODULES ? 2 : 1, false);
-  int n = m->nunit;
-  bool ready = true;
-  *why = NULL;
-  for (int k = 0; k < n && ready; k++) {
-    job[k].mod = m->unit[k].gen.mod;
-    job[k].tm = target_machine(a, t, true, why);
-    ready = job[k].tm;
-    if (!ready) break;
-    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(job[k].tm);
-    char *triple = LLVMGetTargetMachineTriple(job[k].tm);
-    LLVMSetModuleDataLayout(job[k].mod, layout);
-    LLVMSetTarget(job[k].mod, triple);
-    LLVMDisposeTargetData(layout);
-    LLVMDisposeMessage(triple);
-  }
-  if (ready && !generate_all(n, job)) {
-    ready = false;
-    for (int k = 0; k < n; k++)
-      if (job[k].message) *why = arena_str(a, job[k].message), LLVMDisposeMessage(job[k].message);
-  }
-  if (ready) {
-    j = calloc(1, sizeof *j);
-    if (!j) longjmp(*a->oom, 1);
-    LLVMErrorRef e = LLVMOrcCreateLLJIT(&j->orc, NULL);
-    if (!e) e = define(j->orc, symbols);
-    if (!e) e = define(j->orc, gen_math_symbols);
-    for (int k = 0; k < n && !e; k++) {
-      e = LLVMOrcLLJITAddObjectFile(j->orc, LLVMOrcLLJITGetMainJITDylib(j->orc), job[k].out);
-      job[k].out = NULL;
-    }
-    if (e) *why = failure(a, e);
-    if (e || !fill_table(a, j, p, why)) {
-      llvm_jit_free(j);
-      j = NULL;
-    }
-  }
+  Module *m = module_build(a, p, t, nodes > TWO_MODULES ? 2 : 1, false, cache, j->batch);
+  j->serial = m->serial;
+  for (int k = 0; k < m->nunit; k++)
+    if (!k || m->unit[k].work) prepare(&job[n], cache_machine(cache, n), m->unit[k].gen.mod), n++;
+  bool fine = generate_all(n, job);
   for (int k = 0; k < n; k++) {
-    if (job[k].out) LLVMDisposeMemoryBuffer(job[k].out);
-    if (job[k].tm) LLVMDisposeTargetMachine(job[k].tm);
+    LLVMErrorRef e = fine ? cache_add_object(cache, j->batch, job[k].out) : NULL;
+    if (e) *why = failure(a, e), fine = false;
+    else if (!job[k].out) *why = arena_str(a, job[k].message), LLVMDisposeMessage(job[k].message);
+    else if (!fine) LLVMDisposeMemoryBuffer(job[k].out);
   }
   module_free(m);
-  return j;
+  if (fine && fill_table(a, j, p, why)) {
+    give(a, j, m);
+    return j;
+  }
+  llvm_jit_free(j);
+  return NULL;
 }
 
 void (*llvm_jit_entry(Jit *j, const char *name))(RtFrame *) {
@@ -174,10 +184,11 @@ void (*llvm_jit_entry(Jit *j, const char *name))(RtFrame *) {
   return f;
 }
 
+size_t jit_bytes(const Jit *j) { return cache_bytes(j->batch); }
+
 void llvm_jit_free(Jit *j) {
   if (!j) return;
-  LLVMErrorRef e = j->orc ? LLVMOrcDisposeLLJIT(j->orc) : NULL;
-  if (e) LLVMConsumeError(e);
+  cache_close(j->cache, j->batch);
   free(j->consts);
   free(j);
 }

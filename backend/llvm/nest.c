@@ -400,10 +400,22 @@ typedef struct Epilogue {
   LLVMValueRef row[64]; int row_var[64], nrow;
 } Epilogue;
 
-static int row_var(Epilogue *e, LLVMValueRef row, int64_t rows) {
+static int row_seen(const Epilogue *e, LLVMValueRef row) {
   for (int k = 0; k < e->nrow; k++)
     if (e->row[k] == row) return e->row_var[k];
-  int v = nest_value_var(e->n, row, 0, rows - 1);
+  return -1;
+}
+
+// The rows of a tile are its first one and a constant more: one address serves them all.
+static int row_var(Epilogue *e, LLVMValueRef row, int64_t rows) {
+  int v = row_seen(e, row);
+  if (v >= 0) return v;
+  v = nest_value_var(e->n, row, 0, rows - 1);
+  if (LLVMIsAInstruction(row) && LLVMGetInstructionOpcode(row) == LLVMAdd && LLVMIsAConstantInt(LLVMGetOperand(row, 1))) {
+    int first = row_seen(e, LLVMGetOperand(row, 0));
+    NestVar *x = &e->n->var.at[v];
+    if (first >= 0) x->near = first, x->plus = LLVMConstIntGetSExtValue(LLVMGetOperand(row, 1));
+  }
   if (e->nrow < 64) e->row[e->nrow] = row, e->row_var[e->nrow++] = v;
   return v;
 }

@@ -25,6 +25,7 @@ typedef struct NestVar {
   int parent;                  // a digit of another variable, (parent / div) % mod; or -1
   int64_t div, mod;
   int digits;                  // as parent: number of digits made of it
+  int near; int64_t plus;      // it is that variable and a constant more, which addresses make use of; plus 0: not
 } NestVar;
 
 typedef struct NestTerm { int var; int64_t k; } NestTerm;
@@ -95,6 +96,7 @@ bool nest_is_turn(const IrValue *v);                       // argument 0 of a sc
 int nest_var(Nest *n, int64_t lo, int64_t hi);             // its value comes later
 int nest_value_var(Nest *n, LLVMValueRef at, int64_t lo, int64_t hi);
 int nest_each_var(Nest *n, LLVMValueRef each, int64_t lo, int64_t hi);
+int nest_near(Nest *n, int f);                             // f with variables that others are near to in place of those
 void nest_digits(Nest *n, int var, int naxis, const int64_t *dim, int *form); // takes var apart: one form an axis
 int nest_const(Nest *n, int64_t c);
 int nest_of(Nest *n, int var);

@@ -188,6 +188,7 @@ static LLVMValueRef slot_base(Nest *n, int slot) {
 }
 
 LLVMValueRef nest_address(Nest *n, int slot, IrDtype t, int f) {
+  f = nest_near(n, f);
   const NestForm *x = n->form.at[f];
   if (!x->n && !x->c) return slot_base(n, slot);
   NestKey k = { .kind = KEY_PTR, .id = slot, .mask = t, .ix = { .n = 1, .at = { f } } };

@@ -1,5 +1,6 @@
 // The LLVM backend against the typed evaluator: every op of the table, dtypes, sizes around the vector width,
 // control, random graphs; the width of the vectors in the assembly; kernels shared; objects.
+#include "backend/llvm/module.h"
 #include "runtime/threads.h"
 #include "tests/backend/llvm_run.h"
 #include "tests/ir/gen.h"
@@ -756,6 +757,49 @@ static void sizes_share_a_kernel(void) {
   check(&c);
 }
 
+// The i-th of programs that begin with one kernel.
+static void shared_program(Case *c, int i) {
+  open_case(c, "shared");
+  IrValue *x = input(c, SHAPE(IR_F32, 7, 13), -1, 1), *y = ir_bin(&c->b, IR_MUL, ir_un(&c->b, IR_TANH, x), ir_fill(&c->b, x->type, 0.8125));
+  out(c, y);
+  for (; i > 0; i--) y = ir_dot(&c->b, y, ir_fill(&c->b, SHAPE(IR_F32, 13, 13), i), 0, false, false), out(c, y);
+}
+
+static Jit *jit_of(Case *c) {
+  Target t = { 0 };
+  const char *bad;
+  char *why;
+  CU_ASSERT_TRUE(llvm_target_resolve(&c->arena, &t, &bad));
+  Program p = llvm_program(&c->arena, c->g, &t.plan);
+  Jit *j = llvm_jit(&c->arena, &p, &t, &why);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(j);
+  return j;
+}
+
+// What one program has compiled another one links, also after the first is gone; and no longer than code may stay.
+static void programs_share_code(void) {
+  Case c[2];
+  size_t most = cache_idle_bytes;
+  for (int k = 0; k < 2; k++) shared_program(&c[k], k);
+  cache_idle_bytes = 0;                          // what other tests left goes
+  llvm_jit_free(jit_of(&c[0]));
+  Jit *first = jit_of(&c[0]), *second = jit_of(&c[1]), *third = jit_of(&c[1]);
+  size_t whole = jit_bytes(first), own = jit_bytes(third);
+  CU_ASSERT(own < jit_bytes(second));
+  llvm_jit_free(first);                          // its code stays: the others call it
+  llvm_jit_free(second);
+  Jit *again = jit_of(&c[1]);
+  CU_ASSERT(jit_bytes(again) < own + 8);          // but for the lengths of names
+  check_on(&c[1], NULL, NULL);
+  llvm_jit_free(again);
+  llvm_jit_free(third);
+  Jit *anew = jit_of(&c[0]);                     // nothing has stayed
+  CU_ASSERT(jit_bytes(anew) + 8 > whole);
+  llvm_jit_free(anew);
+  cache_idle_bytes = most;
+  for (int k = 0; k < 2; k++) check(&c[k]);
+}
+
 // A number that is repeated over an operand stands in the code, also where the operand lies in memory.
 static void numbers_part_kernels(void) {
   Case c;
@@ -833,6 +877,7 @@ void suite_llvm(void) {
   test_add(s, "vectors of the target's width", vectors_of_the_target);
   test_add(s, "equal layers share a kernel", equal_layers_share_a_kernel);
   test_add(s, "sizes share a kernel", sizes_share_a_kernel);
+  test_add(s, "programs share code", programs_share_code);
   test_add(s, "numbers keep kernels apart", numbers_part_kernels);
   test_add(s, "object files", objects);
   test_add(s, "unknown targets", unknown_targets);
