@@ -158,7 +158,6 @@ typedef struct PlanTarget {        // what planning must know of the machine
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
 #define PLAN_SMALL        (1 << 16) // bytes: an array up to this is copied in a few us
 #define PLAN_WASTE        (1 << 20) // copies this large are told to the user
-#define PLAN_ROW_TILE     16       // strips of a product's rows are whole tiles of so many, or of a power of two below
 bool plan_small_reduce(const IrOp *op);           // reduces at most PLAN_SMALL_REDUCE elements (over any axes) to each one
 
 // Plans a graph (no LOWER_NEVER op left in it). `const_data` of several plans of one program is shared by

@@ -11,7 +11,7 @@
 #include "passes/passes.h"
 
 enum {
-  STRIP = 16,                    // rows of a part are whole multiples of: strips of a batch that nodes run through together
+  STRIP = 32,                    // rows of a part, at least: strips of a batch that nodes run through together
   SUMMED = 1 << 12,              // elements of a sum in stages, at least
   SUMS = 1 << 12,                //   to so many sums, at most
   ROWS = 4,                      // parts of a sum's first axis, at most
@@ -31,7 +31,7 @@ static void in_stages(IrGraph *g, IrOp *op) {
   int64_t to = ir_count(&op->out[0]->type), parts = ROWS, inner[IR_MAX_RANK];
   if (!n || axes[0] || ir_count(&t) < SUMMED || to > SUMS) return;
   bool rows = n > 1 && t.dim[0] >= ROWS && ir_count(&t) / t.dim[0] / to >= INSIDE;
-  while (parts > 1 && t.dim[0] % (parts * STRIP)) parts /= 2;
+  while (parts > 1 && (t.dim[0] % parts || t.dim[0] < parts * STRIP)) parts /= 2;
   if (!rows && (parts == 1 || t.rank == IR_MAX_RANK)) return;
   IrBuilder b = {.graph = g, .at = op->parent, .before = op, .loc = op->loc, .scope = op->scope};
   if (!rows) {
@@ -49,7 +49,7 @@ static void in_parts(IrGraph *g, IrOp *op) {
   if (x->type.rank != 2 || !ir_is_float(x->type.dtype) || !ir_int(op, A_TA) || ir_int(op, A_TB)) return;
   int64_t k = x->type.dim[0], m = x->type.dim[1], n = z->type.dim[1], parts = PARTS;
   if (m * n > SUMS || k * m * n < PRODUCT) return;
-  while (parts > 1 && (k % (parts * STRIP) || GAIN * parts * m * n > k * (m + n))) parts /= 2;
+  while (parts > 1 && (k % parts || k < parts * STRIP || GAIN * parts * m * n > k * (m + n))) parts /= 2;
   if (parts == 1) return;
   IrBuilder b = {.graph = g, .at = op->parent, .before = op, .loc = op->loc, .scope = op->scope};
   IrValue *xs = ir_reshape(&b, x, 3, (int64_t[]){parts, k / parts, m}), *zs = ir_reshape(&b, z, 3, (int64_t[]){parts, k / parts, n});

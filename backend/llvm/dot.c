@@ -9,7 +9,7 @@
 //            few rows against a transposed matrix, where packing would cost more than the product.
 //   ROWS     vectors along the rows: A transposed (a weight's gradient) and few columns.
 //
-// Sums begin at zero and run in one order of k for a shape and a target: bits do not depend on pieces.
+// Sums begin at zero and run in one order of k for a shape, its strips and a target: bits do not depend on threads.
 #include "backend/llvm/tile.h"
 
 #include <string.h>
@@ -98,19 +98,20 @@ typedef struct Dot {
   V pack;                    // room for a panel of B, of dtype `sum`; NULL: B is read in place
 } Dot;
 
-// Calls tile for all rows in [m_lo, m_hi): `rows` at a time, then what m leaves over.
+// Calls tile for all rows in [m_lo, m_hi): `rows` at a time, then what m leaves over, or each strip.
 static void each_rows(Dot *p, int rows, void (*tile)(Dot *p, V row, int rows, void *env), void *env) {
   Gen *g = p->g;
   const GenDot *d = p->d;
-  int rest = (int)(d->m % rows);
-  if (d->m >= rows) {
+  int64_t part = d->strip ? d->strip : d->m;
+  int rest = (int)(part % rows);
+  if (part >= rows) {
     V hi = rest ? tile_plus(g, d->m_hi, 1 - rows) : d->m_hi;
     GenLoop l = gen_loop(g, d->m_lo, hi, rows, 0, NULL);
     tile(p, l.i, rows, env);
     gen_loop_end(g, &l, NULL);
   }
   if (!rest) return;
-  GenLoop l = gen_loop(g, gen_i64(g, d->m - rest), d->m_hi, rest, 0, NULL);
+  GenLoop l = gen_loop(g, d->strip ? tile_plus(g, d->m_hi, -rest) : gen_i64(g, d->m - rest), d->m_hi, rest, 0, NULL);
   tile(p, l.i, rest, env);
   gen_loop_end(g, &l, NULL);
 }

@@ -51,6 +51,7 @@ typedef struct GenDot {
   LLVMValueRef pack;                     // scratch of gen_dot_scratch bytes, or NULL if that is 0
   bool packed;                           // all of b is there, by gen_dot_pack
   LLVMValueRef m_lo, m_hi;               // i64
+  int64_t strip;                         // where [m_lo, m_hi) are always so many rows; else 0
   // acc: lanes of row `row` (i64) beginning at column `col` (i64, a multiple of lanes); only the first
   // `valid` of its lanes are real (valid == lanes but in the last columns; known when compiling).
   void (*store)(Gen *g, void *env, LLVMValueRef row, LLVMValueRef col, LLVMValueRef acc, int lanes, int valid);

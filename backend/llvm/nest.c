@@ -143,15 +143,17 @@ static void branch_end(Nest *n, Branch b) {
   nest_pop(n, b.mark);
 }
 
-// One vector, only the first `size` of its lanes real.
-static void tail(Domain *d, int a, int64_t at, int64_t size) {
+// One vector, only the first `size` of its lanes real, somewhere in [first, last].
+static void tail_at(Domain *d, int a, LLVMValueRef at, int64_t size, int64_t first, int64_t last) {
   Nest *n = d->n;
   int mark = nest_mark(n);
   n->valid = (int)size;
-  at_value(d, a, gen_i64(n->g, at), at, at + size - 1);
+  at_value(d, a, at, first, last);
   n->valid = n->lanes;
   nest_pop(n, mark);
 }
+
+static void tail(Domain *d, int a, int64_t at, int64_t size) { tail_at(d, a, gen_i64(d->n->g, at), size, at, at + size - 1); }
 
 static void vectors(Domain *d, int a, int64_t lo, int64_t hi) {
   Nest *n = d->n;
@@ -164,10 +166,18 @@ static void vectors(Domain *d, int a, int64_t lo, int64_t hi) {
   if (lo + whole < hi) tail(d, a, lo + whole, hi - lo - whole);
 }
 
-// The part [d->lo, d->hi) of a vector axis; whoever has the axis's end does its last, partial vector.
+// The part [d->lo, d->hi) of a vector axis; whoever has the axis's end does its last, partial vector. Each strip has one
+// of its own.
 static void vectors_of_piece(Domain *d, int a) {
   Nest *n = d->n;
   Gen *g = n->g;
+  if (n->node->strip) {
+    int64_t len = n->node->piece_len, rest = len % n->lanes, last = d->dim[a] - 1;
+    LLVMValueRef end = rest ? LLVMBuildNSWSub(g->b, d->hi, gen_i64(g, rest), "") : d->hi;
+    if (len > rest) loop(d, a, d->lo, end, n->lanes, 0, last);
+    if (rest) tail_at(d, a, end, rest, 0, last);
+    return;
+  }
   int64_t size = d->dim[a], whole = size / n->lanes * n->lanes;
   LLVMTypeRef t = LLVMInt64TypeInContext(g->ctx);
   LLVMValueRef arg[2] = { d->hi, gen_i64(g, whole) };
@@ -543,6 +553,7 @@ static void dot_point(Domain *d) {
   const DotPoint *at = d->env;
   GenDot dot = dot_of(n, &d->ix);
   dot.m_lo = at->lo, dot.m_hi = at->hi;
+  if (n->node->strip && n->node->piece_axis == p.nb) dot.strip = n->node->piece_len;
   int64_t need = gen_dot_scratch(g->target, p.dtype, p.m, p.n, p.k, p.tb);
   ICE_IF(need > n->node->scratch_bytes, "a product's packing takes %lld bytes, the plan gives %lld", (long long)need,
          (long long)n->node->scratch_bytes);
@@ -745,6 +756,7 @@ int64_t nest_pieces(const Gen *g, const PlanNode *n, int64_t *len) {
   int64_t by = 1, size;
   *len = n->piece_len;
   if (n->pieces <= 1 || n->kind == PLAN_UPDATE) return 1;
+  if (n->strip) return n->pieces;
   if (n->kind == PLAN_NEST) {
     size = n->dim[n->piece_axis];
     if (n->piece_axis == n->vector) by = nest_lanes(g, size);

@@ -121,6 +121,7 @@ static bool sizeless(Nest *n, const IrValue *v) {
 // A linear nest of whole vectors is the same code for any number of them: an optimizer's update of each parameter.
 static bool any_size(Nest *n, const PlanNode *node) {
   if (node->kind != PLAN_NEST || !node->linear || node->dim[0] < 2 * n->g->width || node->dim[0] % n->g->width) return false;
+  if (node->strip && node->piece_len % n->g->width) return false;
   bool any = true;
   for (int k = 0; k < node->nroot && any; k++) any = sizeless(n, node->root[k]);
   nest_forget(n);
@@ -149,7 +150,7 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
   for (int k = 0; k < node->nroot; k++)
     n->local[node->root[k]->id] = (struct NestLocal){ .stamp = n->stamp, .number = -1, .root = true };
   put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17 | node->pack << 18);
-  put(u, node->vector);
+  put(u, node->vector << 1 | node->strip);
   for (int k = 0; k < node->nroot; k++) put(u, node->late && node->late[k]);
   if (any_size(n, node)) {
     int64_t len;

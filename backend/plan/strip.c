@@ -100,11 +100,11 @@ static bool fits(const Planner *p, const Unit *u, int64_t n) {
   const IrType *t = &u->root.at[0]->type;
   int a = leading(t), lanes = p->target->vector_bits / 32;
   int64_t len = (node->linear ? ir_count(t) : t->dim[a]) / n;
-  if (node->kind == PLAN_NEST) return node->vector != (node->linear ? 0 : a) || len % lanes == 0;
+  if (node->kind == PLAN_NEST) return node->vector != (node->linear ? 0 : a) || len >= lanes;
   if (node->kind == PLAN_CONV) return !a && node->op->code != IR_CONV_DW;
   int nb = (int)ir_int(node->op, A_BATCH);
   int64_t least = ir_bytes(&node->op->in[1]->type) > FAR_WEIGHTS ? LEAST_ROWS_FAR : LEAST_ROWS;
-  return a < nb || (a == nb && !ir_int(node->op, A_TA) && len >= least && len % PLAN_ROW_TILE == 0);
+  return a < nb || (a == nb && !ir_int(node->op, A_TA) && len >= least);
 }
 
 static int where_is(const Grouping *g, const IrValue *v) {

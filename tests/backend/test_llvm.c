@@ -572,6 +572,42 @@ static void strips(void) {
   check(&c);
 }
 
+// Strips that are no whole vectors or tiles: each has a rest of its own. Rows of 64 and of one number, sums of rows, and products
+// of each strip with itself.
+static void uneven_strips(void) {
+  Case c;
+  open_case(&c, "uneven strips");
+  c.rel = 1e-4, c.abs = 1e-3;
+  Target cut = { 0 };
+  const char *bad;
+  CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &cut, &bad));
+  cut.plan.piece_ns = 0.01;
+  IrValue *x = input(&c, SHAPE(IR_F32, 102, 70), -1, 1), *w = input(&c, SHAPE(IR_F32, 70, 64), -0.1, 0.1), *v = input(&c, SHAPE(IR_F32, 64, 1), -0.1, 0.1);
+  IrValue *h = ir_un(&c.b, IR_TANH, ir_dot(&c.b, x, w, 0, false, false)), *y = ir_dot(&c.b, h, v, 0, false, false);
+  IrValue *e = ir_un(&c.b, IR_EXP, ir_reshape(&c.b, y, 1, INTS(102))), *sum = ir_reduce(&c.b, IR_SUM, h, 1, INTS(1));
+  IrValue *scale = ir_broadcast(&c.b, ir_bin(&c.b, IR_MUL, e, sum), h->type, INTS(0)), *d = ir_bin(&c.b, IR_MUL, h, scale);
+  IrValue *parts = ir_reshape(&c.b, d, 3, INTS(2, 51, 64));
+  out(&c, ir_dot(&c.b, d, w, 0, false, true));
+  out(&c, ir_reduce(&c.b, IR_SUM, ir_dot(&c.b, ir_reshape(&c.b, x, 3, INTS(2, 51, 70)), parts, 1, true, false), 1, INTS(0)));
+  out(&c, ir_reduce(&c.b, IR_SUM, ir_reduce(&c.b, IR_SUM, parts, 1, INTS(1)), 1, INTS(0)));
+  out(&c, e);
+  Program p = llvm_program(&c.arena, c.g, &cut.plan);
+  CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "dot [102, 64] pieces 2 of 51"));
+  IrArray one[8], more[8];
+  CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, NULL, c.in.at, one));
+  for (int k = 2; k < 4; k++) {
+    RtPool *pool = rt_pool_new(k);
+    CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, pool, c.in.at, more));
+    for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &more[i], &one[i], 0, 0));
+    rt_pool_free(pool);
+  }
+  IrArray want[8];
+  IrEval how = { .typed = true };
+  CU_ASSERT_PTR_NULL(ir_eval(&c.arena, &how, c.g, c.in.at, want));
+  for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &one[i], &want[i], c.rel, c.abs));
+  check(&c);
+}
+
 // Weights that a loop does not change are packed in front of it, those of its turn in each; in a while, within a scan.
 static void packed_before_loops(void) {
   Case c;
@@ -872,6 +908,7 @@ void suite_llvm(void) {
   test_add(s, "late roots", late_roots);
   test_add(s, "threads", threads);
   test_add(s, "strips", strips);
+  test_add(s, "strips that are no whole vectors", uneven_strips);
   test_add(s, "weights packed before loops", packed_before_loops);
   test_add(s, "random graphs", random_graphs);
   test_add(s, "vectors of the target's width", vectors_of_the_target);

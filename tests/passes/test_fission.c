@@ -294,7 +294,7 @@ static void sums_by_parts(void) {
 static void products_by_parts(void) {
   run_begin();
   IrGraph *g = run_read(
-    "(%0: f32[16384, 32], %1: f32[16384, 32], %2: f32[1000, 32]) {"
+    "(%0: f32[16384, 32], %1: f32[16384, 32], %2: f32[60, 32]) {"
     " %3: f32[32, 32] = dot %0, %1 {ta = 1}"
     " %4: f32[32, 32] = dot %2, %2 {ta = 1}"
     " yield %3, %4 }");
