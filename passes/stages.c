@@ -13,12 +13,12 @@
 enum {
   STRIP = 32,                    // rows of a part, at least: strips of a batch that nodes run through together
   SUMMED = 1 << 12,              // elements of a sum in stages, at least
-  SUMS = 1 << 12,                //   to so many sums, at most
-  ROWS = 4,                      // parts of a sum's first axis, at most
+  SUMS = 1 << 13,                //   to so many sums, at most
+  ROWS = 8,                      // parts of a sum's first axis, at most
   INSIDE = 32,                   // elements of one row summed to one, from which on each row is a part
   FEW = 8,                       // factors of a product that is a sum, at most
   PRODUCT = 1 << 13,             // multiply-adds of a product in parts, at least
-  PARTS = 4,                     //   in so many, at most
+  PARTS = 8,                     //   in so many, at most
   GAIN = 4,                      //   whose operands are so many times as large as what the parts write
 };
 
