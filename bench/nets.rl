@@ -108,7 +108,7 @@ layer rms(x: f32[..., N]) -> f32[..., N] {
 layer heads(x: f32[B, T, D]) -> f32[B, T, D] {
   let (q, k, v) = parts(nn.dense(x, 3 * D, bias = false, init = nn.glorot), 3)
   let split = |u| reshape(u, [B, T, HEADS, D / HEADS])
-  let score = einsum("b t h k, b s h k -> b h t s", split(q), split(k)) / sqrt(D / HEADS)
+  let score = einsum("b t h k, b s h k -> b h t s", split(q) / sqrt(D / HEADS), split(k))
   let seen = softmax(where(iota(T) <= iota(T)[:, _], score, -1e9))
   einsum("b h t s, b s h k -> b t h k", seen, split(v)) |> reshape([B, T, D]) |> nn.dense(D, bias = false, init = nn.glorot)
 }

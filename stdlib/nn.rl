@@ -250,7 +250,7 @@ layer attention[S = T](x: f32[B, T, D], H: dim, &mem: kv[B, S, H, D / H] = zeros
   mem.v[:, mem.len +: T] = v
   mem.len += T
   let see = iota(S) <= at[:, _]  // bool[T, S]
-  let score = einsum("b t h k, b s h k -> b h t s", rope(q, at), mem.k) / sqrt(D / H)
+  let score = einsum("b t h k, b s h k -> b h t s", rope(q, at) / sqrt(D / H), mem.k)
   let y = einsum("b h t s, b s h k -> b t h k", softmax(where(see, score, -inf)), mem.v)
   y |> reshape([B, T, D]) |> dense(D, bias = false)
 }

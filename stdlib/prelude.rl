@@ -32,7 +32,7 @@ fn isnan(x) = x + 0.0 != x
 fn silu(x) = x * sigmoid(x)
 
 // x * P(N(0, 1) <= x), by erf. Hendrycks, Gimpel 2016.
-fn gelu(x) = 0.5 * x * (1 + erf(x / sqrt(2)))
+fn gelu(x) = 0.5 * x * (1 + erf(sqrt(0.5) * x))
 
 // log(1 + e^x), without overflow
 fn softplus(x) = max(x, 0) + log1p(exp(-abs(x)))
@@ -62,7 +62,7 @@ fn cumlogsumexp(x) = if len(x.shape) == 1 { associative_scan(logaddexp, x) } els
 // e^x / sum(e^x) over the last axis: [..., A] -> [..., A]
 fn softmax(x) {
   let y = exp(x - stop_grad(max(x, axis = -1, keep = true)))
-  y / sum(y, axis = -1, keep = true)
+  y * (1 / sum(y, axis = -1, keep = true))
 }
 
 // Mean square deviation from the mean (divided by n, not n - 1).
