@@ -319,34 +319,46 @@ static void run_back(const Given *v, IrValue *const *c, IrValue *const *before, 
   EACH(i, g->all) if (!p->one[i]) dx[i] = *out++;
 }
 
+// All chunks backward, side by side.
+static void all_back(const Given *v, const Results *r, IrValue *const *behind, IrValue **dx, IrValue **dk, IrValue **first) {
+  const Group *g = v->g;
+  const Prefix *p = g->p;
+  Loop l = {.p = p, .n = g->chunks};
+  EACH(i, g->own) loop_in(&l, behind[i], false);
+  EACH(i, g->own) loop_in(&l, r->before[i], false);
+  EACH(i, g->own) loop_in(&l, r->dbefore[i], false);
+  EACH(i, g->all) if (!p->one[i]) loop_in(&l, v->x[i], false);
+  loop_open(&l);
+  IrValue **c = own_in(&l, g), **before = own_in(&l, g), **dbefore = own_in(&l, g);
+  run_back(v, c, before, dbefore, rows_in(&l, v), dx, dk, first);
+  EACH(i, g->own) loop_out(&l, first[i]);
+  if (dx) {
+    EACH(i, g->all) loop_out(&l, dx[i]);
+    for (int i = 0; i < p->nk; i++) loop_out(&l, dk[i]);
+  }
+  IrValue **out = loop_close(&l);
+  EACH(i, g->own) first[i] = *out++;
+  if (!dx) return;
+  EACH(i, g->all) dx[i] = *out++;
+  for (int i = 0; i < p->nk; i++) dk[i] = *out++;
+}
+
 // The cotangent behind each chunk's last row: [chunks, row..].
 static IrValue **behind_chunks(const Given *v, const Results *r) {
   const Group *g = v->g;
   const Prefix *p = g->p;
   int64_t n = g->chunks;
   IrValue **da = leaves(p), **db = leaves(p), **dk = leaves(p), **first = leaves(p), **brought = leaves(p), **behind = leaves(p);
-  Loop l = {.p = p, .n = n};
-  EACH(i, g->own) loop_in(&l, r->dlast[i], false);
-  EACH(i, g->own) loop_in(&l, r->before[i], false);
-  EACH(i, g->own) loop_in(&l, r->dbefore[i], false);
-  EACH(i, g->all) if (!p->one[i]) loop_in(&l, v->x[i], false);
-  loop_open(&l);
-  IrValue **c = own_in(&l, g), **before = own_in(&l, g), **dbefore = own_in(&l, g);
-  run_back(v, c, before, dbefore, rows_in(&l, v), NULL, NULL, first);
-  EACH(i, g->own) loop_out(&l, first[i]);
-  IrValue **out = loop_close(&l);
-  EACH(i, g->own) first[i] = *out++;
-
-  l = (Loop){.p = p, .n = n - 1};
+  all_back(v, r, r->dlast, NULL, NULL, first);
+  Loop l = {.p = p, .n = n - 1};
   EACH(i, g->own) loop_in(&l, cut(p, r->last[i], 0, 0, n - 1), false);
   EACH(i, g->own) loop_in(&l, cut(p, first[i], 0, 1, n), false);
   heads_in(&l, v);
   loop_open(&l);
-  IrValue **y = own_in(&l, g);
-  c = own_in(&l, g);
+  IrValue **y = own_in(&l, g), **c = own_in(&l, g);
   pull(v, y, rows_in(&l, v), c, da, db, dk);
   EACH(i, g->own) loop_out(&l, da[i]);
-  out = loop_close(&l);
+  IrValue **out = loop_close(&l);
   EACH(i, g->own) brought[i] = *out++;
 
   IrValue **total = totals(v), **b = leaves(p);
@@ -377,34 +389,19 @@ static void backward(const Given *v, const Results *r, IrValue **dx, IrValue **d
   const Prefix *p = g->p;
   int64_t n = g->chunks;
   IrValue **behind = behind_chunks(v, r), **first = leaves(p), **da = leaves(p), **db = leaves(p), **d = leaves(p);
-  Loop l = {.p = p, .n = n};
-  EACH(i, g->own) loop_in(&l, behind[i], false);
-  EACH(i, g->own) loop_in(&l, r->before[i], false);
-  EACH(i, g->own) loop_in(&l, r->dbefore[i], false);
-  EACH(i, g->all) if (!p->one[i]) loop_in(&l, v->x[i], false);
-  loop_open(&l);
-  IrValue **c = own_in(&l, g), **before = own_in(&l, g), **dbefore = own_in(&l, g);
-  run_back(v, c, before, dbefore, rows_in(&l, v), dx, dk, first);
-  EACH(i, g->own) loop_out(&l, first[i]);
-  EACH(i, g->all) loop_out(&l, dx[i]);
-  for (int i = 0; i < p->nk; i++) loop_out(&l, dk[i]);
-  IrValue **out = loop_close(&l);
-  EACH(i, g->own) first[i] = *out++;
-  EACH(i, g->all) dx[i] = *out++;
-  for (int i = 0; i < p->nk; i++) dk[i] = *out++;
+  all_back(v, r, behind, dx, dk, first);
 
   // The first row of the first chunk is what comes before; those of the others went through f.
-  l = (Loop){.p = p, .n = n - 1};
+  Loop l = {.p = p, .n = n - 1};
   EACH(i, g->own) loop_in(&l, cut(p, r->last[i], 0, 0, n - 1), false);
   EACH(i, g->own) loop_in(&l, cut(p, first[i], 0, 1, n), false);
   heads_in(&l, v);
   loop_open(&l);
-  IrValue **y = own_in(&l, g);
-  c = own_in(&l, g);
+  IrValue **y = own_in(&l, g), **c = own_in(&l, g);
   pull(v, y, rows_in(&l, v), c, da, db, d);
   EACH(i, g->all) loop_out(&l, db[i]);
   for (int i = 0; i < p->nk; i++) loop_out(&l, d[i]);
-  out = loop_close(&l);
+  IrValue **out = loop_close(&l);
   EACH(i, g->all) {
     IrValue *head = *out++, *start = g->own[i] ? cut(p, first[i], 0, 0, 1) : NULL;
     if (p->one[i]) {

@@ -2,11 +2,6 @@
 // that needs what was written, it would keep the whole old array by a copy.
 #include "backend/plan/state.h"
 
-static const IrValue *base_of(const IrValue *v) {
-  while (v->op && plan_is_view(v->op)) v = v->op->in[0];
-  return v;
-}
-
 static int64_t small_bytes(const Planner *p) { return p->target->small_bytes > 0 ? p->target->small_bytes : PLAN_SMALL; }
 
 static void put(Planner *p, Values *list, const IrValue *v) {
@@ -18,7 +13,7 @@ static void put(Planner *p, Values *list, const IrValue *v) {
 // The arrays known outside of op that op, or an op in its regions, writes a part of.
 static Values written(Planner *p, const IrOp *op) {
   Values all = {0};
-  if (lower_of(op) == LOWER_UPDATE && ir_bytes(&op->out[0]->type) > small_bytes(p)) put(p, &all, base_of(op->in[0]));
+  if (lower_of(op) == LOWER_UPDATE && ir_bytes(&op->out[0]->type) > small_bytes(p)) put(p, &all, plan_base(op->in[0]));
   int first = op->code == IR_SCAN, carried = op->code == IR_SCAN ? (int)ir_int(op, A_NCARRY) : op->code == IR_WHILE ? op->nin : 0;
   for (int k = 0; k < op->nregion; k++)
     ir_each_op(op->sub[k], inner) {
@@ -26,7 +21,7 @@ static Values written(Planner *p, const IrOp *op) {
       for (int i = 0; i < in.n; i++) {
         const IrValue *x = in.at[i];
         if (x->op ? x->op->parent != op->sub[k] : x->region != op->sub[k]) put(p, &all, x);
-        else if (!x->op && x->index >= first && x->index < first + carried) put(p, &all, base_of(op->in[x->index - first]));
+        else if (!x->op && x->index >= first && x->index < first + carried) put(p, &all, plan_base(op->in[x->index - first]));
       }
     }
   return all;
@@ -72,7 +67,7 @@ static void store(Planner *p, const IrValue *v, void *data) {
 static bool is_old(const Stand *s, const IrOp *op) {
   for (int k = 0; k < op->nin; k++) {
     int i = place_of(s->p, s->b, op->in[k]);
-    if (base_of(op->in[k]) == s->x || (i >= 0 && s->is[i] == OLD)) return true;
+    if (plan_base(op->in[k]) == s->x || (i >= 0 && s->is[i] == OLD)) return true;
   }
   return false;
 }
@@ -83,7 +78,7 @@ static void sort_out(Stand *s, int writer, Values *awaits) {
     s->late = k == writer;
     if (k > writer) each_taken(s->p, op, is_late, s);
     if (s->late) s->is[k] = LATE;
-    if (s->late || is_memory_op(op) || base_of(op->out[0]) == s->x || !is_old(s, op)) continue;
+    if (s->late || is_memory_op(op) || plan_base(op->out[0]) == s->x || !is_old(s, op)) continue;
     bool stored = fact_of(s->p, op->out[0])->hard || (lower_of(op) == LOWER_REDUCE && !plan_small_reduce(op));
     s->is[k] = stored ? STORED : OLD;
     put(s->p, awaits, op->out[0]);

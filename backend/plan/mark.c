@@ -17,6 +17,11 @@ bool plan_unit_reshape(const IrOp *op) {
 
 bool plan_is_view(const IrOp *op) { return op->code == IR_RESHAPE || op->code == IR_STOP_GRAD || op->code == IR_AFTER; }
 
+const IrValue *plan_base(const IrValue *v) {
+  while (v->op && plan_is_view(v->op)) v = v->op->in[0];
+  return v;
+}
+
 bool plan_is_const(const IrValue *v) {
   while (v->op && (plan_is_view(v->op) || v->op->code == IR_BROADCAST)) v = v->op->in[0];
   return v->op && v->op->code == IR_CONST;

@@ -141,6 +141,7 @@ Plan *plan_make(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanT
 
 bool plan_unit_reshape(const IrOp *op);        // puts in or takes out axes of size 1 only
 bool plan_is_view(const IrOp *op);             // reshape, stop_grad, after: operand 0's bytes
+const IrValue *plan_base(const IrValue *v);    // whose bytes v's are
 bool plan_is_const(const IrValue *v);          // const, reshaped or repeated
 bool plan_is_splat(const IrOp *op);            // const of one element, repeated or not
 double plan_op_cost(const IrOp *op);           // of one element of its result, operands free; about a multiply

@@ -4,25 +4,20 @@
 
 #include <string.h>
 
-static const IrValue *base_of(const IrValue *v) {
-  while (v->op && plan_is_view(v->op)) v = v->op->in[0];
-  return v;
-}
-
 static int first_carry(const IrOp *op) { return op->code == IR_SCAN; }
 static int carries(const IrOp *op) { return op->code == IR_SCAN ? (int)ir_int(op, A_NCARRY) : op->code == IR_WHILE ? op->nin : 0; }
 
 // ---- who writes -----------------------------------------------------------------------------------
 static const IrOp *writer_in(const IrRegion *r, const IrValue *x) {
   ir_each_op(r, op) {
-    const IrOp *w = lower_of(op) == LOWER_UPDATE && base_of(op->in[0]) == x ? op : NULL;
+    const IrOp *w = lower_of(op) == LOWER_UPDATE && plan_base(op->in[0]) == x ? op : NULL;
     const IrRegion *body = op->nregion ? op->sub[op->nregion - 1] : NULL;
     for (int k = 0; k < carries(op) && !w; k++)
-      if (base_of(op->in[k]) == x) w = writer_in(body, body->arg[k + first_carry(op)]);
+      if (plan_base(op->in[k]) == x) w = writer_in(body, body->arg[k + first_carry(op)]);
     for (int i = 0; op->code == IR_COND && i < 2 && !w; i++) {
       w = writer_in(op->sub[i], x);
       for (int k = 0; k < op->nout && !w; k++)
-        if (base_of(op->sub[i]->yield[k]) == x) w = writer_in(r, op->out[k]);
+        if (plan_base(op->sub[i]->yield[k]) == x) w = writer_in(r, op->out[k]);
     }
     if (w) return w;
   }
@@ -40,7 +35,7 @@ const IrOp *plan_writer(const IrOp *op, const IrValue *to) {
 // ---- what is owned ----------------------------------------------------------------------------------
 // Making an array costs as much as copying it: only what the step found when it began, and what a loop carries, counts.
 static bool owned(const Plan *p, const IrValue *v) {
-  v = base_of(v);
+  v = plan_base(v);
   const IrOp *op = v->op;
   if (!op) {
     const IrOp *loop = v->region->owner;
@@ -59,7 +54,7 @@ static bool owned(const Plan *p, const IrValue *v) {
 static bool selected(const IrRegion *r, const IrValue *v) {
   ir_each_op(r, op)
     for (int k = 0; k < op->nin; k++) {
-      if (base_of(op->in[k]) != v) continue;
+      if (plan_base(op->in[k]) != v) continue;
       if (op->code == IR_SELECT || (lower_of(op) == LOWER_UPDATE && !k && selected(r, op->out[0]))) return true;
     }
   return false;
@@ -67,7 +62,7 @@ static bool selected(const IrRegion *r, const IrValue *v) {
 
 // Whose value it is: an input's name, or NULL.
 static const char *name_of(const Plan *p, const IrValue *v) {
-  v = base_of(v);
+  v = plan_base(v);
   const IrOp *op = v->op;
   if (!op) {
     const IrOp *loop = v->region->owner;
@@ -128,8 +123,8 @@ static void find_readers(Readers *r, const IrRegion *region, bool late) {
     // What stands in a loop that writes from its first turn on reads in a later one; else what needs the update.
     bool around = holds(op, r->w->update), reads = false;
     bool now = late || (op == r->w->op && op->nregion) || (!around && takes_late(r, op));
-    for (int k = 0; k < op->nin; k++) reads |= base_of(op->in[k]) == r->old;
-    for (int k = 0; k < 2 * op->nout && op->code == IR_COND && !around; k++) reads |= base_of(op->sub[k & 1]->yield[k / 2]) == r->old;
+    for (int k = 0; k < op->nin; k++) reads |= plan_base(op->in[k]) == r->old;
+    for (int k = 0; k < 2 * op->nout && op->code == IR_COND && !around; k++) reads |= plan_base(op->sub[k & 1]->yield[k / 2]) == r->old;
     if (reads && op != r->w->update && op != r->w->op && !plan_is_view(op)) {
       if (now && !r->reader) r->reader = op;
       if (!now && op->loc.line && !r->other) r->other = op;
@@ -137,7 +132,7 @@ static void find_readers(Readers *r, const IrRegion *region, bool late) {
     for (int k = 0; k < op->nregion; k++) {
       find_readers(r, op->sub[k], now);
       for (int i = 0; op->code != IR_COND && i < op->sub[k]->nyield; i++)
-        if (base_of(op->sub[k]->yield[i]) == r->old && !r->loop) r->loop = op;
+        if (plan_base(op->sub[k]->yield[i]) == r->old && !r->loop) r->loop = op;
     }
   }
 }
@@ -154,12 +149,12 @@ static const IrOp *turns_again(const IrOp *op, const IrValue *old) {
 // A loop that carries the array in two variables.
 static bool begins_twice(const IrOp *op, const IrValue *old) {
   int n = 0;
-  for (int k = 0; k < carries(op); k++) n += base_of(op->in[k]) == old;
+  for (int k = 0; k < carries(op); k++) n += plan_base(op->in[k]) == old;
   return n > 1;
 }
 
 static void say_reader(Diags *d, Diag *g, const Plan *p, const PlanWaste *w, const char *name, const Loc *state) {
-  Readers r = {.w = w, .old = base_of(w->old), .late = arena_array(d->arena, bool, p->graph->nvalue + 1)};
+  Readers r = {.w = w, .old = plan_base(w->old), .late = arena_array(d->arena, bool, p->graph->nvalue + 1)};
   bool writes = false;
   spread(&r, p->graph->top, &writes);
   find_readers(&r, p->graph->top, false);
@@ -174,7 +169,7 @@ static void say_reader(Diags *d, Diag *g, const Plan *p, const PlanWaste *w, con
     diag_note(d, g, r.loop->loc, "this loop keeps the old value");
   } else {
     for (int i = 0; i < p->graph->top->nyield; i++)
-      if (base_of(p->graph->top->yield[i]) == r.old && name && p->graph->out_name[i]) {
+      if (plan_base(p->graph->top->yield[i]) == r.old && name && p->graph->out_name[i]) {
         bool stays = !r.old->op && state && !strcmp(p->graph->out_name[i], name);
         diag_note(d, g, stays ? state[r.old->index] : (Loc){0}, "`%s` keeps the old value", p->graph->out_name[i]);
         return;
@@ -216,7 +211,7 @@ static bool has_update(const IrOp *op) {
 }
 
 static void find_yields(Uses *u, const IrRegion *r) {
-  for (int k = 0; k < r->nyield; k++) u->found |= is_large(r->yield[k]) && u->written[base_of(r->yield[k])->id];
+  for (int k = 0; k < r->nyield; k++) u->found |= is_large(r->yield[k]) && u->written[plan_base(r->yield[k])->id];
 }
 
 // What a branch yields is used where the cond begins: the other branch may write over it.
@@ -224,7 +219,7 @@ static void find_uses(Uses *u, const IrRegion *r) {
   ir_each_op(r, op) {
     bool update = lower_of(op) == LOWER_UPDATE, inner = op->nregion && has_update(op);
     for (int k = 0; k < op->nin && !plan_is_view(op); k++) {
-      const IrValue *v = base_of(op->in[k]);
+      const IrValue *v = plan_base(op->in[k]);
       if (!is_large(v)) continue;
       u->found |= u->written[v->id] || (update && !k && turns_again(op, v));
       u->found |= inner && !carries(op);               // a map or a derivative is made anew of its regions

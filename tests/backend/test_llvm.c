@@ -517,6 +517,17 @@ static void late_roots(void) {
 
 // ---- threads: the same bits ---------------------------------------------------------------------------------------
 
+// On one to three threads the graph's outputs are `want`.
+static void same_bits(Case *c, const Target *t, const IrArray *want) {
+  for (int k = 1; k < 4; k++) {
+    IrArray got[8];
+    RtPool *pool = rt_pool_new(k);
+    CU_ASSERT_PTR_NULL(llvm_run(&c->arena, c->g, t, pool, c->in.at, got));
+    for (int i = 0; i < c->g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c->arena, &got[i], &want[i], 0, 0));
+    rt_pool_free(pool);
+  }
+}
+
 static void threads(void) {
   Case c;
   open_case(&c, "threads");
@@ -529,14 +540,9 @@ static void threads(void) {
   out(&c, ir_reduce(&c.b, IR_SUM, h, 1, INTS(0)));
   out(&c, ir_reduce(&c.b, IR_SUM, ir_un(&c.b, IR_COS, x), 1, INTS(1)));
   out(&c, ir_dot(&c.b, x, h, 0, true, false));
-  IrArray one[8], more[8];
+  IrArray one[8];
   CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, NULL, NULL, c.in.at, one));
-  for (int k = 2; k < 4; k++) {
-    RtPool *pool = rt_pool_new(k);
-    CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, NULL, pool, c.in.at, more));
-    for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &more[i], &one[i], 0, 0));
-    rt_pool_free(pool);
-  }
+  same_bits(&c, NULL, one);
   check(&c);
 }
 
@@ -561,14 +567,9 @@ static void strips(void) {
   Program p = llvm_program(&c.arena, c.g, &cut.plan);
   CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "strips 8"));
   CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "pieces 8 of 128 along 0 packed"));
-  IrArray one[8], more[8];
+  IrArray one[8];
   CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &whole, NULL, c.in.at, one));
-  for (int k = 1; k < 4; k++) {
-    RtPool *pool = rt_pool_new(k);
-    CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, pool, c.in.at, more));
-    for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &more[i], &one[i], 0, 0));
-    rt_pool_free(pool);
-  }
+  same_bits(&c, &cut, one);
   check(&c);
 }
 
@@ -593,15 +594,9 @@ static void uneven_strips(void) {
   out(&c, e);
   Program p = llvm_program(&c.arena, c.g, &cut.plan);
   CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "dot [102, 64] pieces 2 of 51"));
-  IrArray one[8], more[8];
+  IrArray one[8], want[8];
   CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, NULL, c.in.at, one));
-  for (int k = 2; k < 4; k++) {
-    RtPool *pool = rt_pool_new(k);
-    CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, pool, c.in.at, more));
-    for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &more[i], &one[i], 0, 0));
-    rt_pool_free(pool);
-  }
-  IrArray want[8];
+  same_bits(&c, &cut, one);
   IrEval how = { .typed = true };
   CU_ASSERT_PTR_NULL(ir_eval(&c.arena, &how, c.g, c.in.at, want));
   for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &one[i], &want[i], c.rel, c.abs));
