@@ -28,6 +28,8 @@
 // Law of STRIPS: the nodes of its body are cut into as many pieces, `strip` is set, and piece i of each is strip i of its
 // roots: the i-th of that many equal parts of their bytes. Strips run in any order and side by side, the nodes of one in
 // order. So a node needs of what another of them writes the same strip only, and no strip writes over what another reads.
+// A SCAN with `strips`: its body is one such node and copies, what it carries and stacks is cut alike, and a turn needs of the one
+// before the same strip only. Each strip goes through all turns, copies doing its part of their bytes; none waits for another.
 #ifndef RLC_PLAN_H
 #define RLC_PLAN_H
 
@@ -90,6 +92,7 @@ struct PlanNode {
   PlanRef scratch; int64_t scratch_bytes; // DOT, CONV, LIB: packing room and such (per piece, one behind another);
                                    // blas: room for the product where it is not a root, once; pack: room for operand 1, once
   bool strip;                      // stands in a STRIPS node
+  int64_t strips;                  // SCAN: each of so many strips goes through all turns on its own; or 0
   bool blas;                       // DOT: large enough for OpenBLAS
   bool pack;                       // DOT: operand 1 is copied into scratch, in the order in which the product reads it,
                                    // before the first piece begins (of STRIPS: before the first strip);

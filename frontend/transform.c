@@ -259,6 +259,7 @@ static Value *probe(Elab *e, Value *t, const Args *a) {
   Value *r = apply(e, t->item[0], a);
   e->c.probe = p.up;
   if (!p.hits) fail(e, loc, paths_of(e, &p), "no `let` here has the path \"%s\"", p.path);
+  if (!p.patch && !p.seen) give_up(e);                 // a mistake on the way there, which was told
   return p.patch ? r : p.seen;
 }
 

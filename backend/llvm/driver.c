@@ -25,6 +25,8 @@ typedef struct Driver {
   int64_t *profile;                // of the next leaf, or NULL
   LLVMValueRef *port;              // an exported function's parameters: inputs, then outputs; else NULL
   bool alone;                      // no threads are asked for: an exported function, or what a thread runs
+  LLVMValueRef strip;              // that goes through the scan around on its own, or NULL
+  int64_t strips;                  //   of so many
 } Driver;
 
 // Nodes of so few ops on one element stand in the entry function itself: a call and its arguments cost as much.
@@ -222,7 +224,14 @@ static void kernel_node(Driver *d, const PlanNode *node) {
 // ---- copies and routines of the runtime ---------------------------------------------------------------------
 
 static void copy_node(Driver *d, const PlanNode *n) {
-  if (n->bytes) LLVMBuildMemCpy(d->g->b, place(d, &n->to), 1, place(d, &n->from), 1, gen_i64(d->g, n->bytes));
+  if (!n->bytes) return;
+  LLVMValueRef to = place(d, &n->to), from = place(d, &n->from);
+  int64_t bytes = n->bytes;
+  if (d->strip) {
+    LLVMValueRef at = LLVMBuildNSWMul(d->g->b, d->strip, gen_i64(d->g, bytes /= d->strips), "");
+    to = bytes_at(d->g, to, at), from = bytes_at(d->g, from, at);
+  }
+  LLVMBuildMemCpy(d->g->b, to, 1, from, 1, gen_i64(d->g, bytes));
 }
 
 static int64_t product(const int64_t *dim, int from, int to) {
@@ -463,6 +472,14 @@ static void turns_node(Driver *d, const PlanNode *n) {
   int64_t all = ir_int(n->op, A_N);
   if (!all) return;
   pack_before(d, &n->body[0], n->op);
+  if (n->strips && !d->alone && !d->profile) {
+    Apart a = open_apart(d, "rlc.rows");
+    a.d.strip = a.piece, a.d.strips = n->strips;
+    turns(&a.d, n, gen_i64(g, 0), gen_i64(g, all), NULL);
+    LLVMValueRef f = close_apart(d, &a);
+    run_pieces(d, LLVMGlobalGetValueType(f), f, a.argv, n->strips);
+    return;
+  }
   if (n->kind == PLAN_SCAN || n->pieces <= 1) {
     turns(d, n, gen_i64(g, 0), gen_i64(g, all), NULL);
     return;
@@ -605,7 +622,8 @@ static void strips_node(Driver *d, const PlanNode *node) {
   LLVMValueRef f = g->fn;
   g->fn = outer;
   LLVMPositionBuilderAtEnd(g->b, here);
-  run_pieces(d, type, f, entry(g, d->argv, begin), node->pieces);
+  if (d->strip) LLVMBuildCall2(g->b, type, f, (LLVMValueRef[]){ entry(g, d->argv, begin), d->strip }, 2, "");
+  else run_pieces(d, type, f, entry(g, d->argv, begin), node->pieces);
 }
 
 static void leaf(Driver *d, const PlanNode *n) {

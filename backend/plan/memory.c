@@ -314,7 +314,9 @@ static void place_cond(Memory *m, Unit *u) {
   }
 }
 
-static Span span_of(const Strips *s) { return (Span){4 * s->first->tick, 4 * s->last->tick + 3}; }
+static Span span_of(const Strips *s) {
+  return s->loop ? (Span){4 * s->loop->tick, 4 * s->loop->end + 3} : (Span){4 * s->first->tick, 4 * s->last->tick + 3};
+}
 
 // Objects of one size that nodes in strips touch strip by strip: so many before this one are tried for sharing.
 #define STRIP_PAIRS 24

@@ -132,6 +132,7 @@ static void put_node(Printer *p, const PlanNode *n) {
   else if (n->op) P(" %s", ir_info[n->op->code].name);
   if (n->kind == PLAN_SCAN || n->kind == PLAN_MAP) P(" n %lld%s", (long long)ir_int(n->op, A_N), ir_int(n->op, A_REVERSE) ? " reversed" : "");
   if (n->kind == PLAN_MAP && n->pieces > 1) P(" pieces %lld of %lld", (long long)n->pieces, (long long)n->piece_len);
+  if (n->strips) P(" in %lld strips", (long long)n->strips);
   P(" |");
   put_quantity(p, plan_flops(p->plan, n), "flop");
   put_quantity(p, (double)plan_bytes(p->plan, n), "B");

@@ -17,7 +17,8 @@
 
 typedef struct Block Block;
 typedef struct Unit Unit;
-typedef struct Strips { int64_t n; Unit *first, *last; } Strips;      // units, one behind another, that run strip by strip
+// Units, one behind another, that run strip by strip. `loop`: each strip goes through its turns on its own; or NULL.
+typedef struct Strips { int64_t n; Unit *first, *last, *loop; } Strips;
 
 // A STORED value that a node reads; `point`: only at the domain's own (linear) index, once all
 // loads of that point are done it may be written over.

@@ -16,6 +16,7 @@
 // come from farther.
 #define LEAST_ROWS 32
 #define LEAST_ROWS_FAR 64
+#define LEAST_ROWS_TURNS 16   // where each strip goes through a loop's turns: nobody waits for anybody
 #define FAR_WEIGHTS (1 << 19)
 #define MOST_TRIES 20000      // times that a node is looked at, in a block
 #define FEWER 4               // a product that could be cut into more than this times as many pieces stays alone, for many threads
@@ -29,6 +30,7 @@ typedef struct Grouping {
   int64_t n;                  // strips
   int tries;                  // left
   bool foresee;
+  bool turns;                 // strips are to go through the turns of the loop around
 } Grouping;
 
 static int leading(const IrType *t) {
@@ -92,7 +94,8 @@ static void find_local(Planner *p, Unit *u, int64_t n) {
 }
 
 // ---- which nodes can be cut so -----------------------------------------------------------------------
-static bool fits(const Planner *p, const Unit *u, int64_t n) {
+static bool fits(const Grouping *g, const Unit *u, int64_t n) {
+  const Planner *p = g->p;
   const PlanNode *node = u->node;
   if (!u->root.n || node->blas || u->strips || (node->kind != PLAN_NEST && node->pieces > FEWER * n)) return false;
   for (int k = 0; k < u->root.n; k++)
@@ -103,7 +106,7 @@ static bool fits(const Planner *p, const Unit *u, int64_t n) {
   if (node->kind == PLAN_NEST) return node->vector != (node->linear ? 0 : a) || len >= lanes;
   if (node->kind == PLAN_CONV) return !a && node->op->code != IR_CONV_DW;
   int nb = (int)ir_int(node->op, A_BATCH);
-  int64_t least = ir_bytes(&node->op->in[1]->type) > FAR_WEIGHTS ? LEAST_ROWS_FAR : LEAST_ROWS;
+  int64_t least = g->turns ? LEAST_ROWS_TURNS : ir_bytes(&node->op->in[1]->type) > FAR_WEIGHTS ? LEAST_ROWS_FAR : LEAST_ROWS;
   return a < nb || (a == nb && !ir_int(node->op, A_TA) && len >= least);
 }
 
@@ -114,7 +117,7 @@ static int where_is(const Grouping *g, const IrValue *v) {
 
 static void place_unit(Grouping *g, Unit *u) {
   bool depends = false, joins = !u->barred && !u->out, behind = u->barred;
-  if (fits(g->p, u, g->n)) find_local(g->p, u, g->n);
+  if (fits(g, u, g->n)) find_local(g->p, u, g->n);
   else joins = false;
   for (int k = 0; k < u->read.n; k++) {
     int at = where_is(g, u->read.at[k].v);
@@ -234,7 +237,7 @@ static bool seed_strips(Grouping *g, const Units *list, int seed) {
   int64_t best = 0;
   double most = 0;
   for (g->n = MOST_STRIPS; g->n > 1; g->n /= 2) {
-    if (!fits(g->p, list->v.at[seed], g->n)) continue;
+    if (!fits(g, list->v.at[seed], g->n)) continue;
     Tried t = try_strips(g, list, seed);
     if (t.members > 1 && t.ns >= strip_ns(g) * (double)g->n && t.ns > 1.05 * most) best = g->n, most = t.ns;
   }
@@ -266,10 +269,66 @@ static void between(Grouping *g, int from, int to) {
   }
 }
 
+// ---- loops whose rows do not meet: a recurrent net over a batch -----------------------------------------
+static bool cut_alike(const IrRegion *r, int64_t n) {
+  for (int k = 0; k < r->nyield; k++)
+    if (!cuts(&r->yield[k]->type, n)) return false;
+  return true;
+}
+
+// What a turn takes of the one before is the same strip; nothing is packed in a turn, for all strips.
+static bool alone(const Units *list, const IrRegion *r, int ncarry) {
+  for (int k = 0; k < list->v.n; k++) {
+    const Unit *u = list->v.at[k];
+    if (u->node->pack && !u->pack_before) return false;
+    for (int i = 0; i < u->read.n; i++) {
+      const IrValue *v = u->read.at[i].v;
+      if (v->region == r && v->index > 0 && v->index <= ncarry && !u->read.at[i].local) return false;
+    }
+  }
+  return true;
+}
+
+static bool all_inside(const Units *list) {
+  for (int k = 0; k < list->v.n; k++)
+    if (list->v.at[k]->where != INSIDE) return false;
+  return true;
+}
+
+// All of a scan's body in strips, each of which goes through all turns.
+static bool through_turns(Planner *p, Unit *u, bool foresee) {
+  if (u->node->kind != PLAN_SCAN) return false;
+  Block *b = u->body[0];
+  Grouping g = {.p = p, .b = b, .tries = MOST_TRIES, .turns = true};
+  Units list = {0};
+  double ns = 0;
+  for (int k = 0; k < b->unit.n; k++) {
+    b->unit.at[k]->where = AHEAD;
+    ns += b->unit.at[k]->ns * (double)ir_int(u->node->op, A_N);
+    vec_push(p->a, &list.v, b->unit.at[k]);
+  }
+  for (g.n = MOST_STRIPS; g.n > 1 && list.v.n; g.n /= 2) {
+    if (ns < strip_ns(&g) * (double)g.n || !cut_alike(b->region, g.n)) continue;
+    try_strips(&g, &list, 0);
+    if (all_inside(&list) && alone(&list, b->region, (int)ir_int(u->node->op, A_NCARRY))) break;
+  }
+  if (g.n < 2 || !list.v.n) return false;
+  u->would_strip = true;
+  if (foresee) return true;
+  Strips *s = arena_new(p->a, Strips);
+  *s = (Strips){.n = g.n, .first = list.v.at[0], .last = list.v.at[list.v.n - 1], .loop = u};
+  for (int k = 0; k < list.v.n; k++) cut_unit(list.v.at[k], s);
+  u->node->strips = g.n;
+  return true;
+}
+
 void plan_strip(Planner *p, Block *b, bool foresee) {
-  for (int k = 0; k < b->unit.n; k++)
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    if (!plan_map_around(b) && through_turns(p, u, foresee)) continue;
     for (int i = 0; i < 2; i++)
-      if (b->unit.at[k]->body[i]) plan_strip(p, b->unit.at[k]->body[i], foresee);
+      if (u->body[i]) plan_strip(p, u->body[i], foresee);
+  }
   if (plan_map_around(b)) return;
   Grouping g = {.p = p, .b = b, .tries = MOST_TRIES, .foresee = foresee};
   for (int k = 0, f = 0; k < b->unit.n;) {        // between forks, which keep their place

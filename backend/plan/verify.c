@@ -28,6 +28,8 @@ typedef struct Verify {
   Content *packed;              // by id of a product in strips: what its scratch room holds
   VEC(Seen) seen;               // what the node reads
   Touched *side;                // of the fork that is being walked, or NULL
+  Touched *row;                 // of each strip of the scan that is being walked, where they go through its turns; or NULL
+  int64_t rows;
   int tags;
   char *why;
 } Verify;
@@ -294,6 +296,11 @@ static void check_whole(Verify *c, const PlanNode *n) {
 static void check_copy(Verify *c, const PlanNode *n) {
   Range from = range(c, &n->from, n->bytes), to = range(c, &n->to, n->bytes);
   if (overlap(from, to)) BAD("a copy overlaps itself");
+  if (c->rows && n->bytes % c->rows) BAD("a copy of %lld bytes in %lld strips", (long long)n->bytes, (long long)c->rows);
+  for (int64_t k = 0, part = c->rows ? n->bytes / c->rows : 0; k < c->rows; k++) {
+    vec_push(c->a, &c->row[k].read, ((Range){from.space, from.lo + k * part, from.lo + (k + 1) * part}));
+    vec_push(c->a, &c->row[k].written, ((Range){to.space, to.lo + k * part, to.lo + (k + 1) * part}));
+  }
   if (c->side) vec_push(c->a, &c->side->read, from);
   Bytes *b = &c->mem[from.space];
   split(c, b, from.lo);
@@ -411,6 +418,7 @@ static void copy_memory(Verify *c, Bytes *to, const Bytes *from) {
 
 // In order and backwards: what one strip writes while another reads it is wrong in one of the two.
 static void check_strips(Verify *c, const PlanNode *s) {
+  if (c->rows && s->pieces != c->rows) BAD("%lld strips in a scan of %lld", (long long)s->pieces, (long long)c->rows);
   Bytes before[RT_NSPACE];
   copy_memory(c, before, c->mem);
   for (int order = 0; order < 2; order++) {
@@ -423,7 +431,10 @@ static void check_strips(Verify *c, const PlanNode *s) {
     c->strips = s->pieces;
     for (int64_t i = 0; i < s->pieces; i++) {
       c->strip = order ? s->pieces - 1 - i : i;
+      Touched *outer = c->side;
+      if (c->rows && !order) c->side = &c->row[i];
       for (const PlanNode *n = s->body[0].first; n && !c->why; n = n->next) check_fused(c, n);
+      c->side = outer;
     }
     c->strip = 0, c->strips = 1;
   }
@@ -449,7 +460,17 @@ static void check_cond(Verify *c, const PlanNode *n) {
   for (int k = 0; k < op->nout; k++) c->is[op->out[k]->id] = result[k];
 }
 
-// What one side writes, the other neither reads nor writes.
+// What x writes, y neither reads nor writes.
+static bool crosses(const Touched *x, const Touched *y) {
+  for (int k = 0; k < x->written.n; k++) {
+    for (int j = 0; j < y->read.n; j++)
+      if (overlap(x->written.at[k], y->read.at[j])) return true;
+    for (int j = 0; j < y->written.n; j++)
+      if (overlap(x->written.at[k], y->written.at[j])) return true;
+  }
+  return false;
+}
+
 static void check_fork(Verify *c, const PlanNode *n) {
   Touched touched[2] = {0}, *outer = c->side;
   for (int i = 0; i < 2; i++) {
@@ -457,14 +478,21 @@ static void check_fork(Verify *c, const PlanNode *n) {
     check_block(c, &n->body[i]);
   }
   c->side = outer;
-  for (int i = 0; i < 2; i++)
-    for (int k = 0; k < touched[i].written.n; k++) {
-      Range w = touched[i].written.at[k];
-      for (int j = 0; j < touched[!i].read.n; j++)
-        if (overlap(w, touched[!i].read.at[j])) BAD("one side of a fork writes what the other reads");
-      for (int j = 0; j < touched[!i].written.n; j++)
-        if (overlap(w, touched[!i].written.at[j])) BAD("both sides of a fork write to one place");
-    }
+  if (crosses(&touched[0], &touched[1]) || crosses(&touched[1], &touched[0])) BAD("one side of a fork writes what the other touches");
+}
+
+// One strip may be in its last turn when another is in its first: what they touch in all turns is compared.
+static void check_rows(Verify *c, const PlanNode *n) {
+  for (const PlanNode *in = n->body[0].first; in; in = in->next)
+    if (in->kind != PLAN_STRIPS && in->kind != PLAN_COPY) BAD("a scan in strips whose turns are no strips");
+  Verify outer = *c;
+  c->rows = n->strips;
+  c->row = arena_array(c->a, Touched, n->strips);
+  check_loop(c, n);
+  for (int64_t i = 0; i < n->strips; i++)
+    for (int64_t k = 0; k < n->strips; k++)
+      if (i != k && crosses(&c->row[i], &c->row[k])) BAD("a strip of a scan writes what another touches");
+  c->rows = outer.rows, c->row = outer.row;
 }
 
 static void check_block(Verify *c, const PlanBlock *b) {
@@ -473,7 +501,10 @@ static void check_block(Verify *c, const PlanBlock *b) {
       case PLAN_NEST: case PLAN_DOT: case PLAN_CONV: check_fused(c, n); break;
       case PLAN_LIB: case PLAN_UPDATE: check_whole(c, n); break;
       case PLAN_COPY: check_copy(c, n); break;
-      case PLAN_SCAN: case PLAN_MAP: check_loop(c, n); break;
+      case PLAN_SCAN: case PLAN_MAP:
+        if (n->strips) check_rows(c, n);
+        else check_loop(c, n);
+        break;
       case PLAN_WHILE: check_while(c, n); break;
       case PLAN_COND: check_cond(c, n); break;
       case PLAN_FORK: check_fork(c, n); break;

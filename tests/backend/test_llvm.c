@@ -603,6 +603,44 @@ static void uneven_strips(void) {
   check(&c);
 }
 
+// Rows of a recurrence do not meet: each strip goes through all turns, forward and back, whatever a turn stacks. Where they do, by
+// a sum of all rows, turns stay whole.
+static void strips_through_turns(void) {
+  for (int meet = 0; meet < 2; meet++) {
+    Case c;
+    open_case(&c, "strips through turns");
+    c.rel = 1e-4, c.abs = 1e-4;
+    Target cut = { 0 };
+    const char *bad;
+    CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &cut, &bad));
+    cut.plan.piece_ns = 0.01;
+    IrType t = SHAPE(IR_F32, 36, 40);
+    IrValue *h = input(&c, t, -1, 1), *w = input(&c, SHAPE(IR_F32, 40, 40), -0.2, 0.2), *xs = input(&c, SHAPE(IR_F32, 7, 36, 40), -1, 1);
+    IrRegion *body = ir_region(c.g);
+    IrBuilder b = { .graph = c.g, .at = body };
+    ir_arg(body, ir_scalar(IR_I32));
+    IrValue *at = ir_arg(body, t), *x = ir_arg(body, t), *old = at;
+    if (meet) old = ir_broadcast(&b, ir_reduce(&b, IR_SUM, at, 1, INTS(0)), t, INTS(1));
+    IrValue *z = ir_un(&b, IR_TANH, ir_bin(&b, IR_ADD, ir_dot(&b, at, w, 0, false, false), x));
+    IrValue *sum = ir_reduce(&b, IR_SUM, z, 1, INTS(1));
+    ir_yield(body, ir_bin(&b, IR_SUB, z, ir_bin(&b, IR_MUL, ir_fill(&b, t, 0.1), old)));
+    ir_yield(body, at);
+    ir_yield(body, sum);
+    IrAttr attr[] = { ir_attr_int(&c.arena, A_N, 7), ir_attr_int(&c.arena, A_REVERSE, meet), ir_attr_int(&c.arena, A_NCARRY, 1) };
+    IrOp *scan = ir_build(&c.b, IR_SCAN, 2, (IrValue *[]){ h, xs }, NULL, 3, attr, 1, &body);
+    for (int k = 0; k < 3; k++) out(&c, scan->out[k]);
+    Program p = llvm_program(&c.arena, c.g, &cut.plan);
+    CU_ASSERT_EQUAL(strstr(plan_print(&c.arena, p.plan[0]), "in 2 strips") != NULL, !meet);
+    IrArray one[8], want[8];
+    CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, NULL, c.in.at, one));
+    same_bits(&c, &cut, one);
+    IrEval how = { .typed = true };
+    CU_ASSERT_PTR_NULL(ir_eval(&c.arena, &how, c.g, c.in.at, want));
+    for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &one[i], &want[i], c.rel, c.abs));
+    check(&c);
+  }
+}
+
 // Weights that a loop does not change are packed in front of it, those of its turn in each; in a while, within a scan.
 static void packed_before_loops(void) {
   Case c;
@@ -904,6 +942,7 @@ void suite_llvm(void) {
   test_add(s, "threads", threads);
   test_add(s, "strips", strips);
   test_add(s, "strips that are no whole vectors", uneven_strips);
+  test_add(s, "strips that go through a scan", strips_through_turns);
   test_add(s, "weights packed before loops", packed_before_loops);
   test_add(s, "random graphs", random_graphs);
   test_add(s, "vectors of the target's width", vectors_of_the_target);
