@@ -17,6 +17,7 @@
 #define LEAST_ROWS 32
 #define LEAST_ROWS_FAR 64
 #define LEAST_ROWS_TURNS 16   // where each strip goes through a loop's turns: nobody waits for anybody
+#define LEAST_TURN 120        // of these, a strip's turn may take as little as this part of what a strip takes else
 #define FAR_WEIGHTS (1 << 19)
 #define MOST_TRIES 20000      // times that a node is looked at, in a block
 #define FEWER 4               // a product that could be cut into more than this times as many pieces stays alone, for many threads
@@ -304,11 +305,12 @@ static bool through_turns(Planner *p, Unit *u, bool foresee) {
   double ns = 0;
   for (int k = 0; k < b->unit.n; k++) {
     b->unit.at[k]->where = AHEAD;
-    ns += b->unit.at[k]->ns * (double)ir_int(u->node->op, A_N);
+    ns += b->unit.at[k]->ns;
     vec_push(p->a, &list.v, b->unit.at[k]);
   }
   for (g.n = MOST_STRIPS; g.n > 1 && list.v.n; g.n /= 2) {
-    if (ns < strip_ns(&g) * (double)g.n || !cut_alike(b->region, g.n)) continue;
+    if (ns * (double)ir_int(u->node->op, A_N) < strip_ns(&g) * (double)g.n || ns < strip_ns(&g) / LEAST_TURN * (double)g.n) continue;
+    if (!cut_alike(b->region, g.n)) continue;
     try_strips(&g, &list, 0);
     if (all_inside(&list) && alone(&list, b->region, (int)ir_int(u->node->op, A_NCARRY))) break;
   }
