@@ -12,7 +12,7 @@
 #define UNIFORM 0.5           // cost of a load that all lanes share
 #define MOST_PIECES 32
 #define LANES_FIRST 8         // so many lanes of a map go to threads rather than what is in them
-#define ROW_MULTIPLE 24       // pieces of a product end at multiples of every row tile (2, 3, 4, 6, 8, 12)
+#define ROW_MULTIPLE 16       // pieces of a product end at multiples of every row tile (2, 4, 8, 16)
 #define TURNED_MULTIPLE 64    // … where rows are columns in memory: whole cache lines of them
 #define MOST_LOOPS (2 * IR_MAX_RANK)
 // Packing a matrix that rows far apart are read of pays where many rows of the other use it.
