@@ -63,7 +63,7 @@ static double inner_cost(const Form *f, int64_t m, int64_t n, int64_t k, bool tu
 }
 
 static int choose(const Form *f, const GenDot *d) {
-  if (d->packed) return COLUMNS;
+  if (d->packed || d->n_lo) return COLUMNS;
   int64_t size = d->dtype == IR_F64 ? 8 : 4;
   double packed = f->cost + (d->b_n == 1 ? 0 : 0.7 * (double)(d->k * tile_ceil(d->n, f->lanes) * f->lanes));
   if (d->a_k == 1) {
@@ -78,6 +78,11 @@ static int choose(const Form *f, const GenDot *d) {
 
 int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool ta) {
   return form_of(t, dtype, m, n, k, ta).whole;
+}
+
+int gen_dot_column_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k) {
+  Form f = form_of(t, dtype, m, n, k, false);
+  return f.vecs * f.lanes;
 }
 
 int64_t gen_dot_scratch(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool tb) {
@@ -302,12 +307,20 @@ static void emit_columns(Dot *p) {
   else if (d->b_n != 1) p->pack = d->pack;
   else if (d->m >= 32 && s.whole && d->k * d->b_k * size >= FAR_BYTES && panel * size <= STACK_PANEL) p->pack = tile_stack(g, p->sum, panel);
   ICE_IF(d->b_n != 1 && !d->pack, "a product of a transposed matrix without room for packing");
+  V all = gen_i64(g, s.whole * vecs * lanes), from = d->n_lo ? d->n_lo : gen_i64(g, 0);
   if (s.whole) {
-    GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, s.whole * vecs * lanes), vecs * lanes, 0, NULL);
+    GenLoop l = gen_loop(g, from, d->n_lo ? lesser(g, d->n_hi, all) : all, vecs * lanes, 0, NULL);
     columns_panel(p, l.i, vecs, lanes);
     gen_loop_end(g, &l, NULL);
   }
-  if (s.rest) columns_panel(p, gen_i64(g, s.whole * vecs * lanes), s.rest, s.valid);
+  if (!s.rest) return;
+  if (!d->n_lo) {
+    columns_panel(p, all, s.rest, s.valid);
+    return;
+  }
+  GenLoop l = gen_loop(g, all, d->n_hi, s.rest * lanes, 0, NULL);      // one turn, where the end of the columns is here
+  columns_panel(p, all, s.rest, s.valid);
+  gen_loop_end(g, &l, NULL);
 }
 
 int64_t gen_dot_panels(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k) {

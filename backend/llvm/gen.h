@@ -52,6 +52,7 @@ typedef struct GenDot {
   bool packed;                           // all of b is there, by gen_dot_pack
   LLVMValueRef m_lo, m_hi;               // i64
   int64_t strip;                         // where [m_lo, m_hi) are always so many rows; else 0
+  LLVMValueRef n_lo, n_hi;               // i64: columns, multiples of gen_dot_column_tile or the end; or NULL: all
   // acc: lanes of row `row` (i64) beginning at column `col` (i64, a multiple of lanes); only the first
   // `valid` of its lanes are real (valid == lanes but in the last columns; known when compiling).
   void (*store)(Gen *g, void *env, LLVMValueRef row, LLVMValueRef col, LLVMValueRef acc, int lanes, int valid);
@@ -64,6 +65,7 @@ int64_t gen_dot_scratch(const Target *t, IrDtype dtype, int64_t m, int64_t n, in
 void gen_dot_pack(Gen *g, const GenDot *d, LLVMValueRef panel);
 int64_t gen_dot_panels(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k);
 int gen_dot_row_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k, bool ta);
+int gen_dot_column_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, int64_t k);  // not of ta
 
 // ---- conv.c -------------------------------------------------------------------------------
 // conv, conv_dx, conv_dw by direct loops over channels-last tiles. `store` as above over the result seen

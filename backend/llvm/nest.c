@@ -535,7 +535,7 @@ static LLVMValueRef scratch(Nest *n, LLVMValueRef piece) {
   return gen_at(g, p, IR_U8, LLVMBuildNSWMul(g->b, piece, gen_i64(g, n->node->scratch_bytes), ""));
 }
 
-typedef struct DotPoint { LLVMValueRef piece, lo, hi; } DotPoint;
+typedef struct DotPoint { LLVMValueRef piece, lo, hi, n_lo, n_hi; } DotPoint;    // n_lo NULL: all columns
 
 static GenDot dot_of(Nest *n, const NestIndex *batch) {
   Product p = product_of(n->node->op);
@@ -552,7 +552,7 @@ static void dot_point(Domain *d) {
   Product p = product_of(n->node->op);
   const DotPoint *at = d->env;
   GenDot dot = dot_of(n, &d->ix);
-  dot.m_lo = at->lo, dot.m_hi = at->hi;
+  dot.m_lo = at->lo, dot.m_hi = at->hi, dot.n_lo = at->n_lo, dot.n_hi = at->n_hi;
   if (n->node->strip && n->node->piece_axis == p.nb) dot.strip = n->node->piece_len;
   int64_t need = gen_dot_scratch(g->target, p.dtype, p.m, p.n, p.k, p.tb);
   ICE_IF(need > n->node->scratch_bytes, "a product's packing takes %lld bytes, the plan gives %lld", (long long)need,
@@ -620,7 +620,9 @@ static void emit_dot(Nest *n, LLVMValueRef piece) {
     return;
   }
   DotPoint at = { .piece = piece };
+  int64_t width;
   range_of(n, node->piece_axis == p.nb ? piece : NULL, p.m, &at.lo, &at.hi);
+  if (piece && node->piece_axis > p.nb && nest_pieces(n->g, node, &width) > 1) range_of(n, piece, p.n, &at.n_lo, &at.n_hi);
   Domain d = { .n = n, .rank = p.nb, .vector = -1, .piece_axis = -1, .gate = -1, .point = dot_point, .env = &at };
   memcpy(d.dim, t->dim, sizeof *d.dim * (size_t)p.nb);
   int64_t len;
@@ -766,7 +768,10 @@ int64_t nest_pieces(const Gen *g, const PlanNode *n, int64_t *len) {
     if (n->kind == PLAN_CONV && n->piece_axis) return 1;
     if (n->kind == PLAN_DOT) {
       Product p = product_of(n->op);
-      if (n->piece_axis > p.nb) return 1;
+      if (n->piece_axis > p.nb) {
+        if (nest_product(n->op) || p.ta || n->blas) return 1;
+        by = gen_dot_column_tile(g->target, p.dtype, p.m, p.n, p.k);
+      }
       if (n->piece_axis == p.nb && !nest_product(n->op)) by = gen_dot_row_tile(g->target, p.dtype, p.m, p.n, p.k, p.ta);
     }
   }

@@ -14,6 +14,8 @@
 #define LANES_FIRST 8         // so many lanes of a map go to threads rather than what is in them
 #define ROW_MULTIPLE 16       // pieces of a product end at multiples of every row tile (2, 4, 8, 16)
 #define TURNED_MULTIPLE 64    // … where rows are columns in memory: whole cache lines of them
+#define COLUMN_MULTIPLE 64
+#define FAR_MATRIX (1 << 19)  // bytes: it does not stay in the second-level cache from step to step
 #define MOST_LOOPS (2 * IR_MAX_RANK)
 // Packing a matrix that rows far apart are read of pays where many rows of the other use it.
 #define PACK_ROWS 256
@@ -210,6 +212,12 @@ static void cut(PlanNode *n, int axis, int64_t pieces, int64_t multiple) {
   n->pieces = (dim + best - 1) / best;
 }
 
+// Few rows by a large matrix: a thread takes columns, so that each number of it goes to one core only.
+static bool by_columns(const PlanNode *n) {
+  const IrType *w = &n->op->in[1]->type;
+  return !ir_int(n->op, A_TA) && !n->blas && (w->dtype == IR_F32 || w->dtype == IR_F64) && ir_bytes(w) >= FAR_MATRIX && n->dim[1] > n->dim[0];
+}
+
 // `fmas`: multiply-adds of a product, which n->flops does not count yet.
 static void choose_pieces(Planner *p, Unit *u, double fmas) {
   PlanNode *n = u->node;
@@ -224,6 +232,10 @@ static void choose_pieces(Planner *p, Unit *u, double fmas) {
   if (n->kind != PLAN_NEST) {
     int64_t multiple = n->kind != PLAN_DOT ? 1 : ir_int(n->op, A_TA) ? TURNED_MULTIPLE : ROW_MULTIPLE;
     int rows = n->rank - 2;
+    if (n->kind == PLAN_DOT && n->rank == 2 && by_columns(n)) {
+      cut(n, 1, pieces, COLUMN_MULTIPLE);
+      return;
+    }
     bool by_rows = n->kind == PLAN_DOT && (n->rank == 2 || (n->dim[0] < pieces && n->dim[rows] >= n->dim[0] * multiple));
     cut(n, by_rows ? rows : 0, pieces, by_rows ? multiple : 1);
     return;

@@ -98,6 +98,7 @@ static void find_local(Planner *p, Unit *u, int64_t n) {
 static bool fits(const Grouping *g, const Unit *u, int64_t n) {
   const Planner *p = g->p;
   const PlanNode *node = u->node;
+  if (node->kind == PLAN_DOT && node->rank == 2 && node->pieces > 1 && node->piece_axis == 1) return false;
   if (!u->root.n || node->blas || u->strips || (node->kind != PLAN_NEST && node->pieces > FEWER * n)) return false;
   for (int k = 0; k < u->root.n; k++)
     if (!u->root.at[k]->op || !cuts(&u->root.at[k]->type, n)) return false;

@@ -641,6 +641,34 @@ static void strips_through_turns(void) {
   }
 }
 
+// A large matrix times few rows is cut by columns, the last of which are no whole panel; also turned over, and in f64.
+static void pieces_of_columns(void) {
+  for (int k = 0; k < 4; k++) {
+    Case c;
+    open_case(&c, "pieces of columns");
+    c.rel = 1e-4, c.abs = 1e-4;
+    Target cut = { 0 };
+    const char *bad;
+    CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &cut, &bad));
+    cut.plan.piece_ns = 10;
+    IrDtype t = k / 2 ? IR_F64 : IR_F32;
+    int64_t cols = k / 2 ? 130 : 203;
+    IrValue *x = input(&c, SHAPE(t, 37, 700), -1, 1), *bias = input(&c, SHAPE(t, cols), -1, 1);
+    IrValue *w = k % 2 ? input(&c, SHAPE(t, cols, 700), -0.1, 0.1) : input(&c, SHAPE(t, 700, cols), -0.1, 0.1);
+    IrValue *y = ir_dot(&c.b, x, w, 0, false, k % 2);
+    out(&c, ir_un(&c.b, IR_TANH, ir_bin(&c.b, IR_ADD, y, ir_broadcast(&c.b, bias, y->type, INTS(1)))));
+    Program p = llvm_program(&c.arena, c.g, &cut.plan);
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "of 64 along 1"));
+    IrArray one[8], want[8];
+    CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, NULL, c.in.at, one));
+    same_bits(&c, &cut, one);
+    IrEval how = { .typed = true };
+    CU_ASSERT_PTR_NULL(ir_eval(&c.arena, &how, c.g, c.in.at, want));
+    CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &one[0], &want[0], c.rel, c.abs));
+    check(&c);
+  }
+}
+
 // Weights that a loop does not change are packed in front of it, those of its turn in each; in a while, within a scan.
 static void packed_before_loops(void) {
   Case c;
@@ -943,6 +971,7 @@ void suite_llvm(void) {
   test_add(s, "strips", strips);
   test_add(s, "strips that are no whole vectors", uneven_strips);
   test_add(s, "strips that go through a scan", strips_through_turns);
+  test_add(s, "pieces of columns", pieces_of_columns);
   test_add(s, "weights packed before loops", packed_before_loops);
   test_add(s, "random graphs", random_graphs);
   test_add(s, "vectors of the target's width", vectors_of_the_target);
