@@ -13,7 +13,7 @@
 enum {
   STRIP = 32,                    // rows of a part, at least: strips of a batch that nodes run through together
   SUMMED = 1 << 12,              // elements of a sum in stages, at least
-  SUMS = 1 << 14,                //   to so many sums, at most
+  SUMS = 1 << 15,                //   to so many sums, at most
   ROWS = 8,                      // parts of a sum's first axis, at most
   INSIDE = 32,                   // elements of one row summed to one, from which on each row is a part
   FEW = 8,                       // factors of a product that is a sum, at most

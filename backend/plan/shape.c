@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define LANES 8               // of a vector, for comparing loops: the choice is the same for 4 and 16
-#define STRIDED 8.0           // cost of a vector load whose lanes lie apart; contiguous: 1
+#define STRIDED 12.0          // cost of a vector load whose lanes lie apart; contiguous: 1
 #define NEAR 4.0              // … by at most NEAR_STRIDE elements, so that many share a cache line
 #define NEAR_STRIDE 4
 #define UNIFORM 0.5           // cost of a load that all lanes share
@@ -19,6 +19,7 @@
 #define MOST_LOOPS (2 * IR_MAX_RANK)
 // Packing a matrix that rows far apart are read of pays where many rows of the other use it.
 #define PACK_ROWS 256
+#define PACK_TURNED 48        // … where it is turned over besides; the threads that pack fewer rows only pull it apart
 #define PACK_COLUMNS 32
 #define PACK_BYTES 32768
 
@@ -276,7 +277,7 @@ static void shape_dot(Planner *p, Unit *u) {
   int width = ir_dtype_bytes(x->dtype) < 4 ? 4 : ir_dtype_bytes(x->dtype);
   Unit *loop = invariant(p, u, op->in[1]);
   n->pack = y->rank == 2 && !n->blas && !ir_int(op, A_TA) && ir_is_float(x->dtype) && cols >= PACK_COLUMNS && k * cols * width >= PACK_BYTES &&
-            m >= (loop ? 4 : ir_int(op, A_TB) ? 16 : PACK_ROWS);
+            m >= (loop ? 4 : ir_int(op, A_TB) ? PACK_TURNED : PACK_ROWS);
   if (n->pack && loop) u->pack_before = loop, n->pack_before = loop->node->op;
   if (n->blas && !fact_of(p, op->out[0])->stored) n->scratch_bytes = ir_bytes(y);
   else if (n->pack || (!n->blas && ir_int(op, A_TB))) n->scratch_bytes = k * ((cols + 15) / 16 * 16) * width;
