@@ -343,6 +343,26 @@ static void all_back(const Given *v, const Results *r, IrValue *const *behind, I
   for (int i = 0; i < p->nk; i++) dk[i] = *out++;
 }
 
+// The first rows of all chunks but the first, backward through f; `first`: the cotangent of each chunk's own first result.
+static void heads_back(const Given *v, const Results *r, IrValue *const *first, IrValue **da, IrValue **db, IrValue **dk) {
+  const Group *g = v->g;
+  const Prefix *p = g->p;
+  Loop l = {.p = p, .n = g->chunks - 1};
+  EACH(i, g->own) loop_in(&l, cut(p, r->last[i], 0, 0, l.n), false);
+  EACH(i, g->own) loop_in(&l, cut(p, first[i], 0, 1, g->chunks), false);
+  heads_in(&l, v);
+  loop_open(&l);
+  IrValue **y = own_in(&l, g), **c = own_in(&l, g);
+  pull(v, y, rows_in(&l, v), c, da, db, dk);
+  EACH(i, g->own) loop_out(&l, da[i]);
+  EACH(i, g->all) loop_out(&l, db[i]);
+  for (int i = 0; i < p->nk; i++) loop_out(&l, dk[i]);
+  IrValue **out = loop_close(&l);
+  EACH(i, g->own) da[i] = *out++;
+  EACH(i, g->all) db[i] = *out++;
+  for (int i = 0; i < p->nk; i++) dk[i] = *out++;
+}
+
 // The cotangent behind each chunk's last row: [chunks, row..].
 static IrValue **behind_chunks(const Given *v, const Results *r) {
   const Group *g = v->g;
@@ -350,32 +370,20 @@ static IrValue **behind_chunks(const Given *v, const Results *r) {
   int64_t n = g->chunks;
   IrValue **da = leaves(p), **db = leaves(p), **dk = leaves(p), **first = leaves(p), **brought = leaves(p), **behind = leaves(p);
   all_back(v, r, r->dlast, NULL, NULL, first);
-  Loop l = {.p = p, .n = n - 1};
-  EACH(i, g->own) loop_in(&l, cut(p, r->last[i], 0, 0, n - 1), false);
-  EACH(i, g->own) loop_in(&l, cut(p, first[i], 0, 1, n), false);
-  heads_in(&l, v);
-  loop_open(&l);
-  IrValue **y = own_in(&l, g), **c = own_in(&l, g);
-  pull(v, y, rows_in(&l, v), c, da, db, dk);
-  EACH(i, g->own) loop_out(&l, da[i]);
-  IrValue **out = loop_close(&l);
-  EACH(i, g->own) brought[i] = *out++;
-
+  heads_back(v, r, first, brought, db, dk);
   IrValue **total = totals(v), **b = leaves(p);
-  l = (Loop){.p = p, .scan = true, .reverse = true, .n = n - 2};
+  Loop l = {.p = p, .scan = true, .reverse = true, .n = n - 2};
   EACH(i, g->own) loop_in(&l, row(p, brought[i], n - 2), true);
   EACH(i, g->own) loop_in(&l, cut(p, brought[i], 0, 0, n - 2), false);
   EACH(i, g->own) loop_in(&l, cut(p, r->last[i], 0, 0, n - 2), false);
   EACH(i, g->all) loop_in(&l, cut(p, total[i], 0, 1, n - 1), false);
   loop_open(&l);
-  c = own_in(&l, g);
-  IrValue **own = own_in(&l, g);
-  y = own_in(&l, g);
+  IrValue **c = own_in(&l, g), **own = own_in(&l, g), **y = own_in(&l, g);
   EACH(i, g->all) b[i] = loop_arg(&l);
   pull(v, y, b, c, da, db, dk);
   EACH(i, g->own) loop_out(&l, add(p, own[i], da[i]));
   EACH(i, g->own) loop_out(&l, c[i]);
-  out = loop_close(&l);
+  IrValue **out = loop_close(&l);
   EACH(i, g->own) behind[i] = as_row(p, *out++);
   EACH(i, g->own) {
     int64_t none[IR_MAX_RANK] = {0}, one[IR_MAX_RANK] = {1};
@@ -392,18 +400,9 @@ static void backward(const Given *v, const Results *r, IrValue **dx, IrValue **d
   all_back(v, r, behind, dx, dk, first);
 
   // The first row of the first chunk is what comes before; those of the others went through f.
-  Loop l = {.p = p, .n = n - 1};
-  EACH(i, g->own) loop_in(&l, cut(p, r->last[i], 0, 0, n - 1), false);
-  EACH(i, g->own) loop_in(&l, cut(p, first[i], 0, 1, n), false);
-  heads_in(&l, v);
-  loop_open(&l);
-  IrValue **y = own_in(&l, g), **c = own_in(&l, g);
-  pull(v, y, rows_in(&l, v), c, da, db, d);
-  EACH(i, g->all) loop_out(&l, db[i]);
-  for (int i = 0; i < p->nk; i++) loop_out(&l, d[i]);
-  IrValue **out = loop_close(&l);
+  heads_back(v, r, first, da, db, d);
   EACH(i, g->all) {
-    IrValue *head = *out++, *start = g->own[i] ? cut(p, first[i], 0, 0, 1) : NULL;
+    IrValue *head = db[i], *start = g->own[i] ? cut(p, first[i], 0, 0, 1) : NULL;
     if (p->one[i]) {
       dx[i] = add(p, sum(p, dx[i]), sum(p, head));
       if (start) dx[i] = add(p, dx[i], regroup(p, start, 1, 0, NULL));
@@ -412,7 +411,7 @@ static void backward(const Given *v, const Results *r, IrValue **dx, IrValue **d
     head = join(p, start ? start : ir_fill(at(p), cut(p, head, 0, 0, 1)->type, 0), head, 0);
     dx[i] = join(p, regroup(p, head, 1, 2, (int64_t[]){n, 1}), dx[i], 1);
   }
-  for (int i = 0; i < p->nk; i++) dk[i] = add(p, sum(p, dk[i]), sum(p, *out++));
+  for (int i = 0; i < p->nk; i++) dk[i] = add(p, sum(p, dk[i]), sum(p, d[i]));
 }
 
 // ---- groups ------------------------------------------------------------------------------------------------

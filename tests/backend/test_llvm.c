@@ -528,6 +528,26 @@ static void same_bits(Case *c, const Target *t, const IrArray *want) {
   }
 }
 
+// Cut for `cut`, the graph has one result on any number of threads, and that is the evaluator's; uncut too.
+static void check_cut(Case *c, const Target *cut) {
+  IrArray one[8], want[8];
+  IrEval how = { .typed = true };
+  CU_ASSERT_PTR_NULL(llvm_run(&c->arena, c->g, cut, NULL, c->in.at, one));
+  same_bits(c, cut, one);
+  CU_ASSERT_PTR_NULL(ir_eval(&c->arena, &how, c->g, c->in.at, want));
+  for (int i = 0; i < c->g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c->arena, &one[i], &want[i], c->rel, c->abs));
+  check(c);
+}
+
+// A target whose plans cut nodes that take `ns` already.
+static Target cutting(Case *c, double ns) {
+  Target t = { 0 };
+  const char *bad;
+  CU_ASSERT_TRUE(llvm_target_resolve(&c->arena, &t, &bad));
+  t.plan.piece_ns = ns;
+  return t;
+}
+
 static void threads(void) {
   Case c;
   open_case(&c, "threads");
@@ -579,10 +599,7 @@ static void uneven_strips(void) {
   Case c;
   open_case(&c, "uneven strips");
   c.rel = 1e-4, c.abs = 1e-3;
-  Target cut = { 0 };
-  const char *bad;
-  CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &cut, &bad));
-  cut.plan.piece_ns = 0.01;
+  Target cut = cutting(&c, 0.01);
   IrValue *x = input(&c, SHAPE(IR_F32, 102, 70), -1, 1), *w = input(&c, SHAPE(IR_F32, 70, 64), -0.1, 0.1), *v = input(&c, SHAPE(IR_F32, 64, 1), -0.1, 0.1);
   IrValue *h = ir_un(&c.b, IR_TANH, ir_dot(&c.b, x, w, 0, false, false)), *y = ir_dot(&c.b, h, v, 0, false, false);
   IrValue *e = ir_un(&c.b, IR_EXP, ir_reshape(&c.b, y, 1, INTS(102))), *sum = ir_reduce(&c.b, IR_SUM, h, 1, INTS(1));
@@ -594,13 +611,7 @@ static void uneven_strips(void) {
   out(&c, e);
   Program p = llvm_program(&c.arena, c.g, &cut.plan);
   CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "dot [102, 64] pieces 2 of 51"));
-  IrArray one[8], want[8];
-  CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, NULL, c.in.at, one));
-  same_bits(&c, &cut, one);
-  IrEval how = { .typed = true };
-  CU_ASSERT_PTR_NULL(ir_eval(&c.arena, &how, c.g, c.in.at, want));
-  for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &one[i], &want[i], c.rel, c.abs));
-  check(&c);
+  check_cut(&c, &cut);
 }
 
 // Rows of a recurrence do not meet: each strip goes through all turns, forward and back, whatever a turn stacks. Where they do, by
@@ -610,10 +621,7 @@ static void strips_through_turns(void) {
     Case c;
     open_case(&c, "strips through turns");
     c.rel = 1e-4, c.abs = 1e-4;
-    Target cut = { 0 };
-    const char *bad;
-    CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &cut, &bad));
-    cut.plan.piece_ns = 0.01;
+    Target cut = cutting(&c, 0.01);
     IrType t = SHAPE(IR_F32, 36, 40);
     IrValue *h = input(&c, t, -1, 1), *w = input(&c, SHAPE(IR_F32, 40, 40), -0.2, 0.2), *xs = input(&c, SHAPE(IR_F32, 7, 36, 40), -1, 1);
     IrRegion *body = ir_region(c.g);
@@ -631,13 +639,7 @@ static void strips_through_turns(void) {
     for (int k = 0; k < 3; k++) out(&c, scan->out[k]);
     Program p = llvm_program(&c.arena, c.g, &cut.plan);
     CU_ASSERT_EQUAL(strstr(plan_print(&c.arena, p.plan[0]), "in 2 strips") != NULL, !meet);
-    IrArray one[8], want[8];
-    CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, NULL, c.in.at, one));
-    same_bits(&c, &cut, one);
-    IrEval how = { .typed = true };
-    CU_ASSERT_PTR_NULL(ir_eval(&c.arena, &how, c.g, c.in.at, want));
-    for (int i = 0; i < c.g->top->nyield; i++) CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &one[i], &want[i], c.rel, c.abs));
-    check(&c);
+    check_cut(&c, &cut);
   }
 }
 
@@ -647,10 +649,7 @@ static void pieces_of_columns(void) {
     Case c;
     open_case(&c, "pieces of columns");
     c.rel = 1e-4, c.abs = 1e-4;
-    Target cut = { 0 };
-    const char *bad;
-    CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &cut, &bad));
-    cut.plan.piece_ns = 10;
+    Target cut = cutting(&c, 10);
     IrDtype t = k / 2 ? IR_F64 : IR_F32;
     int64_t cols = k / 2 ? 130 : 203;
     IrValue *x = input(&c, SHAPE(t, 37, 700), -1, 1), *bias = input(&c, SHAPE(t, cols), -1, 1);
@@ -659,13 +658,7 @@ static void pieces_of_columns(void) {
     out(&c, ir_un(&c.b, IR_TANH, ir_bin(&c.b, IR_ADD, y, ir_broadcast(&c.b, bias, y->type, INTS(1)))));
     Program p = llvm_program(&c.arena, c.g, &cut.plan);
     CU_ASSERT_PTR_NOT_NULL(strstr(plan_print(&c.arena, p.plan[0]), "of 64 along 1"));
-    IrArray one[8], want[8];
-    CU_ASSERT_PTR_NULL(llvm_run(&c.arena, c.g, &cut, NULL, c.in.at, one));
-    same_bits(&c, &cut, one);
-    IrEval how = { .typed = true };
-    CU_ASSERT_PTR_NULL(ir_eval(&c.arena, &how, c.g, c.in.at, want));
-    CU_ASSERT_PTR_NULL(llvm_differs(&c.arena, &one[0], &want[0], c.rel, c.abs));
-    check(&c);
+    check_cut(&c, &cut);
   }
 }
 
