@@ -45,6 +45,14 @@ const char *test_root(void) {
   return root ? root : ".";
 }
 
+const char *test_binary(void) {
+  const char *rlc = getenv("RLC_BINARY");
+#ifdef RLC_BINARY
+  if (!rlc) rlc = RLC_BINARY;
+#endif
+  return rlc;
+}
+
 static const Suite *find(const char *name) {
   for (int i = 0; i < NSUITE; i++)
     if (!strcmp(suites[i].name, name)) return &suites[i];

@@ -13,5 +13,7 @@ void test_add(CU_pSuite suite, const char *name, CU_TestFunc run);
 // The folder that holds the repository (RLC_ROOT of the environment, the build's
 // setting, or "."), without a slash at its end.
 const char *test_root(void);
+// The rlc under test: RLC_BINARY of the environment, or the build's setting; or NULL.
+const char *test_binary(void);
 
 #endif

@@ -15,14 +15,6 @@ typedef struct Said { int status; char *out, *err; } Said;
 
 static char *dir;
 
-static const char *binary(void) {
-  const char *rlc = getenv("RLC_BINARY");
-#ifdef RLC_BINARY
-  if (!rlc) rlc = RLC_BINARY;
-#endif
-  return rlc;
-}
-
 // Runs a shell command in a folder of its own, with $RLC and $ROOT set. What was said lives until the next call.
 static Said sh(const char *fmt, ...) {
   static Said said;
@@ -45,7 +37,7 @@ static Said sh(const char *fmt, ...) {
 
 static void begin(void) {
   dir = toy_dir();
-  if (symlink(binary(), toy_path(dir, ".rlc")) != 0) abort();   // its own path may hold blanks
+  if (symlink(test_binary(), toy_path(dir, ".rlc")) != 0) abort();   // its own path may hold blanks
   setenv("RLC", "./.rlc", 1);
   setenv("ROOT", test_root(), 1);
 }

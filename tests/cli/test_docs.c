@@ -26,10 +26,7 @@ static char *run(const char *command, int *status) {
 }
 
 static void begin(void) {
-  const char *rlc = getenv("RLC_BINARY");
-#ifdef RLC_BINARY
-  if (!rlc) rlc = RLC_BINARY;
-#endif
+  const char *rlc = test_binary();
   dir = toy_dir();
   if (!rlc || symlink(rlc, toy_path(dir, "rlc")) != 0) abort();
 }

@@ -47,17 +47,9 @@ static void check(Arena *a, Diags *d, const Source *src, const char *path) {
   if (e) elab_check(e, NULL, NULL);
 }
 
-static const char *binary(void) {
-  const char *rlc = getenv("RLC_BINARY");
-#ifdef RLC_BINARY
-  if (!rlc) rlc = RLC_BINARY;
-#endif
-  return rlc;
-}
-
 // What the program printed about path, as diagnostics again; its exit status.
 static int say(Arena *a, Diags *d, const char *command, const char *path) {
-  FILE *from = popen(arena_printf(a, command, binary(), path), "r");
+  FILE *from = popen(arena_printf(a, command, test_binary(), path), "r");
   if (!from) abort();
   static char line[4096];
   size_t n = strlen(path);

@@ -8,14 +8,6 @@
 
 #include "tests/test.h"
 
-static const char *binary(void) {
-  const char *rlc = getenv("RLC_BINARY");
-#ifdef RLC_BINARY
-  if (!rlc) rlc = RLC_BINARY;
-#endif
-  return rlc;
-}
-
 // What a command says, where it exits with 0; else "".
 static const char *said(const char *command) {
   static char text[8192];
@@ -29,7 +21,7 @@ static const char *said(const char *command) {
 // The summary that a run of examples/FILE ends with; "" where it failed.
 static const char *train(const char *file, const char *options) {
   static char command[4096];
-  snprintf(command, sizeof command, "'%s' run '%s/examples/%s' --quiet --summary json --seed 1 %s", binary(), test_root(), file, options);
+  snprintf(command, sizeof command, "'%s' run '%s/examples/%s' --quiet --summary json --seed 1 %s", test_binary(), test_root(), file, options);
   return said(command);
 }
 
@@ -70,7 +62,7 @@ static void meta_gradient(void) {
            "let p = net.init(key); let d = normal(key, p); let ts = tasks(4, key); let k = split(key, 1)[0];"
            "let f = |q| meta(q, ts, 1, 2, k);"
            "let a = fold(grad(f)(p) * d, 0.0, |s, x| s + sum(x)); let n = (f(p + 1e-6 * d) - f(p - 1e-6 * d)) / 2e-6;"
-           "abs(a - n) < 1e-4 * abs(n) }' '%s/examples/maml_sinusoid.rl'", binary(), test_root());
+           "abs(a - n) < 1e-4 * abs(n) }' '%s/examples/maml_sinusoid.rl'", test_binary(), test_root());
   CU_ASSERT_STRING_EQUAL(said(command), "bool = true\n");
 }
 
@@ -79,7 +71,7 @@ static void digits(void) { CU_ASSERT(number(train("digits_cnn.rl", "--set epochs
 // Every claim of the experiment in a file holds.
 static void verify(const char *file) {
   char command[4096];
-  snprintf(command, sizeof command, "'%s' verify '%s/%s' --quiet && echo all", binary(), test_root(), file);
+  snprintf(command, sizeof command, "'%s' verify '%s/%s' --quiet && echo all", test_binary(), test_root(), file);
   const char *out = said(command);
   if (!strstr(out, "\nall\n")) fputs(out, stderr);
   CU_ASSERT_PTR_NOT_NULL(strstr(out, "\nall\n"));
@@ -99,7 +91,7 @@ static void claims(void) {
   };
   for (size_t i = 0; i < sizeof claim / sizeof *claim; i++) {
     char command[4096];
-    snprintf(command, sizeof command, "'%s' eval '%s' '%s/examples/%s.rl'", binary(), claim[i][1], test_root(), claim[i][0]);
+    snprintf(command, sizeof command, "'%s' eval '%s' '%s/examples/%s.rl'", test_binary(), claim[i][1], test_root(), claim[i][0]);
     CU_ASSERT_STRING_EQUAL(said(command), "bool = true\n");
   }
 }
