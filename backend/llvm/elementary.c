@@ -74,6 +74,15 @@ static V poly(Math *m, V x, int n, const double *c) {
 }
 #define POLY(m, x, c) poly(m, x, (int)(sizeof(c) / sizeof *(c)), c)
 
+// The same in pairs, where x2 = x^2 is at hand: as many operations, and half as many that wait for one another.
+static V poly_pairs(Math *m, V x, V x2, int n, const double *c) {
+  int k = (n - 1) / 2 * 2;
+  V y = k == n - 1 ? num(m, c[k]) : mul_add(m, num(m, c[k + 1]), x, num(m, c[k]));
+  for (k -= 2; k >= 0; k -= 2) y = mul_add(m, y, x2, mul_add(m, num(m, c[k + 1]), x, num(m, c[k])));
+  return y;
+}
+#define POLY_PAIRS(m, x, x2, c) poly_pairs(m, x, x2, (int)(sizeof(c) / sizeof *(c)), c)
+
 // n, the whole number nearest to x c, as a float; |n| < 2^22 (f64: 2^51). raw: integers whose low bits are n + bias.
 static V nearest(Math *m, V x, double c, int bias, V *raw) {
   V magic = num(m, (m->wide ? 0x1.8p52 : 0x1.8p23) + bias), t = mul_add(m, x, num(m, c), magic);
@@ -110,7 +119,8 @@ static V exp_near(Math *m, V r) {
   static const double f64[] = { 0.50000000000000117013, 0.16666666666666386473, 0.04166666666651915033, 0.0083333333335075757441,
     0.0013888888946920760756, 0.000198412694863143813, 0.00002480148935137951223, 2.7557597069410052038e-6,
     2.7631687692361933385e-7, 2.499902543544172946e-8 };
-  return mul_add(m, mul(m, r, r), m->wide ? POLY(m, r, f64) : POLY(m, r, f32), r);
+  V r2 = mul(m, r, r);
+  return mul_add(m, r2, m->wide ? POLY_PAIRS(m, r, r2, f64) : POLY_PAIRS(m, r, r2, f32), r);
 }
 
 // The same to 2^-31 and 2^-61 of itself, for r in [log 0.75, log 1.5].
@@ -119,7 +129,8 @@ static V expm1_near(Math *m, V r) {
   static const double f64[] = { 0.49999999999999999285, 0.1666666666666666279, 0.041666666666668242707,
     0.0083333333333371850771, 0.001388888888792951124, 0.00019841269832407563343, 0.000024801589726098221416,
     2.7557316709877033297e-6, 2.7554576934397245818e-7, 2.5075422264033157782e-8, 2.2036684285856880238e-9 };
-  return mul_add(m, mul(m, r, r), m->wide ? POLY(m, r, f64) : POLY(m, r, f32), r);
+  V r2 = mul(m, r, r);
+  return mul_add(m, r2, m->wide ? POLY_PAIRS(m, r, r2, f64) : POLY_PAIRS(m, r, r2, f32), r);
 }
 // With this taken from x before n is found, n is 0 up to x = log 1.5, and e^x - 1 never has more bits before it
 // than the parts it is added from.
@@ -130,16 +141,18 @@ static V expm1_near(Math *m, V r) {
 static V emit_exp(Math *m, V x) {
   V none = cmp(m, LLVMRealOLT, x, num(m, m->wide ? -745.14 : -103.98)), most = num(m, m->wide ? 710 : 89);
   x = pick(m, none, num(m, 0), pick(m, cmp(m, LLVMRealOGT, x, most), most, x));
-  V raw, r, n = reduce_exp(m, x, 0, 0, &raw, &r), y = add(m, num(m, 1), exp_near(m, r));
+  int bias = 2 * exponent_bias(m);
+  V raw, r, n = reduce_exp(m, x, 0, bias, &raw, &r), y = add(m, num(m, 1), exp_near(m, r));
   if (m->g->width == 16 && m->lanes == 16 && !m->wide) {
     V arg[5] = { y, n, LLVMGetPoison(m->f), LLVMConstInt(LLVMInt16TypeInContext(m->g->ctx), 0xffff, false),
                  LLVMConstInt(LLVMInt32TypeInContext(m->g->ctx), 4, false) };
     return pick(m, none, num(m, 0), gen_call_intrinsic(m->g, "llvm.x86.avx512.mask.scalef.ps.512", 0, NULL, 5, arg));
   }
-  // 2^n in two factors: n may be twice the largest exponent. One rounding, also into the denormals.
-  V whole_n = whole_of(m, raw, 0), half = right(m, whole_n, 1), bias = whole(m, exponent_bias(m));
-  y = mul(m, y, power_of_two(m, iadd(m, half, bias)));
-  return pick(m, none, num(m, 0), mul(m, y, power_of_two(m, iadd(m, isub(m, whole_n, half), bias))));
+  // 2^n in two factors: n may be twice the largest exponent. One rounding, also into the denormals. The halves of
+  // n + 2 bias, each an exponent with its bias, come out of raw as they stand: its higher bits are shifted away.
+  V half = right(m, raw, 1);
+  y = mul(m, mul(m, y, power_of_two(m, half)), power_of_two(m, isub(m, raw, half)));
+  return pick(m, none, num(m, 0), y);
 }
 
 static V emit_expm1(Math *m, V x) {
@@ -185,7 +198,7 @@ static V log_near(Math *m, V f, V e) {
     2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01 };
   V k = small_float(m, e), f2 = mul(m, f, f);
   if (!m->wide) {
-    V y = mul(m, mul(m, f2, f), POLY(m, f, p));
+    V y = mul(m, mul(m, f2, f), POLY_PAIRS(m, f, f2, p));
     y = mul_add(m, k, num(m, -2.12194440054690582767e-4), y);
     y = mul_add(m, f2, num(m, -0.5), y);
     return mul_add(m, k, num(m, 0.693359375), add(m, f, y));
@@ -235,22 +248,22 @@ static V emit_tanh_f64(Math *m, V x) {
   return pick(m, cmp(m, LLVMRealOLT, a, num(m, 0.625)), near, flip(m, far, sign_of(m, x)));
 }
 
-// |x| <= 0.28: x + x^3 p(x^2). Else u / (u + 1) with u = (e^(2|x|) - 1) / 2 = 2^n (e^(2r) - 1) / 2 + (2^n - 1) / 2;
+// a = |x| <= 0.28: a + a^3 p(a^2). Else u / (u + 1) with u = (e^(2a) - 1) / 2 = 2^n (e^(2r) - 1) / 2 + (2^n - 1) / 2;
 // n <= 26, so 2^n is one shift. With fma one part of ln2 is enough: what it misses, n 2^-30, is nothing against 1
 // where n > 1. A rational function of degree 9/8 takes half of the time and errs by 4.5 units of the last place.
 static V emit_tanh_f32(Math *m, V x) {
   static const double c[] = { -0.33333152745, 0.133192272073, -0.0508155183897 };
-  // (e^(2r) - 1) / 2 = r + r^2 q(r) for 2r in [log 0.75, log 1.5]: the q of expm1 at 2r, doubled.
-  static const double q[] = { 1.000000251762, 0.666663393816, 0.333276594108, 0.13374005376896, 0.04673065435136 };
+  // (e^(2r) - 1) / 2 = r + r^2 q(r) for |r| <= ln2 / 4, to 2^-28 of tanh where a > 0.28.
+  static const double q[] = { 0.9999998860478, 0.6666611347204, 0.3333455839906, 0.1338882736555, 0.04423636436484 };
   V a = size(m, x), z = mul(m, x, x), raw, r, far = cmp(m, LLVMRealOGT, a, num(m, 0.28));
-  V near = mul_add(m, mul(m, x, z), POLY(m, z, c), x);
+  V near = mul_add(m, mul(m, a, z), POLY(m, z, c), a);
   a = pick(m, cmp(m, LLVMRealOGT, a, num(m, 9.02)), num(m, 9.02), a);
-  V n = nearest(m, sub(m, a, num(m, SHIFT / 2)), 2 * 1.4426950408889634, exponent_bias(m), &raw);
+  V n = nearest(m, a, 2 * 1.4426950408889634, exponent_bias(m), &raw);
   if (m->fma) r = less_product(m, a, n, num(m, 0.34657359027997265));
   else r = less_product(m, less_product(m, a, n, num(m, 0.693359375 / 2)), n, num(m, -2.12194440054690582767e-4 / 2));
-  V s = power_of_two(m, raw), half = num(m, 0.5);
-  V u = mul_add(m, s, mul_add(m, mul(m, r, r), POLY(m, r, q), r), mul_add(m, s, half, num(m, -0.5)));
-  return pick(m, far, flip(m, quot(m, u, add(m, u, num(m, 1))), sign_of(m, x)), near);
+  V r2 = mul(m, r, r), s = power_of_two(m, raw), half = num(m, 0.5);
+  V u = mul_add(m, s, mul_add(m, r2, POLY_PAIRS(m, r, r2, q), r), mul_add(m, s, half, num(m, -0.5)));
+  return flip(m, pick(m, far, quot(m, u, add(m, u, num(m, 1))), near), sign_of(m, x));
 }
 
 // ---- sin, cos --------------------------------------------------------------------------------------
