@@ -173,10 +173,17 @@ static void columns_tile(Dot *p, V row, int rows, void *env) {
     for (int i = 0; i < sums * half; i++) acc[i] = LLVMBuildFAdd(g->b, acc[i], acc[i + sums * half], "");
   V at_row[TILE_ROWS];
   for (int r = 0; r < rows; r++) at_row[r] = tile_plus(g, row, r);
-  for (int v = 0; v < n->vecs; v++) {
-    V col = tile_plus(g, n->col, (int64_t)v * p->f.lanes);
-    for (int r = 0; r < rows; r++)
-      d->store(g, d->env, at_row[r], col, acc[r * n->vecs + v], p->f.lanes, v == n->vecs - 1 ? n->valid : p->f.lanes);
+  int lanes = p->f.lanes, both[64];
+  for (int k = 0; k < 2 * lanes; k++) both[k] = k;
+  for (int v = 0; v < n->vecs;) {
+    V col = tile_plus(g, n->col, (int64_t)v * lanes);
+    bool pair = d->pairs && v + 1 < n->vecs && (v + 1 < n->vecs - 1 || n->valid == lanes);
+    for (int r = 0; r < rows; r++) {
+      V x = acc[r * n->vecs + v];
+      if (pair) x = tile_shuffle(g, x, acc[r * n->vecs + v + 1], 2 * lanes, both);
+      d->store(g, d->env, at_row[r], col, x, pair ? 2 * lanes : lanes, v == n->vecs - 1 ? n->valid : pair ? 2 * lanes : lanes);
+    }
+    v += pair ? 2 : 1;
   }
 }
 

@@ -248,22 +248,23 @@ static V emit_tanh_f64(Math *m, V x) {
   return pick(m, cmp(m, LLVMRealOLT, a, num(m, 0.625)), near, flip(m, far, sign_of(m, x)));
 }
 
-// a = |x| <= 0.28: a + a^3 p(a^2). Else u / (u + 1) with u = (e^(2a) - 1) / 2 = 2^n (e^(2r) - 1) / 2 + (2^n - 1) / 2;
-// n <= 26, so 2^n is one shift. With fma one part of ln2 is enough: what it misses, n 2^-30, is nothing against 1
-// where n > 1. A rational function of degree 9/8 takes half of the time and errs by 4.5 units of the last place.
+// y = u / (u + 1) with u = (e^(2|x|) - 1) / 2 = 2^n (e^(2r) - 1) / 2 + (2^n - 1) / 2, 0 <= r <= ln2 / 2; n <= 26, so
+// 2^n is one shift. Where n is 0 it is u - u y: what roundings of u + 1 and of the quotient did then counts less than
+// half. With fma one part of ln2 is enough: what it misses, n 2^-30, is nothing against 1 where n > 0. A rational
+// function of degree 9/8 takes 0.35 of the time and errs by 4.5 units of the last place.
 static V emit_tanh_f32(Math *m, V x) {
-  static const double c[] = { -0.33333152745, 0.133192272073, -0.0508155183897 };
-  // (e^(2r) - 1) / 2 = r + r^2 q(r) for |r| <= ln2 / 4, to 2^-28 of tanh where a > 0.28.
-  static const double q[] = { 0.9999998860478, 0.6666611347204, 0.3333455839906, 0.1338882736555, 0.04423636436484 };
-  V a = size(m, x), z = mul(m, x, x), raw, r, far = cmp(m, LLVMRealOGT, a, num(m, 0.28));
-  V near = mul_add(m, mul(m, a, z), POLY(m, z, c), a);
+  // (e^(2r) - 1) / 2 = r + r^2 q(r), to 2^-26 of itself
+  static const double q[] = { 1.000001857384, 0.6665890034703, 0.3343735509419, 0.1273506060636, 0.05959388902819 };
+  V a = size(m, x), raw, r, half = num(m, 0.5);
   a = pick(m, cmp(m, LLVMRealOGT, a, num(m, 9.02)), num(m, 9.02), a);
-  V n = nearest(m, a, 2 * 1.4426950408889634, exponent_bias(m), &raw);
+  V n = nearest(m, sub(m, a, num(m, 0.17325)), 2 * 1.4426950408889634, exponent_bias(m), &raw);
   if (m->fma) r = less_product(m, a, n, num(m, 0.34657359027997265));
   else r = less_product(m, less_product(m, a, n, num(m, 0.693359375 / 2)), n, num(m, -2.12194440054690582767e-4 / 2));
-  V r2 = mul(m, r, r), s = power_of_two(m, raw), half = num(m, 0.5);
+  V r2 = mul(m, r, r), s = power_of_two(m, raw);
   V u = mul_add(m, s, mul_add(m, r2, POLY_PAIRS(m, r, r2, q), r), mul_add(m, s, half, num(m, -0.5)));
-  return flip(m, pick(m, far, quot(m, u, add(m, u, num(m, 1))), near), sign_of(m, x));
+  V y = quot(m, u, add(m, u, num(m, 1)));
+  y = pick(m, cmp(m, LLVMRealOLE, n, num(m, 0)), less_product(m, u, u, y), y);
+  return flip(m, y, sign_of(m, x));
 }
 
 // ---- sin, cos --------------------------------------------------------------------------------------

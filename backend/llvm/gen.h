@@ -52,6 +52,7 @@ typedef struct GenDot {
   bool packed;                           // all of b is there, by gen_dot_pack
   LLVMValueRef m_lo, m_hi;               // i64
   int64_t strip;                         // where [m_lo, m_hi) are always so many rows; else 0
+  bool pairs;                            // results two vectors at a time where two stand side by side
   LLVMValueRef n_lo, n_hi;               // i64: columns, multiples of gen_dot_column_tile or the end; or NULL: all
   // acc: lanes of row `row` (i64) beginning at column `col` (i64, a multiple of lanes); only the first
   // `valid` of its lanes are real (valid == lanes but in the last columns; known when compiling).

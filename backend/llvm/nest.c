@@ -23,11 +23,19 @@ struct Domain {
   const IrValue *skip;           // a root that is stored already
 };
 
-int nest_lanes(const Gen *g, int64_t size) {
-  int lanes = g->width;
+static int lanes_for(int lanes, int64_t size) {
   while (lanes > 1 && lanes / 2 >= size) lanes /= 2;
   return lanes;
 }
+
+// Whether functions of analysis work on two vectors at a time: on AVX2 the processor's window is too short for one
+// call to run beside the next, and constants take an instruction each to load. tanh takes 0.49 ns an element instead of
+// 0.65, exp 0.39 instead of 0.51.
+static bool by_twos(const Gen *g) { return g->width == 8; }
+
+static int most_lanes(const Gen *g) { return by_twos(g) ? 2 * g->width : g->width; }
+
+int nest_lanes(const Nest *n, int64_t size) { return lanes_for(n->use->calls ? most_lanes(n->g) : n->g->width, size); }
 
 // ---- roots -----------------------------------------------------------------------------------------------
 
@@ -263,7 +271,7 @@ static void each_point(Domain *d) {
   for (int k = 0; k < d->rank; k++)
     if (!d->dim[k]) return;
   n->lanes = 1, n->lane_var = -1;
-  if (d->vector >= 0) n->lanes = nest_lanes(n->g, d->dim[d->vector]);
+  if (d->vector >= 0) n->lanes = nest_lanes(n, d->dim[d->vector]);
   if (n->lanes == 1) d->vector = -1;
   n->valid = n->lanes;
   d->ix = (NestIndex){ .linear = d->linear, .n = d->rank };
@@ -560,6 +568,7 @@ static void dot_point(Domain *d) {
   if (n->node->pack) dot.pack = scratch(n, NULL);
   else if (need) dot.pack = scratch(n, at->piece);
   Epilogue e = epilogue_open(n, d->ix, 1);
+  dot.pairs = n->use->calls && by_twos(g);
   dot.store = epilogue, dot.env = &e;
   gen_dot(g, &dot);
   epilogue_close(n, &e);
@@ -761,7 +770,7 @@ int64_t nest_pieces(const Gen *g, const PlanNode *n, int64_t *len) {
   if (n->strip) return n->pieces;
   if (n->kind == PLAN_NEST) {
     size = n->dim[n->piece_axis];
-    if (n->piece_axis == n->vector) by = nest_lanes(g, size);
+    if (n->piece_axis == n->vector) by = lanes_for(most_lanes(g), size);
   } else {
     const IrType *t = &n->op->out[0]->type;
     size = t->dim[n->piece_axis];

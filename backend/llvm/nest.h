@@ -59,7 +59,8 @@ typedef struct NestUse {
   Str key;
   int nop;                     // ops computed in it, unrolled reductions counted as many
   int size, piece;             // slots of dim[0] and piece_len, where the key leaves them open; else -1
-  bool heavy;                  // holds a loop, or a call
+  bool heavy;                  // holds a loop
+  bool calls;                  // functions of analysis in f32
 } NestUse;
 
 typedef struct NestKey { int kind, id, mask; NestIndex ix; } NestKey;
@@ -170,6 +171,6 @@ int64_t nest_panels(const Gen *g, const PlanNode *node);   // pieces of the kern
 // Into how many pieces of how many indices the node's piece axis is cut: the plan's, rounded up to whole
 // vectors or tiles.
 int64_t nest_pieces(const Gen *g, const PlanNode *n, int64_t *len);
-int nest_lanes(const Gen *g, int64_t size);                // of vectors along an axis of that size
+int nest_lanes(const Nest *n, int64_t size);               // of vectors along an axis of that size
 
 #endif

@@ -446,7 +446,7 @@ static void reduce(Reduce *r, int vector_axis, NestReg *result) {
   make_loops(r, axis, vector_axis);
   if (r->vector && !r->nloop) r->vector = false;
   n->lanes = lanes, n->valid = valid;
-  if (r->vector) n->lanes = n->valid = nest_lanes(n->g, r->loop[r->nloop - 1].size);
+  if (r->vector) n->lanes = n->valid = nest_lanes(n, r->loop[r->nloop - 1].size);
   if (r->vector && n->lanes == 1) r->vector = false;
   if (!r->vector) n->lane_var = lane_var;
   r->wide = r->vector;

@@ -75,6 +75,14 @@ static int turn(Arena *a, NestUse *u, const IrOp *loop) {
   return u->slot.n - 1;
 }
 
+static bool calls(const IrValue *v) {
+  if (v->type.dtype != IR_F32 && v->type.dtype != IR_BF16) return false;
+  switch (v->op->code) {
+  case IR_EXP: case IR_EXPM1: case IR_LOG: case IR_LOG1P: case IR_TANH: case IR_SIGMOID: case IR_SIN: case IR_COS: case IR_ERF: return true;
+  default: return false;
+  }
+}
+
 typedef struct Walk { Nest *n; NestUse *u; int count; } Walk;
 
 static int visit(Walk *w, const IrValue *v) {
@@ -100,32 +108,34 @@ static int visit(Walk *w, const IrValue *v) {
     for (int k = 0; k < v->op->nin; k++) put(u, at[k]);
     bool reduces = ir_info[v->op->code].lower == LOWER_REDUCE, small = reduces && plan_small_reduce(v->op);
     u->nop += small ? PLAN_SMALL_REDUCE : 1;
-    u->heavy = u->heavy || (reduces && !small);
+    u->heavy |= reduces && !small;
+    u->calls |= calls(v);
   }
   n->local[v->id].number = w->count++;
   return n->local[v->id].number;
 }
 
-static bool sizeless(Nest *n, const IrValue *v) {
+static bool sizeless(Nest *n, NestUse *u, const IrValue *v) {
   NestIndex none = { 0 };
   if (!nest_computes(n, v) || nest_seen(n, v, &none)) return true;
   if (!v->op) return true;
   IrCode c = v->op->code;
+  u->calls |= calls(v);
   if (c == IR_CONST) return splat(v);
   if (c != IR_BROADCAST && c != IR_RESHAPE && c != IR_STOP_GRAD && ir_info[c].lower != LOWER_ELEMENT) return false;
   for (int k = 0; k < v->op->nin; k++)
-    if (!sizeless(n, v->op->in[k])) return false;
+    if (!sizeless(n, u, v->op->in[k])) return false;
   return true;
 }
 
 // A linear nest of whole vectors is the same code for any number of them: an optimizer's update of each parameter.
-static bool any_size(Nest *n, const PlanNode *node) {
-  if (node->kind != PLAN_NEST || !node->linear || node->dim[0] < 2 * n->g->width || node->dim[0] % n->g->width) return false;
-  if (node->strip && node->piece_len % n->g->width) return false;
+static bool any_size(Nest *n, NestUse *u, const PlanNode *node) {
+  if (node->kind != PLAN_NEST || !node->linear) return false;
   bool any = true;
-  for (int k = 0; k < node->nroot && any; k++) any = sizeless(n, node->root[k]);
+  for (int k = 0; k < node->nroot && any; k++) any = sizeless(n, u, node->root[k]);
   nest_forget(n);
-  return any;
+  int lanes = nest_lanes(n, node->dim[0]);
+  return any && node->dim[0] >= 2 * lanes && node->dim[0] % lanes == 0 && (!node->strip || node->piece_len % lanes == 0);
 }
 
 static int given(Nest *n, NestUse *u, int64_t number) {
@@ -139,8 +149,7 @@ static bool operands_in_memory(const PlanNode *node) {
 
 void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
   *u = (NestUse){ .key = { .arena = n->g->arena }, .size = -1, .piece = -1 };
-  n->plan = p;
-  n->node = node;
+  n->plan = p, n->node = node, n->use = u;
   if (n->nlocal < p->graph->nvalue) {
     n->nlocal = p->graph->nvalue;
     n->local = arena_array(n->g->arena, struct NestLocal, n->nlocal);
@@ -152,7 +161,7 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
   put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17 | node->pack << 18);
   put(u, node->vector << 1 | node->strip);
   for (int k = 0; k < node->nroot; k++) put(u, node->late && node->late[k]);
-  if (any_size(n, node)) {
+  if (any_size(n, u, node)) {
     int64_t len;
     bool cut = nest_pieces(n->g, node, &len) > 1;
     put(u, cut ? -2 : -1);
