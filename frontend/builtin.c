@@ -1506,7 +1506,7 @@ static const Builtin builtins[] = {
 
 const Builtin *builtin_find(const char *name) {
   for (size_t k = 0; k < sizeof builtins / sizeof *builtins; k++)
-    if (strcmp(builtins[k].name, name) == 0) return &builtins[k];
+    if (builtins[k].name[0] == name[0] && strcmp(builtins[k].name, name) == 0) return &builtins[k];
   return NULL;
 }
 

@@ -409,7 +409,7 @@ Binding *scope_bind(Elab *e, const char *name, Value *v, bool mut, Loc loc) {
 Binding *scope_find(Scope *s, const char *name) {
   for (; s; s = s->up)
     for (Binding *b = s->first; b; b = b->next)
-      if (strcmp(b->name, name) == 0) return b;
+      if (b->name[0] == name[0] && strcmp(b->name, name) == 0) return b;
   return NULL;
 }
 

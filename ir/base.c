@@ -21,10 +21,9 @@ static long fail_in;      // base_fail_allocation: allocations left until one fa
 
 void base_fail_allocation(long n) { fail_in = n; }
 
-void *base_malloc(size_t bytes) {
-  if (fail_in > 0 && --fail_in == 0) return NULL;
-  return malloc(bytes);
-}
+static bool refused(void) { return fail_in > 0 && --fail_in == 0; }
+
+void *base_malloc(size_t bytes) { return refused() ? NULL : malloc(bytes); }
 
 // Blocks double up to BLOCK_MOST; a larger request gets a block of its own size.
 static void arena_grow(Arena *a, size_t bytes) {
@@ -32,7 +31,8 @@ static void arena_grow(Arena *a, size_t bytes) {
   if (size < BLOCK_LEAST) size = BLOCK_LEAST;
   if (size > BLOCK_MOST) size = BLOCK_MOST;
   if (size < bytes) size = bytes;
-  ArenaBlock *b = size > SIZE_MAX - HEADER ? NULL : base_malloc(HEADER + size);
+  // Zeroed here once for all that it will hold: what the system has just handed out is zero already.
+  ArenaBlock *b = size > SIZE_MAX - HEADER || refused() ? NULL : calloc(1, HEADER + size);
   if (!b) {
     ICE_IF(!a->oom, "out of memory, and nobody set Arena.oom");
     longjmp(*a->oom, 1);
@@ -51,7 +51,7 @@ void *arena_alloc(Arena *a, size_t bytes) {
   if (n > a->size - a->used) arena_grow(a, n);
   void *p = (char *)a->last + HEADER + a->used;
   a->used += n;
-  return memset(p, 0, n);
+  return p;
 }
 
 void *arena_copy(Arena *a, const void *p, size_t bytes) {
@@ -70,13 +70,15 @@ char *arena_str(Arena *a, const char *s) { return arena_strn(a, s, strlen(s)); }
 
 static char *arena_vprintf(Arena *a, const char *fmt, va_list args) {
   ICE_IF(!fmt, "a message without a format");
+  char here[256];                                // most are short: formatted once
   va_list again;
   va_copy(again, args);
-  int n = vsnprintf(NULL, 0, fmt, again);
-  va_end(again);
+  int n = vsnprintf(here, sizeof here, fmt, args);
   ICE_IF(n < 0, "vsnprintf refused \"%s\"", fmt);
   char *s = arena_alloc(a, (size_t)n + 1);
-  vsnprintf(s, (size_t)n + 1, fmt, args);
+  if ((size_t)n < sizeof here) memcpy(s, here, (size_t)n);
+  else vsnprintf(s, (size_t)n + 1, fmt, again);
+  va_end(again);
   return s;
 }
 
