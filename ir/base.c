@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 // ---- arena -----------------------------------------------------------------
@@ -16,6 +17,7 @@ struct ArenaBlock {
 #define HEADER ((sizeof(ArenaBlock) + ALIGN - 1) / ALIGN * ALIGN)
 #define BLOCK_LEAST ((size_t)16 << 10)
 #define BLOCK_MOST ((size_t)1 << 20)
+#define READY ((size_t)64 << 10)
 
 static long fail_in;      // base_fail_allocation: allocations left until one fails, 0 for never
 
@@ -25,9 +27,31 @@ static bool refused(void) { return fail_in > 0 && --fail_in == 0; }
 
 void *base_malloc(size_t bytes) { return refused() ? NULL : malloc(bytes); }
 
+// All pages of these bytes at once: one by one, at their first touch, they take a tenth of the time of `rlc check`.
+static void touch(char *from, size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+  uintptr_t page = 4096, lo = ((uintptr_t)from + page - 1) / page * page, hi = ((uintptr_t)from + bytes) / page * page;
+  if (hi > lo + page) madvise((void *)lo, hi - lo, MADV_POPULATE_WRITE);   // refused: they come one by one
+#else
+  (void)from, (void)bytes;
+#endif
+}
+
+// Makes ready the next READY bytes of the last block, or more.
+static void make_ready(Arena *a, size_t bytes) {
+  size_t left = a->last->size - a->size, size = bytes > READY ? bytes : READY;
+  if (size > left) size = left;
+  if (size <= BLOCK_MOST) touch((char *)a->last + HEADER + a->size, size);    // a large table may stay empty for the most part
+  a->size += size;
+}
+
 // Blocks double up to BLOCK_MOST; a larger request gets a block of its own size.
 static void arena_grow(Arena *a, size_t bytes) {
-  size_t size = a->size * 2;
+  if (a->last && bytes <= a->last->size - a->used) {
+    make_ready(a, bytes - (a->size - a->used));
+    return;
+  }
+  size_t size = a->last ? a->last->size * 2 : 0;
   if (size < BLOCK_LEAST) size = BLOCK_LEAST;
   if (size > BLOCK_MOST) size = BLOCK_MOST;
   if (size < bytes) size = bytes;
@@ -40,9 +64,9 @@ static void arena_grow(Arena *a, size_t bytes) {
   b->before = a->last;
   b->size = size;
   a->last = b;
-  a->used = 0;
-  a->size = size;
+  a->used = a->size = 0;
   a->total += size;
+  make_ready(a, bytes);
 }
 
 void *arena_alloc(Arena *a, size_t bytes) {

@@ -18,7 +18,7 @@
 typedef struct ArenaBlock ArenaBlock;
 typedef struct Arena {
   ArenaBlock *last;
-  size_t used, size;      // bytes used and held in the last block
+  size_t used, size;      // bytes used and ready in the last block
   size_t total;           // bytes held in all blocks
   jmp_buf *oom;           // never NULL while allocating
 } Arena;
