@@ -326,14 +326,14 @@ static void pack_before(Driver *d, const PlanBlock *b, const IrOp *loop) {
 static void turns(Driver *d, const PlanNode *n, LLVMValueRef from, LLVMValueRef to, LLVMValueRef piece) {
   Gen *g = d->g;
   bool reverse = n->kind == PLAN_SCAN && ir_int(n->op, A_REVERSE);
-  vec_push(g->arena, &d->around, ((Around){ n->op, LLVMGetInsertBlock(g->b) }));
   GenLoop l = gen_loop(g, from, to, 1, 0, NULL);
+  if (!l.once) vec_push(g->arena, &d->around, ((Around){ n->op, l.entry }));
   Turn t = { .loop = n->op, .at = reverse ? LLVMBuildNSWSub(g->b, gen_i64(g, ir_int(n->op, A_N) - 1), l.i, "") : l.i, .piece = piece };
   t.narrow = LLVMBuildTrunc(g->b, t.at, LLVMInt32TypeInContext(g->ctx), "");
   vec_push(g->arena, &d->turn, t);
   emit_block(d, &n->body[0]);
   d->turn.n--;
-  d->around.n--;
+  d->around.n -= !l.once;
   gen_loop_end(g, &l, NULL);
 }
 

@@ -87,6 +87,7 @@ typedef struct GenLoop {
   LLVMBasicBlockRef entry, body, done;
   LLVMValueRef i, hi;
   int64_t step;
+  bool once;                             // one turn, known when compiling: no loop
   bool guarded;                          // the bounds may be equal: tested before the first turn
   int ncarry; LLVMValueRef *carry;       // phis inside, finals after
   LLVMValueRef *init;
