@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { ONE_HOT = 64 };   // longest row that is compared rather than written to
+enum { ONE_HOT = 64, ADDED_HOT = 32 };   // longest row that is compared rather than written to; where it holds other sums
 
 static bool is(const IrValue *v, IrCode c) { return v->op && v->op->code == c; }
 static bool once(Simp *s, const IrValue *v) { return simp_note(s, v)->uses <= 1; }
@@ -465,12 +465,13 @@ static IrValue *dyn_update(IrOp *op) {
   return ir_count(&u->type) == 0 ? x : NULL;
 }
 
-// One index a row, into equal elements of short rows: a comparison with the index, which fuses.
-// (An index out of range equals none: L8 drops it.)
+// One index a row, into equal elements of short rows or, as a cotangent does, added to what stands in few columns: a
+// comparison with the index, which fuses. (An index out of range equals none: L8 drops it.)
 static IrValue *one_hot(IrBuilder *b, IrOp *op) {
   IrValue *x = op->in[0], *idx = op->in[1], *u = op->in[2];
   int nb = (int)ir_int(op, A_BATCH);
-  if (nb == 0 || idx->type.rank != nb || !simp_is_splat(x) || x->type.dim[nb] > ONE_HOT) return NULL;
+  bool few = ir_int(op, A_MODE) == SCATTER_ADD && ir_is_float(x->type.dtype) && x->type.rank == nb + 1 && x->type.dim[nb] <= ADDED_HOT;
+  if (nb == 0 || idx->type.rank != nb || !(simp_is_splat(x) || few) || x->type.dim[nb] > ONE_HOT) return NULL;
   IrType t = x->type;
   int64_t axes[IR_MAX_RANK];
   for (int k = 0; k < u->type.rank; k++) axes[k] = k < nb ? k : k + 1;

@@ -133,13 +133,25 @@ static void link_units(Planner *p, Block *b) {
   }
 }
 
-// Of the nodes that can run, the first in the graph that writes over nothing still wanted; else the first.
+// Single numbers for nobody in the block, such as what is logged. Early, they would tie together what is otherwise apart: an
+// actor and a critic of which a sum is shown.
+static bool is_aside(const Unit *u) {
+  for (int k = 0; k < u->root.n; k++)
+    if (ir_count(&u->root.at[k]->type) != 1) return false;
+  return u->root.n && !u->then.n && !u->frees.n;
+}
+
+static bool goes_before(const Unit *u, const Unit *v) {
+  if ((u->blockers > 0) != (v->blockers > 0)) return v->blockers > 0;
+  return is_aside(u) != is_aside(v) ? is_aside(v) : u->at < v->at;
+}
+
+// Of the nodes that can run, the first in the graph that writes over nothing still wanted and is wanted itself; else the
+// first.
 static Unit *take(Unit **ready, int *n) {
   int best = 0;
-  for (int k = 1; k < *n; k++) {
-    const Unit *u = ready[k], *v = ready[best];
-    if ((u->blockers > 0) != (v->blockers > 0) ? v->blockers > 0 : u->at < v->at) best = k;
-  }
+  for (int k = 1; k < *n; k++)
+    if (goes_before(ready[k], ready[best])) best = k;
   Unit *u = ready[best];
   ready[best] = ready[--*n];
   return u;
