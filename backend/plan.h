@@ -28,6 +28,8 @@
 // Law of STRIPS: the nodes of its body are cut into as many pieces, `strip` is set, and piece i of each is strip i of its
 // roots: the i-th of that many equal parts of their bytes. Strips run in any order and side by side, the nodes of one in
 // order. So a node needs of what another of them writes the same strip only, and no strip writes over what another reads.
+// What only nodes of the same strip read (`own` of its place) may lie in the room of any strip that no other thread is at: a
+// thread that always takes the same finds it in its caches.
 // A SCAN with `strips`: its body is one such node and copies, what it carries and stacks is cut alike, and a turn needs of the one
 // before the same strip only. Each strip goes through all turns, copies doing its part of their bytes; none waits for another.
 #ifndef RLC_PLAN_H
@@ -45,6 +47,7 @@ typedef struct PlanRef {
   int64_t offset;                  // bytes
   int nturn;
   PlanTurn turn[IR_MAX_RANK];
+  int64_t own;                     // bytes of a strip, where nobody outside of the strips looks for them: see the law; or 0
 } PlanRef;
 
 typedef enum PlanHome { PLAN_NONE, PLAN_INLINE, PLAN_STORED } PlanHome;

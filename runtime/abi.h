@@ -31,6 +31,9 @@ typedef struct RtFrame {
 // apart from each other, so any thread may take any piece and the bits are the same.
 typedef void (*RtKernel)(char **argv, int64_t piece);
 void rt_parallel(RtPool *pool, RtKernel kernel, char **argv, int64_t pieces);
+// In a kernel that rt_parallel or rt_fork runs: a number below `pieces` that no other thread at work on the same job has
+// meanwhile. The thread's own, so that it finds again what it had there; the piece's where threads outnumber pieces.
+int64_t rt_seat(int64_t piece, int64_t pieces);
 // Pieces 0 and 1, worth microseconds: two threads, or one where the other has lately been waited for.
 void rt_fork(RtPool *pool, RtKernel kernel, char **argv);
 

@@ -25,6 +25,8 @@
 #define MISSED 4               // forks in a row whose second side nobody took
 #define MAX_THREADS 256
 
+typedef struct Seat { RtPool *pool; int number, of; } Seat;
+
 struct RtPool {
   _Alignas(RT_ALIGN) _Atomic uint64_t word;
   _Alignas(RT_ALIGN) _Atomic int64_t done;          // pieces of this job that are finished
@@ -37,9 +39,14 @@ struct RtPool {
   long spins;                                       // turns of relax() in SPIN_NS
   int64_t alone_until;                              // rt_fork, on now_ns(): the caller works alone
   int missed;                                       // rt_fork: the last ones for which nobody came
-  int nthread;
+  int nthread, seats;                               // threads beside the caller; seats, some of them empty if the system grants fewer
   pthread_t thread[MAX_THREADS];
+  Seat seat[MAX_THREADS];
 };
+
+static _Thread_local Seat here = {NULL, 0, 1};      // of the job that this thread is at
+
+int64_t rt_seat(int64_t piece, int64_t pieces) { return here.of <= pieces ? here.number : piece; }
 
 static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -81,7 +88,8 @@ static void sleep_until_job(RtPool *p) {
 }
 
 static void *worker(void *arg) {
-  RtPool *p = arg;
+  here = *(const Seat *)arg;
+  RtPool *p = here.pool;
   while (!atomic_load(&p->quit)) {
     work(p);
     long spin = 0;
@@ -119,11 +127,14 @@ static void job(RtPool *p, RtKernel kernel, char **argv, uint32_t pieces, Course
   atomic_store_explicit(&p->done, 0, memory_order_relaxed);
   atomic_store(&p->word, (epoch + 2) << 32);
   wake_sleepers(p, (int)(pieces - 1 < (uint32_t)p->nthread ? pieces - 1 : (uint32_t)p->nthread));
+  Seat before = here;
+  here = (Seat){p, 0, p->seats};
   int64_t taken = work(p), own = c ? now_ns() : 0;
   for (long spin = 0; atomic_load_explicit(&p->done, memory_order_acquire) != pieces; spin++) {
     if (spin < p->spins) relax();
     else sched_yield();                             // whoever holds the last piece may want this core
   }
+  here = before;
   if (c) *c = (Course){taken, own - began, now_ns() - own};
 }
 
@@ -175,8 +186,11 @@ RtPool *rt_pool_new(int threads) {
   RtPool *p = threads > 1 ? rt_block(sizeof *p) : NULL;
   if (!p) return NULL;
   p->spins = measure_spins();
-  for (int i = 1; i < threads; i++)
-    if (pthread_create(&p->thread[p->nthread], NULL, worker, p) == 0) p->nthread++;
+  p->seats = threads;
+  for (int i = 1; i < threads; i++) {
+    p->seat[i] = (Seat){p, i, threads};
+    if (pthread_create(&p->thread[p->nthread], NULL, worker, &p->seat[i]) == 0) p->nthread++;
+  }
   return p;
 }
 

@@ -583,9 +583,44 @@ static void add_to(Gen *g, const int64_t *cell, LLVMValueRef x) {
 // The kernels of the body, each with its part of the argument vector, in a function of one strip.
 typedef struct StripKernel { LLVMTypeRef type; LLVMValueRef f; int from; } StripKernel;
 
+typedef struct OwnEntry { int entry; int64_t bytes; } OwnEntry;      // of the argument vector; bytes of a strip
+
+static LLVMValueRef numbers(Gen *g, int n, const int64_t *x) {
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx);
+  LLVMValueRef *e = arena_array(g->arena, LLVMValueRef, n);
+  for (int k = 0; k < n; k++) e[k] = gen_i64(g, x[k]);
+  LLVMValueRef v = LLVMConstArray2(i64, e, (uint64_t)n), at = LLVMAddGlobal(g->mod, LLVMTypeOf(v), "rlc.own");
+  LLVMSetInitializer(at, v);
+  LLVMSetGlobalConstant(at, true);
+  LLVMSetLinkage(at, LLVMPrivateLinkage);
+  return at;
+}
+
+// The argument vector as this thread needs it: arrays that are a strip's own in the room of its seat. Kernels add the
+// strip's distance to an address, so that of the seat less the strip's is added before.
+static LLVMValueRef own_argv(Driver *d, LLVMValueRef argv, LLVMValueRef strip, int64_t strips, int nentry, int nown, const OwnEntry *own) {
+  Gen *g = d->g;
+  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  LLVMTypeRef type = LLVMFunctionType(i64, (LLVMTypeRef[]){ i64, i64 }, 2, false);
+  LLVMValueRef seat = gen_i64(g, 0);
+  if (!d->alone) seat = LLVMBuildCall2(g->b, type, outside(g, "rt_seat", type), (LLVMValueRef[]){ strip, gen_i64(g, strips) }, 2, "");
+  LLVMValueRef away = LLVMBuildNSWSub(g->b, seat, strip, ""), mine = LLVMBuildAlloca(g->b, LLVMArrayType2(ptr, (uint64_t)nentry), "");
+  LLVMBuildMemCpy(g->b, mine, 8, argv, 8, gen_i64(g, 8 * nentry));
+  int64_t *x = arena_array(g->arena, int64_t, 2 * nown);
+  for (int k = 0; k < nown; k++) x[2 * k] = own[k].entry, x[2 * k + 1] = own[k].bytes;
+  LLVMValueRef table = numbers(g, 2 * nown, x);
+  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, 2 * nown), 2, 0, NULL);
+  LLVMValueRef row = gen_at(g, table, IR_I64, l.i), at = LLVMBuildLoad2(g->b, i64, row, ""), bytes = LLVMBuildLoad2(g->b, i64, gen_at(g, row, IR_I64, gen_i64(g, 1)), "");
+  LLVMValueRef e = LLVMBuildInBoundsGEP2(g->b, ptr, mine, &at, 1, "");
+  LLVMBuildStore(g->b, bytes_at(g, LLVMBuildLoad2(g->b, ptr, e, ""), LLVMBuildNSWMul(g->b, away, bytes, "")), e);
+  gen_loop_end(g, &l, NULL);
+  return mine;
+}
+
 static void strips_node(Driver *d, const PlanNode *node) {
   Gen *g = d->g;
   VEC(StripKernel) kernel = { 0 };
+  VEC(OwnEntry) own = { 0 };
   int begin = own_part(d), from = begin;
   const int64_t *cell = d->profile;
   for (const PlanNode *n = node->body[0].first; n; n = n->next, cell += 2 * (cell != NULL)) {
@@ -600,6 +635,10 @@ static void strips_node(Driver *d, const PlanNode *node) {
     LLVMValueRef start = pack && cell ? clock_now(g) : NULL;
     if (pack) pack_operand(d, n, &u, from);
     if (start) add_to(g, cell, LLVMBuildSub(g->b, clock_now(g), start, ""));
+    for (int s = 0; s < u.slot.n && !d->strip; s++) {
+      const NestSlot *x = &u.slot.at[s];
+      if (x->kind == SLOT_MEMORY && x->ref.own) vec_push(g->arena, &own, ((OwnEntry){ from - begin + s, x->ref.own }));
+    }
     from += u.slot.n;
     vec_push(g->arena, &kernel, k);
   }
@@ -610,6 +649,7 @@ static void strips_node(Driver *d, const PlanNode *node) {
   LLVMSetLinkage(g->fn, LLVMInternalLinkage);
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
   LLVMValueRef argv = LLVMGetParam(g->fn, 0), strip = LLVMGetParam(g->fn, 1);
+  if (own.n) argv = own_argv(d, argv, strip, node->pieces, from - begin, own.n, own.at);
   LLVMValueRef first = LLVMBuildZExt(g->b, LLVMBuildICmp(g->b, LLVMIntEQ, strip, gen_i64(g, 0), ""), LLVMInt64TypeInContext(g->ctx), "");
   for (int k = 0; k < kernel.n; k++) {
     LLVMValueRef start = d->profile ? clock_now(g) : NULL;

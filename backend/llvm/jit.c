@@ -17,7 +17,7 @@ struct Jit {
 
 // All that compiled code may call, but for math.c's functions.
 static const GenSymbol symbols[] = {
-  { "rt_parallel", (void *)rt_parallel }, { "rt_fork", (void *)rt_fork },
+  { "rt_parallel", (void *)rt_parallel }, { "rt_fork", (void *)rt_fork }, { "rt_seat", (void *)rt_seat },
   { "rt_gemm_f32", (void *)rt_gemm_f32 }, { "rt_gemm_f64", (void *)rt_gemm_f64 },
   { "rt_qr_f32", (void *)rt_qr_f32 }, { "rt_qr_f64", (void *)rt_qr_f64 },
   { "rt_cholesky_f32", (void *)rt_cholesky_f32 }, { "rt_cholesky_f64", (void *)rt_cholesky_f64 },

@@ -690,6 +690,23 @@ static int64_t place_classes(Memory *m, const Unit *map) {
   return round_up(bytes);
 }
 
+// Arrays that live in between a node and another of the same strips, each strip for itself.
+static void find_own(Memory *m, Block *b) {
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    for (int i = 0; i < 2; i++)
+      if (u->body[i]) find_own(m, u->body[i]);
+    if (!u->strips || u->strips->loop) continue;
+    Span s = span_of(u->strips);
+    for (int i = 0; i < u->root.n; i++) {
+      if (!u->root.at[i]->op) continue;
+      Class *c = &m->cls.at[class_of(m, object_of(m, u->root.at[i]))];
+      bool inside = !c->pin && !c->whole.n && !c->map && c->live.at[0].from >= s.from && c->live.at[c->live.n - 1].to <= s.to;
+      if (inside) c->ref.own = c->bytes / u->strips->n;
+    }
+  }
+}
+
 static void place_arena(Memory *m) {
   for (int k = 0; k < m->frame.n; k++) {
     Frame *f = &m->frame.at[k];
@@ -697,6 +714,7 @@ static void place_arena(Memory *m) {
     m->cls.at[class_of(m, f->object)].bytes = f->bytes * f->map->node->pieces;
   }
   m->p->plan->arena_bytes = place_classes(m, NULL);
+  find_own(m, m->p->top);
 }
 
 // ---- addresses ---------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ static void put_ref(Printer *p, const PlanRef *r) {
   static const char *const space[RT_NSPACE] = {"state", "setting", "out", "arena", "const"};
   P("%s+%lld", space[r->space], (long long)r->offset);
   for (int k = 0; k < r->nturn; k++) P("+%lld*%s", (long long)r->turn[k].stride, r->turn[k].lanes ? "piece" : r->turn[k].loop->code == IR_MAP ? "lane" : "turn");
+  if (r->own) P(" own");
 }
 
 static void put_value(Printer *p, const IrValue *v) {
