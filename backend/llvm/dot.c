@@ -25,7 +25,8 @@ typedef LLVMValueRef V;
 #define BLOCK_ROWS 64
 #define BLOCK_TURNS 128
 #define BLOCK_SUMS 131072
-#define BLOCK_LEAST 524288    // bytes of A: less is in the second-level cache
+#define BLOCK_LEAST 131072    // bytes of A: less is in the second-level cache, beside B
+#define LINE 64               // bytes that come at once
 
 enum { COLUMNS, BLOCKED, INNER, ROWS };
 
@@ -369,16 +370,20 @@ typedef struct Block {
 
 static V room_at(Gen *g, V room, IrDtype t, V i, int64_t by) { return gen_at(g, room, t, tile_scaled(g, i, by)); }
 
-static void copy_rows(Dot *p, V row, int rows, void *env) {
+// As many row tiles side by side as there are in a cache line, which is fetched once.
+static void copy_tiles(Dot *p, V row, int rows, void *env) {
   Gen *g = p->g;
   const GenDot *d = p->d;
   const Block *s = env;
   V from = gen_at(g, gen_at(g, d->a, d->dtype, tile_scaled(g, s->k, d->a_k)), d->dtype, row);
-  V init[2] = { from, room_at(g, s->a, p->sum, LLVMBuildNSWSub(g->b, row, s->row, ""), BLOCK_TURNS) };
-  GenLoop l = gen_loop(g, gen_i64(g, 0), s->turns, 1, 2, init);
-  int lanes = tile_power(rows);
-  gen_store(g, p->sum, gen_load(g, d->dtype, l.carry[0], lanes, rows), l.carry[1], lanes, rows);
-  gen_loop_end(g, &l, (V[]){ tile_offset(g, l.carry[0], d->dtype, d->a_k), tile_offset(g, l.carry[1], p->sum, rows) });
+  V to = room_at(g, s->a, p->sum, LLVMBuildNSWSub(g->b, row, s->row, ""), BLOCK_TURNS);
+  GenLoop l = gen_loop(g, gen_i64(g, 0), s->turns, 1, 1, &from);
+  for (int t = 0; t < rows; t += p->f.rows) {
+    int n = rows - t < p->f.rows ? rows - t : p->f.rows, lanes = tile_power(n);
+    V x = gen_load(g, d->dtype, tile_offset(g, l.carry[0], d->dtype, t), lanes, n);
+    gen_store(g, p->sum, x, gen_at(g, tile_offset(g, to, p->sum, t * BLOCK_TURNS), p->sum, tile_scaled(g, l.i, n)), lanes, n);
+  }
+  gen_loop_end(g, &l, (V[]){ tile_offset(g, l.carry[0], d->dtype, d->a_k) });
 }
 
 static void copy_columns(Dot *p, const Block *s) {
@@ -451,7 +456,7 @@ static void emit_blocked(Dot *p) {
   gen_loop_end(g, &zero, NULL);
   GenLoop k = gen_loop(g, gen_i64(g, 0), gen_i64(g, whole->k), BLOCK_TURNS, 0, NULL);
   s.k = k.i, s.turns = lesser(g, gen_i64(g, BLOCK_TURNS), LLVMBuildNSWSub(g->b, gen_i64(g, whole->k), k.i, ""));
-  each_rows(p, rows, copy_rows, &s);
+  each_rows(p, LINE / (int)size > rows ? LINE / (int)size / rows * rows : rows, copy_tiles, &s);
   if (n.whole) {
     GenLoop j = gen_loop(g, gen_i64(g, 0), gen_i64(g, n.whole * panel), panel, 0, NULL);
     blocked_panel(p, &s, j.i, n.vecs, lanes);
