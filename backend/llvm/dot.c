@@ -366,6 +366,7 @@ typedef struct Block {
   V row, k, turns;           // where the block begins; how many turns of k it has
   V a, b, sum;               // the copies: [row tile][k][row], [k][column]; [row][stride]
   V col; int vecs, valid;    // the panel at hand
+  bool more;                 // panels behind it
 } Block;
 
 static V room_at(Gen *g, V room, IrDtype t, V i, int64_t by) { return gen_at(g, room, t, tile_scaled(g, i, by)); }
@@ -399,6 +400,19 @@ static void copy_columns(Dot *p, const Block *s) {
   gen_loop_end(g, &l, (V[]){ tile_offset(g, l.carry[0], d->dtype, d->b_k), tile_offset(g, l.carry[1], p->sum, (int64_t)s->vecs * lanes) });
 }
 
+// The tile's share of the next panel of B, from which no row tells the processor where the next one is.
+static void fetch_ahead(Dot *p, const Block *s, V inside, int rows) {
+  Gen *g = p->g;
+  const GenDot *d = p->d;
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0), i32 = gen_type(g, IR_I32, 1);
+  V zero = LLVMConstInt(i32, 0, false), one = LLVMConstInt(i32, 1, false), near = LLVMConstInt(i32, 3, false);
+  V col = tile_plus(g, s->col, (int64_t)s->vecs * p->f.lanes);
+  V at = gen_at(g, gen_at(g, d->b, d->dtype, tile_scaled(g, s->k, d->b_k)), d->dtype, col);
+  at = gen_at(g, at, d->dtype, tile_scaled(g, inside, d->b_k * (BLOCK_TURNS / s->rows)));
+  for (int k = 0; k < rows * BLOCK_TURNS / s->rows; k++)
+    gen_call_intrinsic(g, "llvm.prefetch", 1, &ptr, 4, (V[]){ tile_offset(g, at, d->dtype, k * d->b_k), zero, near, one });
+}
+
 static void blocked_tile(Dot *p, V row, int rows, void *env) {
   Gen *g = p->g;
   const Block *s = env;
@@ -410,6 +424,7 @@ static void blocked_tile(Dot *p, V row, int rows, void *env) {
     acc[i] = gen_load(g, p->sum, at[i], lanes, lanes);
   }
   acc[sums] = room_at(g, s->a, p->sum, inside, BLOCK_TURNS), acc[sums + 1] = s->b;
+  if (s->more) fetch_ahead(p, s, inside, rows);
   GenLoop l = gen_loop(g, gen_i64(g, 0), s->turns, 1, sums + 2, acc);
   V next[TILE_SUMS + 2], bv[TILE_VECS];
   for (int v = 0; v < s->vecs; v++) bv[v] = gen_load(g, p->sum, tile_offset(g, l.carry[sums + 1], p->sum, (int64_t)v * lanes), lanes, lanes);
@@ -459,7 +474,9 @@ static void emit_blocked(Dot *p) {
   each_rows(p, LINE / (int)size > rows ? LINE / (int)size / rows * rows : rows, copy_tiles, &s);
   if (n.whole) {
     GenLoop j = gen_loop(g, gen_i64(g, 0), gen_i64(g, n.whole * panel), panel, 0, NULL);
+    s.more = true;
     blocked_panel(p, &s, j.i, n.vecs, lanes);
+    s.more = false;
     gen_loop_end(g, &j, NULL);
   }
   if (n.rest) blocked_panel(p, &s, gen_i64(g, n.whole * panel), n.rest, n.valid);
