@@ -387,6 +387,23 @@ static void copy_tiles(Dot *p, V row, int rows, void *env) {
   gen_loop_end(g, &l, (V[]){ tile_offset(g, l.carry[0], d->dtype, d->a_k) });
 }
 
+static void copy_rows(Dot *p, Block *s) {
+  Gen *g = p->g;
+  const GenDot *d = p->d;
+  int rows = p->f.rows, group = LINE / ir_dtype_bytes(p->sum) / rows * rows;
+  GenDot left = *d;
+  if (group > rows) {
+    V size = LLVMBuildNSWSub(g->b, d->m_hi, d->m_lo, ""), odd = LLVMBuildURem(g->b, size, gen_i64(g, group), "");
+    left.m_lo = LLVMBuildNSWSub(g->b, d->m_hi, odd, "");
+    GenLoop l = gen_loop(g, d->m_lo, left.m_lo, group, 0, NULL);
+    copy_tiles(p, l.i, group, s);
+    gen_loop_end(g, &l, NULL);
+  }
+  p->d = &left;
+  each_rows(p, rows, copy_tiles, s);
+  p->d = d;
+}
+
 static void copy_columns(Dot *p, const Block *s) {
   Gen *g = p->g;
   const GenDot *d = p->d;
@@ -471,7 +488,7 @@ static void emit_blocked(Dot *p) {
   gen_loop_end(g, &zero, NULL);
   GenLoop k = gen_loop(g, gen_i64(g, 0), gen_i64(g, whole->k), BLOCK_TURNS, 0, NULL);
   s.k = k.i, s.turns = lesser(g, gen_i64(g, BLOCK_TURNS), LLVMBuildNSWSub(g->b, gen_i64(g, whole->k), k.i, ""));
-  each_rows(p, LINE / (int)size > rows ? LINE / (int)size / rows * rows : rows, copy_tiles, &s);
+  copy_rows(p, &s);
   if (n.whole) {
     GenLoop j = gen_loop(g, gen_i64(g, 0), gen_i64(g, n.whole * panel), panel, 0, NULL);
     s.more = true;

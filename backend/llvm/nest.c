@@ -30,7 +30,7 @@ static int lanes_for(int lanes, int64_t size) {
 
 // Whether functions of analysis work on two vectors at a time: on AVX2 the processor's window is too short for one
 // call to run beside the next, and constants take an instruction each to load. tanh takes 0.49 ns an element instead of
-// 0.65, exp 0.39 instead of 0.51.
+// 0.65, exp 0.39 instead of 0.51, a step of 1,024 CartPoles 4.9 us instead of 6.7.
 static bool by_twos(const Gen *g) { return g->width == 8; }
 
 static int most_lanes(const Gen *g) { return by_twos(g) ? 2 * g->width : g->width; }
@@ -315,24 +315,55 @@ typedef struct Late {
 
 static LLVMValueRef load_i64(Gen *g, LLVMValueRef p) { return LLVMBuildLoad2(g->b, LLVMInt64TypeInContext(g->ctx), p, ""); }
 
+// For each set of eight lanes, as bits, the numbers of those in it, one behind the other: [256][8] bytes.
+static LLVMValueRef lane_lists(Gen *g) {
+  const char *name = "rlc.lanes.8";
+  LLVMValueRef at = LLVMGetNamedGlobal(g->mod, name);
+  if (at) return at;
+  char list[256][8] = { { 0 } };
+  for (int set = 0; set < 256; set++)
+    for (int k = 0, n = 0; k < 8; k++)
+      if (set >> k & 1) list[set][n++] = (char)k;
+  LLVMValueRef v = LLVMConstStringInContext(g->ctx, list[0], sizeof list, true);
+  at = LLVMAddGlobal(g->mod, LLVMTypeOf(v), name);
+  LLVMSetInitializer(at, v);
+  LLVMSetGlobalConstant(at, true);
+  LLVMSetLinkage(at, LLVMPrivateLinkage);
+  return at;
+}
+
+// Lanes [from, from + n) of x.
+static LLVMValueRef lanes_of(Gen *g, LLVMValueRef x, int from, int n) {
+  int lane[64];
+  if ((int)LLVMGetVectorSize(LLVMTypeOf(x)) == n) return x;
+  for (int k = 0; k < n; k++) lane[k] = from + k;
+  return tile_shuffle(g, x, x, n, lane);
+}
+
+// The lanes of `at` where `on` holds, to the front: AVX-512 has an instruction for that, AVX2 one that takes a table's row.
+static LLVMValueRef packed_lanes(Gen *g, LLVMValueRef at, LLVMValueRef on, LLVMValueRef bits) {
+  LLVMTypeRef t = LLVMTypeOf(at), i8 = LLVMInt8TypeInContext(g->ctx);
+  if (g->width == 16) return gen_call_intrinsic(g, "llvm.x86.avx512.mask.compress", 1, &t, 3, (LLVMValueRef[]){ at, LLVMGetPoison(t), on });
+  LLVMValueRef row = gen_at(g, lane_lists(g), IR_I64, LLVMBuildZExt(g->b, bits, LLVMInt64TypeInContext(g->ctx), ""));
+  LLVMValueRef lane = LLVMBuildLoad2(g->b, LLVMVectorType(i8, 8), row, "");
+  return gen_call_intrinsic(g, "llvm.x86.avx2.permd", 0, NULL, 2, (LLVMValueRef[]){ at, LLVMBuildZExt(g->b, lane, t, "") });
+}
+
 // The lanes of `at` where `on` holds, behind the others of the list. No branch: the processor could not foresee it.
 static void list_lanes(Nest *n, const Late *l, LLVMValueRef at, LLVMValueRef on) {
   Gen *g = n->g;
-  LLVMTypeRef i32 = LLVMInt32TypeInContext(g->ctx), i64 = LLVMInt64TypeInContext(g->ctx);
+  LLVMTypeRef i32 = LLVMInt32TypeInContext(g->ctx), i64 = LLVMInt64TypeInContext(g->ctx), w = LLVMIntTypeInContext(g->ctx, (unsigned)g->width);
   LLVMValueRef count = load_i64(g, l->count);
-  if (g->width == 16) {
-    LLVMTypeRef t = LLVMTypeOf(at), w = LLVMIntTypeInContext(g->ctx, (unsigned)n->lanes);
-    LLVMValueRef arg[3] = { at, LLVMGetPoison(t), on }, bits = LLVMBuildBitCast(g->b, on, w, "");
-    at = gen_call_intrinsic(g, "llvm.x86.avx512.mask.compress", 1, &t, 3, arg);
-    gen_store(g, IR_I32, at, gen_at(g, l->list, IR_I32, count), n->lanes, n->lanes);
-    bits = gen_call_intrinsic(g, "llvm.ctpop", 1, &w, 1, &bits);
-    count = LLVMBuildAdd(g->b, count, LLVMBuildZExt(g->b, bits, i64, ""), "");
-  } else {
-    for (int k = 0; k < n->lanes; k++) {
-      LLVMValueRef lane = LLVMConstInt(i32, (unsigned)k, false);
-      gen_store(g, IR_I32, LLVMBuildExtractElement(g->b, at, lane, ""), gen_at(g, l->list, IR_I32, count), 1, 1);
-      count = LLVMBuildAdd(g->b, count, LLVMBuildZExt(g->b, LLVMBuildExtractElement(g->b, on, lane, ""), i64, ""), "");
-    }
+  for (int from = 0; g->width >= 8 && from < n->lanes; from += g->width) {
+    LLVMValueRef part = lanes_of(g, on, from, g->width), bits = LLVMBuildBitCast(g->b, part, w, "");
+    LLVMValueRef x = packed_lanes(g, lanes_of(g, at, from, g->width), part, bits);
+    gen_store(g, IR_I32, x, gen_at(g, l->list, IR_I32, count), g->width, g->width);
+    count = LLVMBuildAdd(g->b, count, LLVMBuildZExt(g->b, gen_call_intrinsic(g, "llvm.ctpop", 1, &w, 1, &bits), i64, ""), "");
+  }
+  for (int k = 0; g->width < 8 && k < n->lanes; k++) {
+    LLVMValueRef lane = LLVMConstInt(i32, (unsigned)k, false);
+    gen_store(g, IR_I32, LLVMBuildExtractElement(g->b, at, lane, ""), gen_at(g, l->list, IR_I32, count), 1, 1);
+    count = LLVMBuildAdd(g->b, count, LLVMBuildZExt(g->b, LLVMBuildExtractElement(g->b, on, lane, ""), i64, ""), "");
   }
   LLVMBuildStore(g->b, count, l->count);
 }
@@ -381,12 +412,12 @@ static void late_points(Domain *d) {
 
 static void emit_late(Nest *n, LLVMValueRef piece) {
   Gen *g = n->g;
-  Late l = { tile_stack(g, IR_I32, LATE_RUN + g->width), tile_stack(g, IR_I64, 1) };
+  Late l = { tile_stack(g, IR_I32, LATE_RUN + most_lanes(g)), tile_stack(g, IR_I64, 1) };
   Domain d = domain(n, piece);
   if (d.piece_axis < 0) d.piece_axis = 0, range_of(n, NULL, d.dim[0], &d.lo, &d.hi);
   LLVMValueRef hi = d.hi;
   LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx);
-  n->lanes = n->valid = g->width;
+  n->lanes = n->valid = nest_lanes(n, LATE_RUN);
   d.ix = (NestIndex){ .linear = d.linear, .n = 1 };
   d.point = early_point, d.env = &l;
   hoist(&d, 0);

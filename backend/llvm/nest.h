@@ -60,7 +60,7 @@ typedef struct NestUse {
   int nop;                     // ops computed in it, unrolled reductions counted as many
   int size, piece;             // slots of dim[0] and piece_len, where the key leaves them open; else -1
   bool heavy;                  // holds a loop
-  bool calls;                  // functions of analysis in f32
+  bool calls;                  // functions of analysis in f32, or threefry
 } NestUse;
 
 typedef struct NestKey { int kind, id, mask; NestIndex ix; } NestKey;

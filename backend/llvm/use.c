@@ -76,6 +76,7 @@ static int turn(Arena *a, NestUse *u, const IrOp *loop) {
 }
 
 static bool calls(const IrValue *v) {
+  if (v->op->code == IR_THREEFRY) return true;
   if (v->type.dtype != IR_F32 && v->type.dtype != IR_BF16) return false;
   switch (v->op->code) {
   case IR_EXP: case IR_EXPM1: case IR_LOG: case IR_LOG1P: case IR_TANH: case IR_SIGMOID: case IR_SIN: case IR_COS: case IR_ERF: return true;
