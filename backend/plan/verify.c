@@ -107,6 +107,7 @@ static Range range(const Verify *c, const PlanRef *r, int64_t bytes) {
 
 static bool stored(const Verify *c, const IrValue *v) { return c->p->value[v->id].home == PLAN_STORED; }
 static Range place(const Verify *c, const IrValue *v) { return range(c, &c->p->value[v->id].ref, ir_bytes(&v->type)); }
+static int64_t own_bytes(const Verify *c, const IrValue *v) { return c->p->value[v->id].ref.own; }
 
 // The strip at hand of r, and what of a content lies there.
 static Range strip_of(const Verify *c, Range r) {
@@ -271,7 +272,10 @@ static void check_fused(Verify *c, const PlanNode *n) {
     const IrValue *v = n->root[k];
     c->root_of[v->id] = NULL;
     Range r = place(c, v), part = strip_of(c, r);
+    bool own = own_bytes(c, v) > 0;
+    if (own && (c->strips == 1 || own_bytes(c, v) * c->strips != r.hi - r.lo)) BAD("root %%%d is no strip's own", v->id);
     if (c->strips == 1) c->is[v->id] = fresh(c);
+    if (own) write(c, r, fresh(c));       // whichever strip's room the thread takes
     write(c, part, (Content){c->is[v->id].tag, part.lo - r.lo});
   }
 }
@@ -437,6 +441,9 @@ static void check_strips(Verify *c, const PlanNode *s) {
       c->side = outer;
     }
     c->strip = 0, c->strips = 1;
+    for (const PlanNode *n = s->body[0].first; n; n = n->next)
+      for (int k = 0; k < n->nroot; k++)
+        if (own_bytes(c, n->root[k])) write(c, place(c, n->root[k]), fresh(c));
   }
 }
 

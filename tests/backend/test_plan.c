@@ -743,6 +743,12 @@ static void strips(void) {
   int products = 0, n = 0;
   for (const PlanNode *p = s->body[0].first; p; p = p->next) products += p->kind == PLAN_DOT, n++;
   CU_ASSERT(products == 3 && n >= 4 && s->pieces == 2);
+  // y and its sums are a strip's own; h is read behind the strips.
+  int own = 0;
+  for (const PlanNode *p = s->body[0].first; p; p = p->next)
+    for (int k = 0; k < p->nroot; k++) own += c.plan->value[p->root[k]->id].ref.own == ir_bytes(&p->root[k]->type) / 2;
+  CU_ASSERT(own > 0 && own < n);
+  CU_ASSERT_EQUAL(c.plan->value[s->body[0].first->root[0]->id].ref.own, 0);
   expect_kind(&c, PLAN_DOT, 5);
   for (uint64_t seed = 1; seed < 20; seed++) CU_ASSERT_PTR_NULL(run_case(&c, seed));
   end(&c);
@@ -769,9 +775,9 @@ static void strips_in_place(void) {
 }
 
 // What the law of strips forbids is seen: a node before what it reads, one whose strips are others, a place that another
-// strip still reads.
+// strip still reads, an array of a strip's own that is read behind them.
 static void wrong_strips(void) {
-  for (int what = 0; what < 3; what++) {
+  for (int what = 0; what < 4; what++) {
     Case c;
     make_strips(&c);
     PlanNode *s = c.plan->body.first;
@@ -779,6 +785,7 @@ static void wrong_strips(void) {
     PlanNode *first = s->body[0].first, *second = first->next;
     if (what == 0) s->body[0].first = second, first->next = second->next, second->next = first;
     else if (what == 1) first->pieces = 4;
+    else if (what == 2) c.plan->value[first->root[0]->id].ref.own = ir_bytes(&first->root[0]->type) / 2;
     else c.plan->value[first->root[0]->id].ref = c.plan->value[first->op->in[1]->id].ref;  // over the weights
     CU_ASSERT_PTR_NOT_NULL(plan_verify(c.plan));
     end(&c);

@@ -157,6 +157,11 @@ static const Case writes[] = {
   // of zeros and one index a row: one hot
   {"(%0 idx: i32[4], %1: f32[4]) { %2: f32[4, 3] = const 0 %3: f32[4, 3] = scatter %2, %0, %1 {batch = 1, mode = set} yield %3 }",
    "(%0 idx: i32[4], %1: f32[4]) { %2: f32[4, 3] = const 0 %3: f32[4, 3] = broadcast %1 {axes = [0]} %4: i32[4, 3] = iota {axis = 1} %5: i32[4, 3] = broadcast %0 {axes = [0]} %6: bool[4, 3] = eq %4, %5 %7: f32[4, 3] = select %6, %3, %2 yield %7 }"},
+  // added to few columns that hold other sums
+  {"(%0: f32[4, 3], %1 idx: i32[4], %2: f32[4]) { %3: f32[4, 3] = scatter %0, %1, %2 {batch = 1, mode = add} yield %3 }",
+   "(%0: f32[4, 3], %1 idx: i32[4], %2: f32[4]) { %3: f32[4, 3] = broadcast %2 {axes = [0]} %4: f32[4, 3] = add %0, %3 %5: i32[4, 3] = iota {axis = 1} %6: i32[4, 3] = broadcast %1 {axes = [0]} %7: bool[4, 3] = eq %5, %6 %8: f32[4, 3] = select %7, %4, %0 yield %8 }"},
+  {"(%0: f32[4, 40], %1 idx: i32[4], %2: f32[4]) { %3: f32[4, 40] = scatter %0, %1, %2 {batch = 1, mode = add} yield %3 }",
+   "(%0: f32[4, 40], %1 idx: i32[4], %2: f32[4]) { %3: f32[4, 40] = scatter %0, %1, %2 {batch = 1, mode = add} yield %3 }"},
   // an accumulator that starts from 0 is never -0: what is added to a part of it is written there
   {"(%0: f32[4]) { %1: f32[4] = const 0 %2: f32[4] = scan %1, %0 {n = 4, ncarry = 1} (%3: i32, %4: f32[4], %5: f32) { %6: f32[1] = reshape %5 %7: f32[4] = dynamic_update %1, %6, %3 %8: f32[4] = add %4, %7 yield %8 } yield %2 }",
    "(%0: f32[4]) { %1: f32[4] = const 0 %2: f32[4] = scan %1, %0 {n = 4, ncarry = 1} (%3: i32, %4: f32[4], %5: f32) { %6: f32[1] = reshape %5 %7: f32[1] = dynamic_slice %4, %3 {sizes = [1]} %8: f32[1] = add %7, %6 %9: f32[4] = dynamic_update %4, %8, %3 yield %9 } yield %2 }"},

@@ -96,9 +96,37 @@ static void late_sides(void) {
   rt_pool_free(p);
 }
 
+typedef struct Seats { _Atomic int at[16], met; int64_t pieces; bool fine[16]; } Seats;
+
+// Sits down for a while: nobody else is at the same seat.
+static void take_seat(char **argv, int64_t piece) {
+  Seats *s = (Seats *)(void *)argv[0];
+  int64_t seat = rt_seat(piece, s->pieces);
+  s->fine[piece] = seat >= 0 && seat < s->pieces;
+  if (!s->fine[piece]) return;
+  if (atomic_fetch_add(&s->at[seat], 1)) atomic_fetch_add(&s->met, 1);
+  usleep(200);
+  atomic_fetch_sub(&s->at[seat], 1);
+}
+
+static void seats(void) {
+  for (int threads = 1; threads <= 8; threads++) {
+    RtPool *p = rt_pool_new(threads);
+    for (int pieces = 2; pieces <= 16; pieces += 7) {      // 2, 9, 16: fewer than threads, and more
+      Seats s = {.pieces = pieces};
+      char *argv[] = { (char *)&s };
+      rt_parallel(p, take_seat, argv, pieces);
+      CU_ASSERT_EQUAL(s.met, 0);
+      for (int k = 0; k < pieces; k++) CU_ASSERT(s.fine[k]);
+    }
+    rt_pool_free(p);
+  }
+}
+
 void suite_threads(void) {
   CU_pSuite s = test_suite("threads");
   test_add(s, "every piece once", once_each);
   test_add(s, "the same bits", same_bits);
+  test_add(s, "a seat for each", seats);
   test_add(s, "sides that come late", late_sides);
 }
