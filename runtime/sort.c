@@ -94,7 +94,35 @@ static int32_t *radix(const uint64_t *key, int32_t *at, int32_t *other, int64_t 
   return at;
 }
 
-// Scratch: n keys, then two orders of n indices.
+#define DIGIT 11
+#define DIGITS 3       // of a key of 32 bits
+
+// The same where keys have 32 bits: they stand above their indices in one number, and are read in order.
+static uint64_t *radix_pairs(uint64_t *at, uint64_t *other, int64_t n) {
+  int32_t start[DIGITS][1 << DIGIT];
+  memset(start, 0, sizeof start);
+  for (int64_t i = 0; i < n; i++)
+    for (int d = 0; d < DIGITS; d++) start[d][at[i] >> (32 + d * DIGIT) & ((1 << DIGIT) - 1)]++;
+  for (int d = 0; d < DIGITS; d++) {
+    int shift = 32 + d * DIGIT;
+    int32_t sum = 0;
+    if (start[d][at[0] >> shift & ((1 << DIGIT) - 1)] == n) continue;      // the same in all
+    for (int b = 0; b < 1 << DIGIT; b++) {
+      int32_t count = start[d][b];
+      start[d][b] = sum;
+      sum += count;
+    }
+    for (int64_t i = 0; i < n; i++) other[start[d][at[i] >> shift & ((1 << DIGIT) - 1)]++] = at[i];
+    uint64_t *t = at; at = other; other = t;
+  }
+  return at;
+}
+
+static bool is_narrow(int64_t dtype) { return width_of(dtype) == 4 && dtype != RT_I32; }
+
+#define MANY 1024      // below, counting digits costs more than it saves
+
+// Scratch: n keys, then two orders of n indices; or two lists of n keys with their indices.
 void rt_argsort(int64_t dtype, int64_t outer, int64_t n, int64_t inner, const void *x, int32_t *order, char *scratch) {
   uint64_t *key = (uint64_t *)(void *)scratch;
   int64_t width = width_of(dtype);
@@ -105,6 +133,12 @@ void rt_argsort(int64_t dtype, int64_t outer, int64_t n, int64_t inner, const vo
       for (int64_t i = 0; i < n; i++) {
         key[i] = key_of(dtype, col + i * inner * width);
         a[i] = (int32_t)i;
+      }
+      if (n >= MANY && is_narrow(dtype)) {
+        for (int64_t i = 0; i < n; i++) key[i] = key[i] << 32 | (uint64_t)i;
+        const uint64_t *sorted = radix_pairs(key, key + n, n);
+        for (int64_t i = 0; i < n; i++) order[(o * n + i) * inner + c] = (int32_t)sorted[i];
+        continue;
       }
       if (n <= FEW) insertion(key, a, n);
       else a = radix(key, a, b, n);

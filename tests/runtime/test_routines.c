@@ -144,6 +144,29 @@ static void order_along_an_axis(void) {
   }
 }
 
+// Keys of 32 bits, with ties: all different, few different ones, all the same; their high bits, their low bits.
+static void order_of_many(void) {
+  enum { N = 5000 };
+  static uint32_t x[N];
+  static float f[N];
+  static int32_t order[N];
+  static _Alignas(16) char scratch[16 * N];
+  static const double spread[] = { 4294967295.0, 7, 1, 70000, 2050 };
+  for (int k = 0; k < 10; k++) {
+    for (int i = 0; i < N; i++) {
+      x[i] = (uint32_t)(uniform() * spread[k / 2]) << (k == 3 ? 29 : 0);
+      f[i] = (float)((uniform() - 0.5) * spread[k / 2]);
+      if (k % 4 == 1) f[i] = floorf(f[i]);
+    }
+    bool sorted = true;
+    rt_argsort(RT_U32, 1, N, 1, x, order, scratch);
+    for (int i = 1; i < N; i++) sorted &= x[order[i - 1]] < x[order[i]] || (x[order[i - 1]] == x[order[i]] && order[i - 1] < order[i]);
+    rt_argsort(RT_F32, 1, N, 1, f, order, scratch);
+    for (int i = 1; i < N; i++) sorted &= f[order[i - 1]] < f[order[i]] || (f[order[i - 1]] == f[order[i]] && order[i - 1] < order[i]);
+    CU_ASSERT(sorted);
+  }
+}
+
 static void running_totals(void) {
   const float x[] = { 1, 2, 3, 4, 5, 6 };      // [3, 2]
   float y[6];
@@ -282,6 +305,7 @@ void suite_routines(void) {
   test_add(s, "erfinv", erfinv);
   test_add(s, "order of elements", order_of_floats);
   test_add(s, "order along an axis", order_along_an_axis);
+  test_add(s, "order of many", order_of_many);
   test_add(s, "running totals", running_totals);
   test_add(s, "QR", qr);
   test_add(s, "Cholesky and triangular systems", cholesky_and_solve);
