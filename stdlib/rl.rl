@@ -49,9 +49,14 @@ fn act(out, key) {
 }
 
 // Generalised advantage estimation over [T, N]. Schulman et al. 2016. No value is bootstrapped across a
-// termination; a truncated episode is bootstrapped from its last observation.
+// termination; a truncated episode is bootstrapped from its last observation. Where an episode goes on, what is seen
+// next is the next row's observation.
 fn gae(r, value, gamma, lambda) {
-  let (v, next) = (value(r.obs), value(r.next_obs))
+  let v = value(r.obs)
+  let last = value(map(r.next_obs, |x| x[-1]))
+  let next = scan (v, s, cut) in (concat([v[1:], [last]]), r.next_obs, r.truncated) {
+    if any(cut) { where(cut, value(s), v) } else { v }
+  }
   let delta = r.reward + gamma * where(r.terminated, 0, next) - v
   var acc = zeros(delta[0])
   let advantage = scan (d, end) in (delta, r.terminated or r.truncated) reversed {

@@ -208,6 +208,25 @@ fn gae_by_hand() {
   near(rl.gae(r, |s| s, gamma = 0.5, lambda = 0.5).advantage, [[0.5], [0.0], [0.625], [0.5]])
 }
 
+// Episodes that end in both ways, against the values of all that was seen next; and the derivative by the value's weights.
+fn gae_at_ends(key) {
+  let seen = normal(key, [21, 3, 4])
+  let (terminated, truncated) = (uniform(key, [20, 3]) < 0.2, uniform(key, [20, 3]) < 0.2)
+  let next_obs = where((terminated or truncated)[:, :, _], normal(key, [20, 3, 4]), seen[1:])
+  let r = (obs = seen[:20], next_obs, reward = normal(key, [20, 3]), terminated, truncated)
+  let here = |w| rl.gae(r, |s| tanh(s @ w), gamma = 0.9, lambda = 0.8).advantage
+  let whole = |w| {
+    let (v, next) = (tanh(r.obs @ w), tanh(r.next_obs @ w))
+    var acc = zeros([3])
+    scan (d, end) in (r.reward + 0.9 * where(terminated, 0, next) - v, terminated or truncated) reversed {
+      acc = d + 0.72 * where(end, 0, acc)
+      acc
+    }
+  }
+  let w = normal(key, [4])
+  near(here(w), whole(w)) and near(grad(|w| mean(here(w)^2))(w), grad(|w| mean(whole(w)^2))(w)) and any(truncated[:19])
+}
+
 fn moments_track(key) {
   let x = 3 + 2 * normal(key, [10, 100, 2])
   var m = zeros(rl.moments[2])
@@ -245,6 +264,7 @@ experiment library(seeds = 1) {
   claim draw_keeps_rows(key)
   claim returns_stop_at_ends()
   claim gae_by_hand()
+  claim gae_at_ends(key)
   claim moments_track(key)
   claim shuffled_covers(key)
 }
