@@ -16,8 +16,9 @@
 #include "passes/simplify.h"
 
 // Where no product is gained, an array of all turns is kept if it stays in the second-level cache, or if a turn's own is
-// short for vectors and the whole not too large.
-enum { KEEP_MOST = 16 << 20, KEEP_NEAR = 1 << 20, SHORT_TURN = 512 };   // bytes, bytes, elements
+// short for vectors and the whole not too large. Of KEEP_ANY it may be whatever it is for: a number that is summed over a batch
+// in each turn, to be logged, would tie rows together that otherwise go through the turns each on its own.
+enum { KEEP_MOST = 16 << 20, KEEP_NEAR = 1 << 20, KEEP_ANY = 1 << 17, SHORT_TURN = 512 };   // bytes, bytes, bytes, elements
 #define SOME_OF 32                   // elements from which the plan computes what a condition asks for where it does [backend/plan/late.c]
 #define PRODUCT_ENOUGH 16e6          // flops: a product of one turn that is as quick as one of all turns, and needs nothing kept
 
@@ -379,7 +380,8 @@ static Behind find_roots(Fission *f) {
     int64_t bytes = 0, own = ir_bytes(&v->type);
     for (int j = 0; j < edge.n; j++)
       if (!has(&f->new_y, edge.at[j]) && !has(&b.given, edge.at[j])) bytes += ir_bytes(&edge.at[j]->type);
-    if (w.product ? bytes > 16 * own + 4096 : bytes > 4 * own + 256 || bytes * f->n > KEEP_MOST) continue;
+    bool few = bytes * f->n <= KEEP_ANY || (bytes <= 4 * own + 256 && bytes * f->n <= KEEP_MOST);
+    if (w.product ? bytes > 16 * own + 4096 : !few) continue;
     vec_push(f->a, &b.roots, v);
     vec_push(f->a, &b.result, k);
     for (int j = 0; j < edge.n; j++)
