@@ -35,7 +35,7 @@ typedef void Kernel(const void *x, void *y);
 static Kernel *compile(Code *c, CodeTarget t, IrCode code, IrDtype type) {
   code_begin(c, t, "f", 2);
   Gen *g = &c->g;
-  int lanes = type == IR_F64 ? g->width / 2 : g->width;
+  int lanes = type == IR_F64 || g->width != 8 ? g->width : 2 * g->width;      // as nests do
   GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, LOT), lanes, 0, NULL);
   LLVMValueRef x = gen_load(g, type, gen_at(g, code_arg(c, 0), type, l.i), lanes, lanes);
   gen_store(g, type, gen_unary(g, code, type, x), gen_at(g, code_arg(c, 1), type, l.i), lanes, lanes);
@@ -139,7 +139,7 @@ static void measure_pairs(const char *name, IrCode code, double (*f)(double, dou
   Code c;
   code_begin(&c, t, "f", 3);
   Gen *g = &c.g;
-  int lanes = type == IR_F64 ? g->width / 2 : g->width;
+  int lanes = type == IR_F64 || g->width != 8 ? g->width : 2 * g->width;      // as nests do
   GenLoop loop = gen_loop(g, gen_i64(g, 0), gen_i64(g, LOT), lanes, 0, NULL);
   LLVMValueRef arg[2];
   for (int k = 0; k < 2; k++) arg[k] = gen_load(g, type, gen_at(g, code_arg(&c, k), type, loop.i), lanes, lanes);
