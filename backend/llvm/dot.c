@@ -417,17 +417,33 @@ static void copy_columns(Dot *p, const Block *s) {
   gen_loop_end(g, &l, (V[]){ tile_offset(g, l.carry[0], d->dtype, d->b_k), tile_offset(g, l.carry[1], p->sum, (int64_t)s->vecs * lanes) });
 }
 
+static void ask_for(Gen *g, V at, int locality) {
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0), i32 = gen_type(g, IR_I32, 1);
+  V arg[4] = { at, LLVMConstInt(i32, 0, false), LLVMConstInt(i32, (unsigned)locality, false), LLVMConstInt(i32, 1, false) };
+  gen_call_intrinsic(g, "llvm.prefetch", 1, &ptr, 4, arg);
+}
+
 // The tile's share of the next panel of B, from which no row tells the processor where the next one is.
 static void fetch_ahead(Dot *p, const Block *s, V inside, int rows) {
   Gen *g = p->g;
   const GenDot *d = p->d;
-  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0), i32 = gen_type(g, IR_I32, 1);
-  V zero = LLVMConstInt(i32, 0, false), one = LLVMConstInt(i32, 1, false), near = LLVMConstInt(i32, 3, false);
   V col = tile_plus(g, s->col, (int64_t)s->vecs * p->f.lanes);
   V at = gen_at(g, gen_at(g, d->b, d->dtype, tile_scaled(g, s->k, d->b_k)), d->dtype, col);
   at = gen_at(g, at, d->dtype, tile_scaled(g, inside, d->b_k * (BLOCK_TURNS / s->rows)));
-  for (int k = 0; k < rows * BLOCK_TURNS / s->rows; k++)
-    gen_call_intrinsic(g, "llvm.prefetch", 1, &ptr, 4, (V[]){ tile_offset(g, at, d->dtype, k * d->b_k), zero, near, one });
+  for (int k = 0; k < rows * BLOCK_TURNS / s->rows; k++) ask_for(g, tile_offset(g, at, d->dtype, k * d->b_k), 3);
+}
+
+// The panel's share of the next block of A.
+static void fetch_block(Dot *p, const Block *s, int64_t panels) {
+  Gen *g = p->g;
+  const GenDot *d = p->d;
+  int64_t share = tile_ceil(BLOCK_TURNS, panels), line = LINE / ir_dtype_bytes(d->dtype);
+  V panel = LLVMBuildUDiv(g->b, s->col, gen_i64(g, (int64_t)p->f.vecs * p->f.lanes), "");
+  V from = LLVMBuildNSWAdd(g->b, tile_plus(g, s->k, BLOCK_TURNS), tile_scaled(g, panel, share), "");
+  GenLoop l = gen_loop(g, from, lesser(g, tile_plus(g, from, share), gen_i64(g, d->k)), 1, 0, NULL);
+  V at = gen_at(g, gen_at(g, d->a, d->dtype, tile_scaled(g, l.i, d->a_k)), d->dtype, s->row);
+  for (int64_t c = 0; c < s->rows; c += line) ask_for(g, tile_offset(g, at, d->dtype, c), 2);
+  gen_loop_end(g, &l, NULL);
 }
 
 static void blocked_tile(Dot *p, V row, int rows, void *env) {
@@ -458,6 +474,7 @@ static void blocked_tile(Dot *p, V row, int rows, void *env) {
 static void blocked_panel(Dot *p, Block *s, V col, int vecs, int valid) {
   s->col = col, s->vecs = vecs, s->valid = valid;
   copy_columns(p, s);
+  if (p->d->k > BLOCK_TURNS) fetch_block(p, s, tile_ceil(p->d->n, (int64_t)p->f.vecs * p->f.lanes));
   each_rows(p, p->f.rows, blocked_tile, s);
 }
 
