@@ -363,6 +363,13 @@ static bool all_stacked(const Fission *f, const Values *edge) {
   return true;
 }
 
+// Rows enough to go through the turns apart. A handful is summed as well where it stands, with less code.
+static bool gains_rows(const Values *edge) {
+  for (int j = 0; j < edge->n; j++)
+    if (ir_count(&edge->at[j]->type) >= SOME_OF || ir_count(&edge->at[j]->type) <= 4) return true;
+  return false;
+}
+
 typedef struct Behind { Values roots, given; VEC(int) result; } Behind;
 
 static Behind find_roots(Fission *f) {
@@ -380,7 +387,7 @@ static Behind find_roots(Fission *f) {
     int64_t bytes = 0, own = ir_bytes(&v->type);
     for (int j = 0; j < edge.n; j++)
       if (!has(&f->new_y, edge.at[j]) && !has(&b.given, edge.at[j])) bytes += ir_bytes(&edge.at[j]->type);
-    bool few = bytes * f->n <= KEEP_ANY || (bytes <= 4 * own + 256 && bytes * f->n <= KEEP_MOST);
+    bool few = (bytes * f->n <= KEEP_ANY && gains_rows(&edge)) || (bytes <= 4 * own + 256 && bytes * f->n <= KEEP_MOST);
     if (w.product ? bytes > 16 * own + 4096 : !few) continue;
     vec_push(f->a, &b.roots, v);
     vec_push(f->a, &b.result, k);

@@ -223,6 +223,8 @@ static void kernel_node(Driver *d, const PlanNode *node) {
 
 // ---- copies and routines of the runtime ---------------------------------------------------------------------
 
+#define INLINE_COPY 32      // bytes
+
 static void copy_node(Driver *d, const PlanNode *n) {
   if (!n->bytes) return;
   LLVMValueRef to = place(d, &n->to), from = place(d, &n->from);
@@ -231,7 +233,15 @@ static void copy_node(Driver *d, const PlanNode *n) {
     LLVMValueRef at = LLVMBuildNSWMul(d->g->b, d->strip, gen_i64(d->g, bytes /= d->strips), "");
     to = bytes_at(d->g, to, at), from = bytes_at(d->g, from, at);
   }
-  LLVMBuildMemCpy(d->g->b, to, 1, from, 1, gen_i64(d->g, bytes));
+  Gen *g = d->g;
+  if (d->around.n || bytes <= INLINE_COPY) {
+    LLVMBuildMemCpy(g->b, to, 1, from, 1, gen_i64(g, bytes));
+    return;
+  }
+  // Done once: in line, it would be so many loads and stores for the code generator to order.
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(g->ctx, 0);
+  LLVMTypeRef type = LLVMFunctionType(ptr, (LLVMTypeRef[]){ ptr, ptr, LLVMInt64TypeInContext(g->ctx) }, 3, false);
+  LLVMBuildCall2(g->b, type, outside(g, "memcpy", type), (LLVMValueRef[]){ to, from, gen_i64(g, bytes) }, 3, "");
 }
 
 static int64_t product(const int64_t *dim, int from, int to) {

@@ -512,23 +512,35 @@ static V high_half(Gen *g, V x, LLVMTypeRef half) {
 }
 
 // Of halves, as its rounds are: what stands around a call makes whole words of the result's only where it needs them.
+// Four rounds, then the key: x + p, y + q + step.
+static void rounds(Gen *g, const int *turn, V *x, V *y, V p, V q, V step) {
+  LLVMTypeRef half = LLVMTypeOf(p), word = gen_type(g, IR_U32, 1);
+  int lanes = math_lanes(p);
+  for (int r = 0; r < 4; r++) {
+    *x = LLVMBuildAdd(g->b, *x, *y, "");
+    V by[3] = { *y, *y, gen_splat(g, LLVMConstInt(word, (unsigned)turn[r], false), lanes) };
+    *y = LLVMBuildXor(g->b, gen_call_intrinsic(g, "llvm.fshl", 1, &half, 3, by), *x, "");
+  }
+  *x = LLVMBuildAdd(g->b, *x, p, "");
+  *y = LLVMBuildAdd(g->b, *y, LLVMBuildAdd(g->b, q, gen_splat(g, step, lanes), ""), "");
+}
+
+// Twenty rounds: eight of them twice in a loop, which halves the code generator's work, and the first four of those again.
+// The words of the key go round by two places in a turn.
 static V emit_threefry(Gen *g, IrCode c, IrDtype t, V *arg) {
   (void)c, (void)t;
-  static const int turn[8] = { 13, 15, 26, 6, 17, 29, 16, 24 };
-  LLVMTypeRef half = LLVMTypeOf(arg[0]), word = gen_type(g, IR_U32, 1);
-  int lanes = math_lanes(arg[0]);
-  V k[3] = { arg[0], arg[1] };
-  k[2] = LLVMBuildXor(g->b, LLVMBuildXor(g->b, k[0], k[1], ""), gen_splat(g, LLVMConstInt(word, 0x1bd11bda, false), lanes), "");
-  V x = LLVMBuildAdd(g->b, arg[2], k[0], ""), y = LLVMBuildAdd(g->b, arg[3], k[1], "");
-  for (int r = 0; r < 20; r++) {
-    x = LLVMBuildAdd(g->b, x, y, "");
-    V by[3] = { y, y, gen_splat(g, LLVMConstInt(word, (unsigned)turn[r % 8], false), lanes) };
-    y = LLVMBuildXor(g->b, gen_call_intrinsic(g, "llvm.fshl", 1, &half, 3, by), x, "");
-    if (r % 4 != 3) continue;
-    int s = r / 4 + 1;
-    x = LLVMBuildAdd(g->b, x, k[s % 3], "");
-    y = LLVMBuildAdd(g->b, y, LLVMBuildAdd(g->b, k[(s + 1) % 3], gen_splat(g, LLVMConstInt(word, (unsigned)s, false), lanes), ""), "");
-  }
+  static const int first[4] = { 13, 15, 26, 6 }, second[4] = { 17, 29, 16, 24 };
+  LLVMTypeRef word = gen_type(g, IR_U32, 1);
+  V parity = gen_splat(g, LLVMConstInt(word, 0x1bd11bda, false), math_lanes(arg[0]));
+  V k = LLVMBuildXor(g->b, LLVMBuildXor(g->b, arg[0], arg[1], ""), parity, "");
+  V from[5] = { LLVMBuildAdd(g->b, arg[2], arg[0], ""), LLVMBuildAdd(g->b, arg[3], arg[1], ""), arg[0], arg[1], k };
+  GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, 4), 2, 5, from);
+  V x = l.carry[0], y = l.carry[1], at = LLVMBuildTrunc(g->b, l.i, word, "");
+  rounds(g, first, &x, &y, l.carry[3], l.carry[4], LLVMBuildAdd(g->b, at, LLVMConstInt(word, 1, false), ""));
+  rounds(g, second, &x, &y, l.carry[4], l.carry[2], LLVMBuildAdd(g->b, at, LLVMConstInt(word, 2, false), ""));
+  gen_loop_end(g, &l, (V[]){ x, y, l.carry[4], l.carry[2], l.carry[3] });
+  x = l.carry[0], y = l.carry[1];
+  rounds(g, first, &x, &y, l.carry[3], l.carry[4], LLVMConstInt(word, 5, false));
   return both(g, x, y);
 }
 
