@@ -72,7 +72,8 @@ static void quick_codegen(void) {
   done = true;
   const char *argv[] = { "rlc", "-disable-lsr", "-disable-post-ra", "-enable-misched=false", "-disable-cgp",
                          "-disable-constant-hoisting", "-disable-early-taildup", "-disable-partial-libcall-inlining", "-enable-shrink-wrap=false",
-                         "-disable-x86-domain-reassignment", "-disable-x86-lea-opt", "-x86-cmov-converter=false", "-x86-machine-combiner=false" };
+                         "-disable-x86-domain-reassignment", "-disable-x86-lea-opt", "-x86-cmov-converter=false", "-x86-machine-combiner=false", "-disable-machine-cse",
+                         "-disable-machine-sink" };
   LLVMParseCommandLineOptions(sizeof argv / sizeof *argv, argv, NULL);
 }
 
