@@ -25,8 +25,6 @@ void base_fail_allocation(long n) { fail_in = n; }
 
 static bool refused(void) { return fail_in > 0 && --fail_in == 0; }
 
-void *base_malloc(size_t bytes) { return refused() ? NULL : malloc(bytes); }
-
 // All pages of these bytes at once: one by one, at their first touch, they take a tenth of the time of `rlc check`.
 static void touch(char *from, size_t bytes) {
 #ifdef MADV_POPULATE_WRITE

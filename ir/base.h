@@ -34,7 +34,6 @@ void arena_free(Arena *a);                            // all of it
 
 // Tests make the n-th system allocation from now on fail (0: none does).
 void base_fail_allocation(long n);
-void *base_malloc(size_t bytes);                      // counted by base_fail_allocation; may return NULL
 
 // ---- growable array in an arena ---------------------------------------------
 // VEC(T) v = {0}; vec_push(arena, &v, x); v.at[i]; v.n

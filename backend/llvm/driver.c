@@ -595,17 +595,6 @@ typedef struct StripKernel { LLVMTypeRef type; LLVMValueRef f; int from; } Strip
 
 typedef struct OwnEntry { int entry; int64_t bytes; } OwnEntry;      // of the argument vector; bytes of a strip
 
-static LLVMValueRef numbers(Gen *g, int n, const int64_t *x) {
-  LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx);
-  LLVMValueRef *e = arena_array(g->arena, LLVMValueRef, n);
-  for (int k = 0; k < n; k++) e[k] = gen_i64(g, x[k]);
-  LLVMValueRef v = LLVMConstArray2(i64, e, (uint64_t)n), at = LLVMAddGlobal(g->mod, LLVMTypeOf(v), "rlc.own");
-  LLVMSetInitializer(at, v);
-  LLVMSetGlobalConstant(at, true);
-  LLVMSetLinkage(at, LLVMPrivateLinkage);
-  return at;
-}
-
 // The argument vector as this thread needs it: arrays that are a strip's own in the room of its seat. Kernels add the
 // strip's distance to an address, so that of the seat less the strip's is added before.
 static LLVMValueRef own_argv(Driver *d, LLVMValueRef argv, LLVMValueRef strip, int64_t strips, int nentry, int nown, const OwnEntry *own) {
@@ -616,9 +605,9 @@ static LLVMValueRef own_argv(Driver *d, LLVMValueRef argv, LLVMValueRef strip, i
   if (!d->alone) seat = LLVMBuildCall2(g->b, type, outside(g, "rt_seat", type), (LLVMValueRef[]){ strip, gen_i64(g, strips) }, 2, "");
   LLVMValueRef away = LLVMBuildNSWSub(g->b, seat, strip, ""), mine = LLVMBuildAlloca(g->b, LLVMArrayType2(ptr, (uint64_t)nentry), "");
   LLVMBuildMemCpy(g->b, mine, 8, argv, 8, gen_i64(g, 8 * nentry));
-  int64_t *x = arena_array(g->arena, int64_t, 2 * nown);
-  for (int k = 0; k < nown; k++) x[2 * k] = own[k].entry, x[2 * k + 1] = own[k].bytes;
-  LLVMValueRef table = numbers(g, 2 * nown, x);
+  LLVMValueRef *x = arena_array(g->arena, LLVMValueRef, 2 * nown);
+  for (int k = 0; k < nown; k++) x[2 * k] = gen_i64(g, own[k].entry), x[2 * k + 1] = gen_i64(g, own[k].bytes);
+  LLVMValueRef table = constant_table(g, "rlc.own", i64, 2 * nown, x);
   GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, 2 * nown), 2, 0, NULL);
   LLVMValueRef row = gen_at(g, table, IR_I64, l.i), at = LLVMBuildLoad2(g->b, i64, row, ""), bytes = LLVMBuildLoad2(g->b, i64, gen_at(g, row, IR_I64, gen_i64(g, 1)), "");
   LLVMValueRef e = LLVMBuildInBoundsGEP2(g->b, ptr, mine, &at, 1, "");

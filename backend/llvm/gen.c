@@ -195,12 +195,11 @@ void gen_store(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, int lanes, i
   gen_store_mask(g, t, v, ptr, valid < lanes ? gen_first_lanes(g, lanes, valid) : NULL);
 }
 
-// Lanes [from, from + 8) of v.
-static LLVMValueRef eight(Gen *g, LLVMValueRef v, int from) {
-  LLVMValueRef at[8];
-  if (LLVMGetVectorSize(LLVMTypeOf(v)) == 8) return v;
-  for (int k = 0; k < 8; k++) at[k] = i32(g, from + k);
-  return LLVMBuildShuffleVector(g->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(at, 8), "");
+LLVMValueRef gen_some_lanes(Gen *g, LLVMValueRef v, int from, int n) {
+  LLVMValueRef at[64];
+  if ((int)LLVMGetVectorSize(LLVMTypeOf(v)) == n) return v;
+  for (int k = 0; k < n; k++) at[k] = i32(g, from + k);
+  return LLVMBuildShuffleVector(g->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(at, (unsigned)n), "");
 }
 
 // Eight lanes of 32 bits by AVX2's own instruction: a vector of pointers costs the code generator half a millisecond.
@@ -209,8 +208,8 @@ static LLVMValueRef gather_avx2(Gen *g, LLVMTypeRef m, LLVMValueRef base, LLVMVa
   LLVMTypeRef bits = gen_type(g, IR_I32, 8), part = gen_type(g, real ? IR_F32 : IR_I32, 8);
   LLVMValueRef half[2], at[16];
   for (int k = 0; k < lanes / 8; k++) {
-    LLVMValueRef on = mask ? LLVMBuildSExt(g->b, eight(g, mask, 8 * k), bits, "") : LLVMConstAllOnes(bits);
-    LLVMValueRef arg[5] = { LLVMConstNull(part), base, eight(g, index, 8 * k), LLVMBuildBitCast(g->b, on, part, ""),
+    LLVMValueRef on = mask ? LLVMBuildSExt(g->b, gen_some_lanes(g, mask, 8 * k, 8), bits, "") : LLVMConstAllOnes(bits);
+    LLVMValueRef arg[5] = { LLVMConstNull(part), base, gen_some_lanes(g, index, 8 * k, 8), LLVMBuildBitCast(g->b, on, part, ""),
                             LLVMConstInt(LLVMInt8TypeInContext(g->ctx), 4, false) };
     half[k] = gen_call_intrinsic(g, real ? "llvm.x86.avx2.gather.d.ps.256" : "llvm.x86.avx2.gather.d.d.256", 0, NULL, 5, arg);
   }

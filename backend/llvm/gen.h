@@ -107,6 +107,7 @@ LLVMValueRef gen_load_mask(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, LLVMV
 void gen_store_mask(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, LLVMValueRef mask);
 LLVMValueRef gen_gather(Gen *g, IrDtype t, LLVMValueRef ptrs, int lanes, LLVMValueRef mask);
 void gen_scatter(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptrs, LLVMValueRef mask);
+LLVMValueRef gen_some_lanes(Gen *g, LLVMValueRef v, int from, int n);  // lanes [from, from + n) of a vector
 LLVMValueRef gen_lanes(Gen *g, LLVMValueRef x, int lanes);   // a scalar in every lane; constants stay constant
 LLVMValueRef gen_load_raw(Gen *g, IrDtype t, LLVMValueRef ptr, int lanes, LLVMValueRef mask); // as memory holds them
 void gen_store_raw(Gen *g, IrDtype t, LLVMValueRef v, LLVMValueRef ptr, LLVMValueRef mask);

@@ -332,14 +332,6 @@ static LLVMValueRef lane_lists(Gen *g) {
   return at;
 }
 
-// Lanes [from, from + n) of x.
-static LLVMValueRef lanes_of(Gen *g, LLVMValueRef x, int from, int n) {
-  int lane[64];
-  if ((int)LLVMGetVectorSize(LLVMTypeOf(x)) == n) return x;
-  for (int k = 0; k < n; k++) lane[k] = from + k;
-  return tile_shuffle(g, x, x, n, lane);
-}
-
 // The lanes of `at` where `on` holds, to the front: AVX-512 has an instruction for that, AVX2 one that takes a table's row.
 static LLVMValueRef packed_lanes(Gen *g, LLVMValueRef at, LLVMValueRef on, LLVMValueRef bits) {
   LLVMTypeRef t = LLVMTypeOf(at), i8 = LLVMInt8TypeInContext(g->ctx);
@@ -355,8 +347,8 @@ static void list_lanes(Nest *n, const Late *l, LLVMValueRef at, LLVMValueRef on)
   LLVMTypeRef i32 = LLVMInt32TypeInContext(g->ctx), i64 = LLVMInt64TypeInContext(g->ctx), w = LLVMIntTypeInContext(g->ctx, (unsigned)g->width);
   LLVMValueRef count = load_i64(g, l->count);
   for (int from = 0; g->width >= 8 && from < n->lanes; from += g->width) {
-    LLVMValueRef part = lanes_of(g, on, from, g->width), bits = LLVMBuildBitCast(g->b, part, w, "");
-    LLVMValueRef x = packed_lanes(g, lanes_of(g, at, from, g->width), part, bits);
+    LLVMValueRef part = gen_some_lanes(g, on, from, g->width), bits = LLVMBuildBitCast(g->b, part, w, "");
+    LLVMValueRef x = packed_lanes(g, gen_some_lanes(g, at, from, g->width), part, bits);
     gen_store(g, IR_I32, x, gen_at(g, l->list, IR_I32, count), g->width, g->width);
     count = LLVMBuildAdd(g->b, count, LLVMBuildZExt(g->b, gen_call_intrinsic(g, "llvm.ctpop", 1, &w, 1, &bits), i64, ""), "");
   }
