@@ -15,10 +15,10 @@
 #include "passes/passes.h"
 #include "passes/simplify.h"
 
-// Where no product is gained, an array of all turns is kept if it stays in the second-level cache, or if a turn's own is
-// short for vectors and the whole not too large. Of KEEP_ANY it may be whatever it is for: a number that is summed over a batch
-// in each turn, to be logged, would tie rows together that otherwise go through the turns each on its own.
-enum { KEEP_MOST = 16 << 20, KEEP_NEAR = 1 << 20, KEEP_ANY = 1 << 17, SHORT_TURN = 512 };   // bytes, bytes, bytes, elements
+// Where no product is gained, an array of all turns is kept if a turn's own is short for vectors and the whole not too
+// large. Of KEEP_ANY it may be whatever it is for: a number that is summed over a batch in each turn, to be logged, would tie
+// rows together that otherwise go through the turns each on its own.
+enum { KEEP_MOST = 16 << 20, KEEP_ANY = 1 << 17, SHORT_TURN = 512 };   // bytes, bytes, elements
 #define SOME_OF 32                   // elements from which the plan computes what a condition asks for where it does [backend/plan/late.c]
 #define PRODUCT_ENOUGH 16e6          // flops: a product of one turn that is as quick as one of all turns, and needs nothing kept
 
@@ -77,6 +77,8 @@ static void find_late(Fission *f) {
 static bool early(const Fission *f, const IrValue *v) { return v->op && inside(f, v) && !f->late[v->id]; }
 
 static bool has_product(const IrOp *op) { return op->code == IR_DOT || op->code == IR_CONV; }
+
+static int64_t most_kept(const IrValue *v) { return ir_count(&v->type) < SHORT_TURN ? KEEP_MOST : KEEP_ANY; }
 
 static void clear(const Fission *f, bool *table) { memset(table, 0, sizeof *table * (size_t)f->nid); }
 
@@ -159,8 +161,7 @@ static void early_root(Fission *f, IrValue *v, Values *roots) {
     for (int k = 0; k < v->op->nin; k++) early_root(f, v->op->in[k], roots);
     return;
   }
-  int64_t kept = ir_bytes(&v->type) * f->n;
-  if (!w.product && kept > (ir_count(&v->type) < SHORT_TURN ? KEEP_MOST : KEEP_NEAR)) return;
+  if (!w.product && ir_bytes(&v->type) * f->n > most_kept(v)) return;
   vec_push(f->a, roots, v);
 }
 
@@ -387,7 +388,7 @@ static Behind find_roots(Fission *f) {
     int64_t bytes = 0, own = ir_bytes(&v->type);
     for (int j = 0; j < edge.n; j++)
       if (!has(&f->new_y, edge.at[j]) && !has(&b.given, edge.at[j])) bytes += ir_bytes(&edge.at[j]->type);
-    bool few = (bytes * f->n <= KEEP_ANY && gains_rows(&edge)) || (bytes <= 4 * own + 256 && bytes * f->n <= KEEP_MOST);
+    bool few = (bytes * f->n <= KEEP_ANY && gains_rows(&edge)) || (bytes <= 4 * own + 256 && bytes * f->n <= most_kept(v));
     if (w.product ? bytes > 16 * own + 4096 : !few) continue;
     vec_push(f->a, &b.roots, v);
     vec_push(f->a, &b.result, k);

@@ -175,6 +175,62 @@ static void computed_again(void) {
   run_end();
 }
 
+// Two values that follow from one are not stacked: that one is.
+static void stacked_instead(void) {
+  run_begin();
+  IrGraph *g = run_read(
+    "(%0: f32[128, 128], %1: f32[128, 128]) {"
+    " %4: f32[128, 128], %5: f32[3, 128, 128], %6: f32[3, 128, 128] = scan %0 {n = 3, ncarry = 1} (%10: i32, %11: f32[128, 128]) {"
+    "  %13: f32[128, 128] = dot %11, %1"
+    "  %14: f32[128, 128] = mul %13, %13"
+    "  %15: f32[128, 128] = tanh %13"
+    "  yield %15, %14, %15 }"
+    " %7: f32[128, 128] = scan %0, %5, %6 {n = 3, ncarry = 1, reverse = 1} (%20: i32, %21: f32[128, 128], %22: f32[128, 128], %23: f32[128, 128]) {"
+    "  %24: f32[128, 128] = mul %21, %22"
+    "  %25: f32[128, 128] = add %24, %23"
+    "  yield %25 }"
+    " yield %4, %7 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(g->top->first->nout, 3);
+  CU_ASSERT(run_keeps(g, "remat,simplify", 0));
+  CU_ASSERT_EQUAL(g->top->first->nout, 2);
+  CU_ASSERT_EQUAL(g->top->first->sub[0]->yield[1]->op->code, IR_DOT);
+  run_end();
+}
+
+// Scores of all pairs follow from queries, keys and the largest of each row. A product that is no larger than its factors is stacked.
+static void scores(void) {
+  for (int inner = 16; inner <= 128; inner *= 8) {
+    run_begin();
+    IrGraph *g = run_read(arena_printf(&run_arena,
+      "(%%0: f32[128, %d]) {"
+      " %%4: f32[128, %d], %%5: f32[3, 128, %d], %%6: f32[3, %d, 128], %%7: f32[3, 128, 128] = scan %%0 {n = 3, ncarry = 1} (%%10: i32, %%11: f32[128, %d]) {"
+      "  %%12: f32[128, %d] = tanh %%11"
+      "  %%13: f32[%d, 128] = transpose %%11 {axes = [1, 0]}"
+      "  %%14: f32[128, 128] = dot %%12, %%13"
+      "  %%15: f32[128] = reduce_max %%14 {axes = [1]}"
+      "  %%16: f32[128, 128] = broadcast %%15 {axes = [0]}"
+      "  %%17: f32[128, 128] = sub %%14, %%16"
+      "  %%18: f32[128, 128] = exp %%17"
+      "  %%19: f32[128, %d] = dot %%18, %%12"
+      "  yield %%19, %%12, %%13, %%18 }"
+      " %%8: f32[128, %d] = scan %%0, %%5, %%6, %%7 {n = 3, ncarry = 1, reverse = 1}"
+      " (%%20: i32, %%21: f32[128, %d], %%22: f32[128, %d], %%23: f32[%d, 128], %%24: f32[128, 128]) {"
+      "  %%25: f32[128, 128] = dot %%21, %%23"
+      "  %%26: f32[128, 128] = mul %%25, %%24"
+      "  %%27: f32[128, %d] = dot %%26, %%22"
+      "  yield %%27 }"
+      " yield %%4, %%8 }", inner, inner, inner, inner, inner, inner, inner, inner, inner, inner, inner, inner, inner));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+    CU_ASSERT(run_keeps(g, "remat,simplify", 0));
+    int wide = 0;
+    for (int k = 1; k < g->top->first->nout; k++) wide += g->top->first->out[k]->type.rank == 3 && ir_count(&g->top->first->out[k]->type) == 3 * 128 * 128;
+    CU_ASSERT_EQUAL(wide, inner == 16 ? 0 : 3);
+    CU_ASSERT_EQUAL(run_count(g, IR_EXP), inner == 16 ? 2 : 1);
+    run_end();
+  }
+}
+
 // What something else reads too, or a scan of other turns, is stacked.
 static void kept(void) {
   run_begin();
@@ -327,6 +383,8 @@ void suite_fission(void) {
   test_add(s, "draws go before", draws);
   test_add(s, "draws that some take stay", draws_for_some);
   test_add(s, "what follows from other stacks is computed again", computed_again);
+  test_add(s, "stacked instead", stacked_instead);
+  test_add(s, "scores", scores);
   test_add(s, "what others read is stacked", kept);
   test_add(s, "random graphs", random_graphs);
 }
