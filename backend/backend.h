@@ -37,7 +37,7 @@ bool llvm_emit_object(Arena *a, const Program *p, const Target *t, const char **
 // Object file with one plain C function, named as the plan, and nothing it needs beside memcpy and memset.
 // Parameters: a pointer for each input, then for each output; inputs are planned in RT_STATE, outputs in RT_OUT,
 // at ascending offsets. Temporaries stand on the stack up to EXPORT_STACK bytes; beyond, a last parameter points to
-// plan->arena_bytes of scratch. Fails, naming it, where the plan needs a routine of the runtime.
+// plan_alone_bytes of scratch. Fails, naming it, where the plan needs a routine of the runtime.
 #define EXPORT_STACK 65536
 bool llvm_emit_export(Arena *a, const Program *p, const Target *t, const char **bytes, size_t *n, char **why);
 

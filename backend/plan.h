@@ -28,8 +28,9 @@
 // Law of STRIPS: the nodes of its body are cut into as many pieces, `strip` is set, and piece i of each is strip i of its
 // roots: the i-th of that many equal parts of their bytes. Strips run in any order and side by side, the nodes of one in
 // order. So a node needs of what another of them writes the same strip only, and no strip writes over what another reads.
-// What only nodes of the same strip read (`own` of its place) may lie in the room of any strip that no other thread is at: a
-// thread that always takes the same finds it in its caches.
+// What only nodes of the same strip read (`own` of its place) lies in a room that each thread at work has for the strip that it
+// is at, so that it finds it in its caches: in RT_ROOM, of which there is one for each thread, or, where strips are few, in one of
+// as many rooms in the arena.
 // A SCAN with `strips`: its body is one such node and copies, what it carries and stacks is cut alike, and a turn needs of the one
 // before the same strip only. Each strip goes through all turns, copies doing its part of their bytes; none waits for another.
 #ifndef RLC_PLAN_H
@@ -47,7 +48,7 @@ typedef struct PlanRef {
   int64_t offset;                  // bytes
   int nturn;
   PlanTurn turn[IR_MAX_RANK];
-  int64_t own;                     // bytes of a strip, where nobody outside of the strips looks for them: see the law; or 0
+  int64_t own;                     // bytes of a strip, where each has its own in the first room: see the law; else 0
 } PlanRef;
 
 typedef enum PlanHome { PLAN_NONE, PLAN_INLINE, PLAN_STORED } PlanHome;
@@ -95,6 +96,7 @@ struct PlanNode {
   PlanRef scratch; int64_t scratch_bytes; // DOT, CONV, LIB: packing room and such (per piece, one behind another);
                                    // blas: room for the product where it is not a root, once; pack: room for operand 1, once
   bool strip;                      // stands in a STRIPS node
+  int64_t room;                    // STRIPS: bytes from one thread's room to the next one's
   int64_t strips;                  // SCAN: each of so many strips goes through all turns on its own; or 0
   bool blas;                       // DOT: large enough for OpenBLAS
   bool pack;                       // DOT: operand 1 is copied into scratch, in the order in which the product reads it,
@@ -125,11 +127,15 @@ typedef struct Plan {
   PlanValue *value;                // by value id
   PlanBlock body;
   int64_t arena_bytes;             // of RT_ARENA
+  int64_t room_bytes;              // of RT_ROOM, for each thread
   const char *const_data;          // RT_CONST's content (constants larger than one element)
   int64_t const_bytes;
   int nnode;
   int nwaste; struct PlanWaste *waste; // copies of PLAN_WASTE bytes or more that keep a value apart from its update
 } Plan;
+
+// Of RT_ARENA with one thread's room behind it, for code that has no threads.
+static inline int64_t plan_alone_bytes(const Plan *p) { return p->arena_bytes + p->room_bytes; }
 
 typedef struct PlanWaste {
   const IrOp *op;                  // what would have written in place, or NULL: an output

@@ -229,6 +229,7 @@ static RtProgram *compile_one(Compiling *c, const ElabTrainer *t) {
   table->nbefore = t->nbefore;
   table->before = before;
   table->bytes[RT_ARENA] = p[0]->arena_bytes > p[1]->arena_bytes ? p[0]->arena_bytes : p[1]->arena_bytes;
+  table->bytes[RT_ROOM] = p[0]->room_bytes > p[1]->room_bytes ? p[0]->room_bytes : p[1]->room_bytes;
   for (int k = 0; k < 2; k++) vec_push(a, &c->plan, p[k]);
   vec_push(a, &c->table, table);
   return table;

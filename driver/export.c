@@ -74,10 +74,10 @@ static Str header(Driver *d, const Job *j, const Export *o, const ElabExport *x,
   Str s = { .arena = a }, args = { .arena = a };
   char *guard = arena_printf(a, "%s_H", x->name);
   for (char *c = guard; *c; c++) *c = (char)toupper((unsigned char)*c);
-  bool scratch = p->arena_bytes > EXPORT_STACK;
+  bool scratch = plan_alone_bytes(p) > EXPORT_STACK;
   str_printf(&s, "/* Written by rlc export: `%s` of %s in %s, with the state in %s. */\n", x->name, x->trainer, j->path, o->checkpoint);
   str_printf(&s, "#ifndef %s\n#define %s\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", guard, guard);
-  if (scratch) str_printf(&s, "#define %.*sSCRATCH %lld /* bytes */\n\n", (int)strlen(guard) - 1, guard, (long long)p->arena_bytes);
+  if (scratch) str_printf(&s, "#define %.*sSCRATCH %lld /* bytes */\n\n", (int)strlen(guard) - 1, guard, (long long)plan_alone_bytes(p));
   str_printf(&s, "/* Arrays are row-major, apart from one another, aligned as their elements are. Keeps nothing between calls.\n");
   for (int k = 0; k < r->narg; k++) {
     const char *name = c_name(a, x->graph->in_name[k], false, k);

@@ -23,10 +23,10 @@ static void fill_settings(const RtProgram *p, uint64_t seed, char *at) {
   }
 }
 
-static RtFrame make_frame(Driver *d, const RtProgram *p) {
+static RtFrame make_frame(Driver *d, const RtProgram *p, int threads) {
   RtFrame f = { 0 };
   for (int s = 0; s < RT_NSPACE; s++) {
-    char *at = s == RT_CONST ? (char *)(uintptr_t)p->consts : arena_alloc(d->arena, (size_t)p->bytes[s] + RT_ALIGN);
+    char *at = s == RT_CONST ? (char *)(uintptr_t)p->consts : arena_alloc(d->arena, (size_t)p->bytes[s] * (size_t)(s == RT_ROOM ? threads : 1) + RT_ALIGN);
     f.base[s] = s == RT_CONST ? at : (char *)(((uintptr_t)at + RT_ALIGN - 1) / RT_ALIGN * RT_ALIGN);
   }
   return f;
@@ -41,7 +41,7 @@ Profile job_profile(Driver *d, Compiled *c, int64_t steps, int threads, uint64_t
   Jit *jit = llvm_jit(d->arena, &c->program, &c->target, &why);
   ICE_IF(!jit, "%s", why);
   r.compile_s = rt_now() - start;
-  RtFrame f = make_frame(d, c->table);
+  RtFrame f = make_frame(d, c->table, r.threads);
   f.pool = rt_pool_new(r.threads);
   fill_settings(c->table, seed, f.base[RT_SETTING]);
   r.status = rt_before(c->table, &f, &(RtOptions){ .threads = threads, .quiet = true });

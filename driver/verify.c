@@ -97,7 +97,7 @@ static ElabRun run_of(Arena *a, const Kept *k, const char *block, double wall_s)
   const RtProgram *p = k->code->table;
   const char **state = arena_array(a, const char *, p->nstate + 1);
   for (int i = 0; i < p->nstate; i++) state[i] = block + p->state[i].offset;
-  int64_t bytes = p->bytes[RT_STATE] + p->bytes[RT_SETTING] + p->bytes[RT_OUT] + p->bytes[RT_ARENA];
+  int64_t bytes = p->bytes[RT_STATE] + p->bytes[RT_SETTING] + p->bytes[RT_OUT] + p->bytes[RT_ARENA] + p->bytes[RT_ROOM];
   return (ElabRun){ .state = state, .wall_s = wall_s, .compile_s = k->compile_s, .step_bytes = bytes };
 }
 
@@ -163,11 +163,12 @@ static bool load(Verify *v, IrGraph *g, const char *const *in, Code *c) {
   c->jit = llvm_jit(d->arena, &p, &t, &why);
   ICE_IF(!c->jit, "%s", why);
   c->entry = llvm_jit_entry(c->jit, c->plan->name);
+  int threads = v->o.threads ? v->o.threads : rt_cpus();
   c->f = (RtFrame){ .base = { [RT_STATE] = block(d->arena, room(g->top->narg, g->top->arg)), [RT_OUT] = block(d->arena, room(g->top->nyield, g->top->yield)),
-                              [RT_ARENA] = block(d->arena, c->plan->arena_bytes), [RT_CONST] = block(d->arena, p.const_bytes) } };
+                              [RT_ARENA] = block(d->arena, c->plan->arena_bytes), [RT_ROOM] = block(d->arena, threads * c->plan->room_bytes), [RT_CONST] = block(d->arena, p.const_bytes) } };
   if (p.const_bytes) memcpy(c->f.base[RT_CONST], p.const_data, (size_t)p.const_bytes);
   for (int k = 0; k < g->top->narg; k++) memcpy(c->f.base[RT_STATE] + c->plan->io.in[k].offset, in[k], (size_t)ir_bytes(&g->top->arg[k]->type));
-  c->f.pool = rt_pool_new(v->o.threads ? v->o.threads : rt_cpus());
+  c->f.pool = rt_pool_new(threads);
   return true;
 }
 

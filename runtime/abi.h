@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define RT_ABI 3
+#define RT_ABI 4
 
 // Memory of a program: one block a space. Addresses in compiled code are
 // base[space] + constant offset + loop turn * constant stride.
@@ -15,6 +15,7 @@ typedef enum RtSpace {
   RT_SETTING,    // what init and step are given at the start of a run: numbers, the seed among them, and arrays of other trainers
   RT_OUT,        // what one step says beside its state
   RT_ARENA,      // temporaries of one call; holds nothing between calls
+  RT_ROOM,       // temporaries of a piece of work: a block for each thread, one behind another
   RT_CONST,      // data known when compiling; never written
   RT_NSPACE
 } RtSpace;
@@ -79,7 +80,7 @@ typedef struct RtProgram {
   const RtArray *state;          // in order of declaration, hidden ones last
   const RtSetting *setting;
   const RtMetric *metric;
-  int64_t bytes[RT_NSPACE];      // of each block
+  int64_t bytes[RT_NSPACE];      // of each block; RT_ROOM: of one thread's
   const void *consts;            // RT_CONST's content, RT_ALIGN-aligned, or NULL
   int64_t seed;                  // u64 in RT_SETTING
   int64_t iter;                  // i64 in RT_STATE: steps done

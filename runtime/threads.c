@@ -181,6 +181,8 @@ int rt_cpus(void) {
   return n < 1 ? 1 : n;
 }
 
+int rt_seats(const RtPool *p) { return p ? p->seats : 1; }
+
 RtPool *rt_pool_new(int threads) {
   if (threads > MAX_THREADS) threads = MAX_THREADS;
   RtPool *p = threads > 1 ? rt_block(sizeof *p) : NULL;

@@ -202,36 +202,41 @@ static void keep(Run *r, double now) {
 }
 
 // ---- begin and end -----------------------------------------------------------------------------------------
-static bool no_memory(const RtProgram *p) {
+static size_t space_bytes(const RtProgram *p, int space, const RtPool *pool) {
+  return (size_t)p->bytes[space] * (size_t)(space == RT_ROOM ? rt_seats(pool) : 1);
+}
+
+static bool no_memory(const RtProgram *p, const RtPool *pool) {
   double bytes = 0;
-  for (int i = 0; i < RT_NSPACE; i++) bytes += i == RT_CONST ? 0 : (double)p->bytes[i];
+  for (int i = 0; i < RT_NSPACE; i++) bytes += i == RT_CONST ? 0 : (double)space_bytes(p, i, pool);
   rt_say("no memory for %s: it wants %.1f MB", p->name, bytes / 1e6);
   return false;
-}
-
-static bool take_memory(Run *r) {
-  const RtProgram *p = r->p;
-  for (int i = 0; i < RT_NSPACE; i++)
-    if (i != RT_CONST && !(r->f.base[i] = rt_block((size_t)p->bytes[i]))) return no_memory(p);
-  r->f.base[RT_CONST] = (char *)(uintptr_t)p->consts;
-  if (!(r->odd = rt_block((size_t)p->nstate))) return no_memory(p);
-  if (p->bytes[RT_STATE] <= KEPT_MOST && !(r->kept = rt_block((size_t)p->bytes[RT_STATE]))) return no_memory(p);
-  return true;
-}
-
-static void give_memory_back(Run *r) {
-  const RtProgram *p = r->p;
-  for (int i = 0; i < RT_NSPACE; i++)
-    if (i != RT_CONST) rt_block_free(r->f.base[i], (size_t)p->bytes[i]);
-  rt_block_free(r->odd, (size_t)p->nstate);
-  rt_block_free(r->kept, (size_t)p->bytes[RT_STATE]);
-  rt_pool_free(r->f.pool);
 }
 
 static int threads_wanted(const RtOptions *o) {
   if (o->threads) return o->threads;
   int n = rt_cpus();
   return n < RT_MOST_THREADS ? n : RT_MOST_THREADS;
+}
+
+static bool take_memory(Run *r) {
+  const RtProgram *p = r->p;
+  r->f.pool = rt_pool_new(threads_wanted(r->o));
+  for (int i = 0; i < RT_NSPACE; i++)
+    if (i != RT_CONST && !(r->f.base[i] = rt_block(space_bytes(p, i, r->f.pool)))) return no_memory(p, r->f.pool);
+  r->f.base[RT_CONST] = (char *)(uintptr_t)p->consts;
+  if (!(r->odd = rt_block((size_t)p->nstate))) return no_memory(p, r->f.pool);
+  if (p->bytes[RT_STATE] <= KEPT_MOST && !(r->kept = rt_block((size_t)p->bytes[RT_STATE]))) return no_memory(p, r->f.pool);
+  return true;
+}
+
+static void give_memory_back(Run *r) {
+  const RtProgram *p = r->p;
+  for (int i = 0; i < RT_NSPACE; i++)
+    if (i != RT_CONST) rt_block_free(r->f.base[i], space_bytes(p, i, r->f.pool));
+  rt_block_free(r->odd, (size_t)p->nstate);
+  rt_block_free(r->kept, (size_t)p->bytes[RT_STATE]);
+  rt_pool_free(r->f.pool);
 }
 
 // Whether the checkpoint to go on from is of a trainer that runs before this one; its seed is ours then.
@@ -257,7 +262,6 @@ static int begin(Run *r) {
   if (!set_given(r)) return RT_MISTAKE;
   int status = from ? RT_FINE : rt_before(p, &r->f, r->o);
   if (status) return status;
-  r->f.pool = rt_pool_new(threads_wanted(r->o));
   if (!from) p->init(&r->f);
   for (int i = 0; i < p->nstate; i++)
     r->odd[i] = !all_finite(&p->state[i], r->f.base[RT_STATE] + p->state[i].offset);
@@ -473,7 +477,7 @@ static int train_before(const RtBefore *b, const RtFrame *f, const RtOptions *o,
   Taking t = { b, f->base[RT_SETTING] };
   uint64_t same;
   RtOptions *mine = calloc(1, sizeof *mine);
-  if (!mine) return no_memory(b->program), RT_MISTAKE;
+  if (!mine) return no_memory(b->program, f->pool), RT_MISTAKE;
   *mine = (RtOptions){ .seed_given = true, .seed = seed, .threads = o->threads, .quiet = o->quiet, .forget = o->forget, .checkpoint = o->checkpoint,
                        .every_given = o->every_given, .checkpoint_every = o->checkpoint_every, .ended = take_ended, .data = &t,
                        .resume = o->resume && rt_checkpoint_of(b->program, o->resume, &same) ? o->resume : NULL };

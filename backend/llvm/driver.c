@@ -595,15 +595,15 @@ typedef struct StripKernel { LLVMTypeRef type; LLVMValueRef f; int from; } Strip
 
 typedef struct OwnEntry { int entry; int64_t bytes; } OwnEntry;      // of the argument vector; bytes of a strip
 
-// The argument vector as this thread needs it: arrays that are a strip's own in the room of its seat. Kernels add the
-// strip's distance to an address, so that of the seat less the strip's is added before.
-static LLVMValueRef own_argv(Driver *d, LLVMValueRef argv, LLVMValueRef strip, int64_t strips, int nentry, int nown, const OwnEntry *own) {
+// The argument vector as this thread needs it: arrays that are a strip's own in its room. Kernels add the strip's distance
+// to an address, so that is taken off before.
+static LLVMValueRef own_argv(Driver *d, LLVMValueRef argv, LLVMValueRef strip, const PlanNode *node, int nentry, int nown, const OwnEntry *own) {
   Gen *g = d->g;
   LLVMTypeRef i64 = LLVMInt64TypeInContext(g->ctx), ptr = LLVMPointerTypeInContext(g->ctx, 0);
   LLVMTypeRef type = LLVMFunctionType(i64, (LLVMTypeRef[]){ i64, i64 }, 2, false);
   LLVMValueRef seat = gen_i64(g, 0);
-  if (!d->alone) seat = LLVMBuildCall2(g->b, type, outside(g, "rt_seat", type), (LLVMValueRef[]){ strip, gen_i64(g, strips) }, 2, "");
-  LLVMValueRef away = LLVMBuildNSWSub(g->b, seat, strip, ""), mine = LLVMBuildAlloca(g->b, LLVMArrayType2(ptr, (uint64_t)nentry), "");
+  if (!d->alone) seat = LLVMBuildCall2(g->b, type, outside(g, "rt_seat", type), (LLVMValueRef[]){ strip, gen_i64(g, node->pieces) }, 2, "");
+  LLVMValueRef room = LLVMBuildNSWMul(g->b, seat, gen_i64(g, node->room), ""), mine = LLVMBuildAlloca(g->b, LLVMArrayType2(ptr, (uint64_t)nentry), "");
   LLVMBuildMemCpy(g->b, mine, 8, argv, 8, gen_i64(g, 8 * nentry));
   LLVMValueRef *x = arena_array(g->arena, LLVMValueRef, 2 * nown);
   for (int k = 0; k < nown; k++) x[2 * k] = gen_i64(g, own[k].entry), x[2 * k + 1] = gen_i64(g, own[k].bytes);
@@ -611,7 +611,8 @@ static LLVMValueRef own_argv(Driver *d, LLVMValueRef argv, LLVMValueRef strip, i
   GenLoop l = gen_loop(g, gen_i64(g, 0), gen_i64(g, 2 * nown), 2, 0, NULL);
   LLVMValueRef row = gen_at(g, table, IR_I64, l.i), at = LLVMBuildLoad2(g->b, i64, row, ""), bytes = LLVMBuildLoad2(g->b, i64, gen_at(g, row, IR_I64, gen_i64(g, 1)), "");
   LLVMValueRef e = LLVMBuildInBoundsGEP2(g->b, ptr, mine, &at, 1, "");
-  LLVMBuildStore(g->b, bytes_at(g, LLVMBuildLoad2(g->b, ptr, e, ""), LLVMBuildNSWMul(g->b, away, bytes, "")), e);
+  LLVMValueRef away = LLVMBuildNSWSub(g->b, room, LLVMBuildNSWMul(g->b, strip, bytes, ""), "");
+  LLVMBuildStore(g->b, bytes_at(g, LLVMBuildLoad2(g->b, ptr, e, ""), away), e);
   gen_loop_end(g, &l, NULL);
   return mine;
 }
@@ -648,7 +649,7 @@ static void strips_node(Driver *d, const PlanNode *node) {
   LLVMSetLinkage(g->fn, LLVMInternalLinkage);
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""));
   LLVMValueRef argv = LLVMGetParam(g->fn, 0), strip = LLVMGetParam(g->fn, 1);
-  if (own.n) argv = own_argv(d, argv, strip, node->pieces, from - begin, own.n, own.at);
+  if (own.n) argv = own_argv(d, argv, strip, node, from - begin, own.n, own.at);
   LLVMValueRef first = LLVMBuildZExt(g->b, LLVMBuildICmp(g->b, LLVMIntEQ, strip, gen_i64(g, 0), ""), LLVMInt64TypeInContext(g->ctx), "");
   for (int k = 0; k < kernel.n; k++) {
     LLVMValueRef start = d->profile ? clock_now(g) : NULL;
@@ -709,7 +710,8 @@ static void open_export(Driver *d) {
   Gen *g = d->g;
   const Plan *p = d->plan;
   int n = p->graph->top->narg + p->graph->top->nyield;
-  bool outside_arena = p->arena_bytes > EXPORT_STACK;
+  int64_t bytes = plan_alone_bytes(p);
+  bool outside_arena = bytes > EXPORT_STACK;
   LLVMTypeRef *type = arena_array(g->arena, LLVMTypeRef, n + 1);
   for (int k = 0; k <= n; k++) type[k] = LLVMPointerTypeInContext(g->ctx, 0);
   g->fn = gen_function(g, p->name, LLVMFunctionType(LLVMVoidTypeInContext(g->ctx), type, (unsigned)(n + outside_arena), false));
@@ -718,11 +720,12 @@ static void open_export(Driver *d) {
   for (int k = 0; k < n; k++) d->port[k] = LLVMGetParam(g->fn, (unsigned)k);
   if (d->mod->program->const_bytes) d->base[RT_CONST] = constants(g, d->mod->program);
   if (outside_arena) d->base[RT_ARENA] = LLVMGetParam(g->fn, (unsigned)n);
-  else if (p->arena_bytes) {
-    LLVMTypeRef room = LLVMArrayType2(LLVMInt8TypeInContext(g->ctx), (uint64_t)p->arena_bytes);
+  else if (bytes) {
+    LLVMTypeRef room = LLVMArrayType2(LLVMInt8TypeInContext(g->ctx), (uint64_t)bytes);
     d->base[RT_ARENA] = LLVMBuildAlloca(g->b, room, "arena");
     LLVMSetAlignment(d->base[RT_ARENA], RT_ALIGN);
   }
+  if (p->room_bytes) d->base[RT_ROOM] = bytes_at(g, d->base[RT_ARENA], gen_i64(g, p->arena_bytes));
 }
 
 void driver_plan(Module *m, const Plan *p) {

@@ -16,7 +16,8 @@
 // shares no place with what the other does.
 //
 // What is defined inside of a map that threads share has a room of its own, the map's frame: it is laid out by itself,
-// and the arena holds one for each piece.
+// and the arena holds one for each piece. What only nodes of one strip touch is laid out by itself too: a room, of which the
+// arena holds one for each of few strips, or each thread has one of its own.
 //
 // Sharing is tried for each pair that a copy would otherwise join, largest first; then where it only saves room.
 #include "backend/plan/state.h"
@@ -55,12 +56,13 @@ typedef struct Class {
   int lo, hi;                    // of the room in the arena
   uint64_t on[2];                // forks on whose first, second side it is written or read
   const Unit *map;               // in whose frame it is; NULL: the arena itself
+  const Strips *own;             // only nodes of one strip of these touch it: it is in the rooms of threads
 } Class;
 
 typedef struct Pair { int object, with; int64_t bytes; bool needless; int order; } Pair; // `with`: object of the class to share with; needless: no copy is saved
 
 typedef struct Sides { Span side[2]; } Sides; // of a fork
-typedef struct Frame { Unit *map; int object; int64_t bytes; } Frame;  // object: all pieces' frames
+typedef struct Frame { Unit *map; const Strips *strips; int object; int64_t bytes; } Frame;  // object: all pieces' frames, all strips' rooms
 
 typedef struct Memory {
   Planner *p;
@@ -266,7 +268,7 @@ static void place_loop(Memory *m, Unit *u) {
   int *result = arena_array(m->p->a, int, op->nout + 1);
   for (int k = n; k < op->nout; k++) result[k] = value_object(m, op->out[k], u->block, 4 * u->tick + 1);
   if (u->node->pieces > 1) {
-    Frame f = {u, new_object(m, NULL, u->block, 0, 4 * u->tick), 0};
+    Frame f = {u, NULL, new_object(m, NULL, u->block, 0, 4 * u->tick), 0};
     obj(m, f.object)->last = 4 * u->end + 3;
     vec_push(m->p->a, &m->frame, f);
   }
@@ -364,7 +366,7 @@ static void place_node(Memory *m, Unit *u) {
     const Unit *from = u->pack_before ? u->pack_before : u;
     u->scratch = new_object(m, NULL, from->block, scratch_of(n), 4 * from->tick);
     obj(m, u->scratch)->last = 4 * from->end + 3;
-    if (u->strips) vec_push(m->p->a, &obj(m, u->scratch)->whole, span_of(u->strips));
+    if (u->strips && n->pack) vec_push(m->p->a, &obj(m, u->scratch)->whole, span_of(u->strips));
   }
 }
 
@@ -537,6 +539,40 @@ static bool apart(const Class *a, const Class *b) {
          !meet_in(a, b, b->whole.at, b->whole.n);
 }
 
+// Outside of forks, whose sides may both be in strips.
+static bool is_own(const Class *c, const Strips *s) {
+  Span of = span_of(s);
+  return !c->pin && !c->whole.n && !c->map && !c->on[0] && !c->on[1] && c->live.at[0].from >= of.from && c->live.at[c->live.n - 1].to <= of.to;
+}
+
+#define FEW_ROOMS 2            // strips so few that the arena, where rooms may lie over what is not needed now, has one for each
+
+static void take_rooms(Memory *m, Unit *first) {
+  Span s = span_of(first->strips);
+  Frame f = {NULL, first->strips, new_object(m, NULL, first->block, 0, s.from), 0};
+  add_live(m, f.object, s.from, s.to);
+  m->cls.at[class_of(m, f.object)].fixed = true;
+  vec_push(m->p->a, &m->frame, f);
+}
+
+static void mark_own(Memory *m, Unit *u, int object) {
+  Class *c = &m->cls.at[class_of(m, object)];
+  if (is_own(c, u->strips)) c->own = u->strips;
+}
+
+static void find_own(Memory *m, Block *b) {
+  for (int k = 0; k < b->unit.n; k++) {
+    Unit *u = b->unit.at[k];
+    for (int i = 0; i < 2; i++)
+      if (u->body[i]) find_own(m, u->body[i]);
+    if (!u->strips || u->strips->loop) continue;
+    if (u == u->strips->first && u->strips->n <= FEW_ROOMS) take_rooms(m, u);
+    for (int i = 0; i < u->root.n; i++)
+      if (u->root.at[i]->op) mark_own(m, u, object_of(m, u->root.at[i]));
+    if (u->scratch >= 0 && !u->node->pack) mark_own(m, u, u->scratch);
+  }
+}
+
 static bool inside(const Class *c, const Block *body) {
   return !c->live.n || (c->live.at[0].from >= 4 * body->t0 && c->live.at[c->live.n - 1].to <= 4 * body->t1 + 3);
 }
@@ -545,7 +581,7 @@ static void try_share(Memory *m, const Pair *q) {
   if (obj(m, q->object)->part_of >= 0) return;
   int i = class_of(m, q->object), k = class_of(m, q->with);
   Class *a = &m->cls.at[i], *b = &m->cls.at[k];
-  if (i == k || a->bytes != b->bytes || a->fixed || b->fixed || (a->pin && b->pin) || a->map != b->map) return;
+  if (i == k || a->bytes != b->bytes || a->fixed || b->fixed || (a->pin && b->pin) || a->map != b->map || a->own != b->own) return;
   if (a->pin) {
     Class *t = a;
     a = b;
@@ -654,17 +690,24 @@ static int by_size(const void *a, const void *b) {
   return (x->lo > y->lo) - (x->lo < y->lo);
 }
 
+// The rooms that the arena has for strips, or NULL.
+static const Frame *rooms_of(const Memory *m, const Strips *s) {
+  for (int k = 0; k < m->frame.n; k++)
+    if (m->frame.at[k].strips == s) return &m->frame.at[k];
+  return NULL;
+}
+
 // Largest first, each at the lowest place that is free for all of its life. `placed` is in order of offset.
-// Gives the bytes that the classes of this map's frame, or of the arena itself, take.
-static int64_t place_classes(Memory *m, const Unit *map) {
+// Gives the bytes that the classes of this map's frame, of a strip of `own`, or (both NULL) of the arena itself take.
+static int64_t place_classes(Memory *m, const Unit *map, const Strips *own) {
   int64_t bytes = 0;
   int n = 0, *order = arena_array(m->p->a, int, m->cls.n + 1);
   for (int k = 0; k < m->cls.n; k++) {
     Class *c = &m->cls.at[k];
-    if (c->into != k || c->pin || !c->live.n || c->map != map) continue;
+    if (c->into != k || c->pin || !c->live.n || c->map != map || c->own != own) continue;
     tidy(m, c);
-    c->lo = c->wide.at[0].from;
-    c->hi = c->wide.at[c->wide.n - 1].to | 1;   // reading at one's own index needs the very same place
+    c->lo = own ? c->live.at[0].from : c->wide.at[0].from;    // nodes of one strip follow one another
+    c->hi = (own ? c->live.at[c->live.n - 1].to : c->wide.at[c->wide.n - 1].to) | 1;   // reading at one's own index needs the very same place
     order[n++] = k;
   }
   sorted_classes = m->cls.at;
@@ -673,48 +716,42 @@ static int64_t place_classes(Memory *m, const Unit *map) {
   int nplaced = 0;
   for (int i = 0; i < n; i++) {
     Class *c = &m->cls.at[order[i]];
-    int64_t at = 0;
+    int64_t at = 0, size = own ? c->bytes / own->n : c->bytes;
     int k = 0;
     for (; k < nplaced; k++) {
       const Class *d = &m->cls.at[placed[k].cls];
       if (placed[k].end <= at || ((d->hi < c->lo || c->hi < d->lo) && !side_by_side(c, d))) continue;
-      if (placed[k].offset >= at + c->bytes) break;
+      if (placed[k].offset >= at + size) break;
       at = round_up(placed[k].end);
     }
-    c->ref = (PlanRef){.space = RT_ARENA, .offset = at};
-    if (at + c->bytes > bytes) bytes = at + c->bytes;
+    c->ref = (PlanRef){.space = own && !rooms_of(m, own) ? RT_ROOM : RT_ARENA, .offset = at, .own = own ? size : 0};
+    if (at + size > bytes) bytes = at + size;
     for (k = nplaced; k > 0 && placed[k - 1].offset > at; k--) placed[k] = placed[k - 1];
-    placed[k] = (Room){order[i], at, at + c->bytes};
+    placed[k] = (Room){order[i], at, at + size};
     nplaced++;
   }
   return round_up(bytes);
 }
 
-// Arrays that live in between a node and another of the same strips, each strip for itself.
-static void find_own(Memory *m, Block *b) {
+static void place_rooms(Memory *m, Block *b) {
   for (int k = 0; k < b->unit.n; k++) {
     Unit *u = b->unit.at[k];
     for (int i = 0; i < 2; i++)
-      if (u->body[i]) find_own(m, u->body[i]);
-    if (!u->strips || u->strips->loop) continue;
-    Span s = span_of(u->strips);
-    for (int i = 0; i < u->root.n; i++) {
-      if (!u->root.at[i]->op) continue;
-      Class *c = &m->cls.at[class_of(m, object_of(m, u->root.at[i]))];
-      bool inside = !c->pin && !c->whole.n && !c->map && c->live.at[0].from >= s.from && c->live.at[c->live.n - 1].to <= s.to;
-      if (inside) c->ref.own = c->bytes / u->strips->n;
-    }
+      if (u->body[i]) place_rooms(m, u->body[i]);
+    if (!u->strips || u != u->strips->first || rooms_of(m, u->strips)) continue;
+    int64_t bytes = place_classes(m, NULL, u->strips);
+    if (bytes > m->p->plan->room_bytes) m->p->plan->room_bytes = bytes;
   }
 }
 
 static void place_arena(Memory *m) {
   for (int k = 0; k < m->frame.n; k++) {
     Frame *f = &m->frame.at[k];
-    f->bytes = place_classes(m, f->map);
-    m->cls.at[class_of(m, f->object)].bytes = f->bytes * f->map->node->pieces;
+    f->bytes = place_classes(m, f->map, f->strips);
+    m->cls.at[class_of(m, f->object)].bytes = f->bytes * (f->map ? f->map->node->pieces : f->strips->n);
   }
-  m->p->plan->arena_bytes = place_classes(m, NULL);
-  find_own(m, m->p->top);
+  m->p->plan->arena_bytes = place_classes(m, NULL, NULL);
+  place_rooms(m, m->p->top);
 }
 
 // ---- addresses ---------------------------------------------------------------------------------------
@@ -740,7 +777,11 @@ static PlanRef ref_of(Memory *m, int object) {
   if (o->part_of >= 0) return turned(ref_of(m, o->part_of), o->loop, o->stride, 0);
   const Class *c = &m->cls.at[class_of(m, object)];
   if (c->pin == PIN_SLOT) return turned(ref_of(m, c->part_of), c->loop, c->stride, 0);
-  return c->map && c->pin == PIN_NONE ? in_frame(m, c) : c->ref;
+  if (c->map && c->pin == PIN_NONE) return in_frame(m, c);
+  PlanRef r = c->ref;
+  const Frame *rooms = c->own ? rooms_of(m, c->own) : NULL;
+  if (rooms) r.offset += m->cls.at[class_of(m, rooms->object)].ref.offset;
+  return r;
 }
 
 static void append(Planner *p, PlanBlock *out, PlanNode *n) {
@@ -780,6 +821,8 @@ static void emit_block(Memory *m, Block *b, PlanBlock *whole) {
     if (u->strips && u == u->strips->first) {
       strips = arena_new(m->p->a, PlanNode);
       *strips = (PlanNode){.kind = PLAN_STRIPS, .op = u->node->op, .vector = -1, .pieces = u->strips->n};
+      const Frame *rooms = rooms_of(m, u->strips);
+      strips->room = rooms ? rooms->bytes : m->p->plan->room_bytes;
       append(m->p, out, strips);
     }
     if (u->scratch >= 0) u->node->scratch = ref_of(m, u->scratch);
@@ -821,6 +864,7 @@ void plan_place(Planner *p) {
   walk_block(&m, p->top);
   place_outputs(&m);
   find_lives(&m);
+  find_own(&m, p->top);
   share(&m);
   settle_block(&m, p->top);
   place_arena(&m);

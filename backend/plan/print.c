@@ -28,10 +28,9 @@ static void indent(Printer *p) {
 }
 
 static void put_ref(Printer *p, const PlanRef *r) {
-  static const char *const space[RT_NSPACE] = {"state", "setting", "out", "arena", "const"};
+  static const char *const space[RT_NSPACE] = {"state", "setting", "out", "arena", "room", "const"};
   P("%s+%lld", space[r->space], (long long)r->offset);
   for (int k = 0; k < r->nturn; k++) P("+%lld*%s", (long long)r->turn[k].stride, r->turn[k].lanes ? "piece" : r->turn[k].loop->code == IR_MAP ? "lane" : "turn");
-  if (r->own) P(" own");
 }
 
 static void put_value(Printer *p, const IrValue *v) {
@@ -175,7 +174,9 @@ static void put_block(Printer *p, const PlanBlock *b) {
 char *plan_print(Arena *a, const Plan *plan) {
   Printer printer = {.plan = plan, .arena = a, .s = {.arena = a}, .depth = 1}, *p = &printer;
   p->mark = arena_array(a, int, plan->graph->nvalue);
-  P("plan %s: %d nodes, arena %lld B, const %lld B\n", plan->name, plan->nnode, (long long)plan->arena_bytes, (long long)plan->const_bytes);
+  P("plan %s: %d nodes, arena %lld B", plan->name, plan->nnode, (long long)plan->arena_bytes);
+  if (plan->room_bytes) P(" + %lld B a thread", (long long)plan->room_bytes);
+  P(", const %lld B\n", (long long)plan->const_bytes);
   for (int k = 0; k < plan->nwaste; k++) {
     const PlanWaste *w = &plan->waste[k];
     indent(p);

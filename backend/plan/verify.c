@@ -107,12 +107,20 @@ static Range range(const Verify *c, const PlanRef *r, int64_t bytes) {
 
 static bool stored(const Verify *c, const IrValue *v) { return c->p->value[v->id].home == PLAN_STORED; }
 static Range place(const Verify *c, const IrValue *v) { return range(c, &c->p->value[v->id].ref, ir_bytes(&v->type)); }
-static int64_t own_bytes(const Verify *c, const IrValue *v) { return c->p->value[v->id].ref.own; }
 
-// The strip at hand of r, and what of a content lies there.
 static Range strip_of(const Verify *c, Range r) {
   int64_t len = (r.hi - r.lo) / c->strips;
   return (Range){r.space, r.lo + c->strip * len, r.lo + (c->strip + 1) * len};
+}
+
+// v, or the strip at hand of it, and at which of its bytes that begins.
+typedef struct Part { Range at; int64_t from; } Part;
+
+static Part part_of(const Verify *c, const IrValue *v, bool strip) {
+  const PlanRef *r = &c->p->value[v->id].ref;
+  if (r->own) return (Part){range(c, r, r->own), c->strip * r->own};
+  Range all = place(c, v), at = strip ? strip_of(c, all) : all;
+  return (Part){at, at.lo - all.lo};
 }
 
 static Content content(const Verify *c, const IrValue *v) {
@@ -124,11 +132,12 @@ static void read_part(Verify *c, const PlanNode *n, const IrValue *v, bool strip
   if (!stored(c, v)) BAD("%s reads %%%d, which has no memory", ir_info[n->op->code].name, v->id);
   else if (!content(c, v).tag) BAD("%s reads %%%d before it is written", ir_info[n->op->code].name, v->id);
   else {
-    Range r = place(c, v), part = strip ? strip_of(c, r) : r;
+    Part part = part_of(c, v, strip);
     Content is = content(c, v);
-    is.from += part.lo - r.lo;
-    if (!holds(c, part, is)) BAD("%s reads %%%d, which has been written over", ir_info[n->op->code].name, v->id);
-    if (c->side) vec_push(c->a, &c->side->read, part);
+    is.from += part.from;
+    if (!strip && c->p->value[v->id].ref.own) BAD("%s reads all of %%%d, of which each strip has its own", ir_info[n->op->code].name, v->id);
+    if (!holds(c, part.at, is)) BAD("%s reads %%%d, which has been written over", ir_info[n->op->code].name, v->id);
+    if (c->side) vec_push(c->a, &c->side->read, part.at);
   }
 }
 
@@ -200,7 +209,7 @@ static void walk(Verify *c, const PlanNode *n, const IrValue *v, int kept) {
   if (!root && stored(c, v)) {
     bool strip = c->strips > 1 && kept & STRIP;
     read_part(c, n, v, strip);
-    Seen s = {v, strip ? strip_of(c, place(c, v)) : place(c, v), point && !n->blas};
+    Seen s = {v, part_of(c, v, strip).at, point && !n->blas};
     vec_push(c->a, &c->seen, s);
     return;
   }
@@ -213,19 +222,19 @@ static void walk(Verify *c, const PlanNode *n, const IrValue *v, int kept) {
 }
 
 static Range scratch(const Verify *c, const PlanNode *n) {
-  return range(c, &n->scratch, n->scratch_bytes * (n->blas || n->pack ? 1 : n->pieces));
+  return range(c, &n->scratch, n->scratch_bytes * (n->blas || n->pack || n->scratch.own ? 1 : n->pieces));
 }
 
 static void check_scratch(Verify *c, const PlanNode *n) {
   if (!n->scratch_bytes) return;
   Range s = scratch(c, n);
   bool before = n->pack && (c->strips > 1 || n->pack_before);
-  if (c->strips > 1 && !n->pack) s = strip_of(c, s);
+  if (c->strips > 1 && !n->pack && !n->scratch.own) s = strip_of(c, s);
   if (before && !holds(c, s, c->packed[n->op->out[0]->id])) BAD("what %%%d was packed into has been written over", n->op->out[0]->id);
   for (int k = 0; k < c->seen.n; k++)
     if (overlap(s, c->seen.at[k].at)) BAD("scratch room lies over %%%d", c->seen.at[k].v->id);
   for (int k = 0; k < n->nroot; k++)
-    if (overlap(s, strip_of(c, place(c, n->root[k])))) BAD("scratch room lies over root %%%d", n->root[k]->id);
+    if (overlap(s, part_of(c, n->root[k], true).at)) BAD("scratch room lies over root %%%d", n->root[k]->id);
   for (int k = 0; !n->nroot && k < n->op->nout; k++)
     if (overlap(s, place(c, n->op->out[k]))) BAD("scratch room lies over %%%d", n->op->out[k]->id);
   if (!before) write(c, s, fresh(c));
@@ -258,25 +267,24 @@ static void check_fused(Verify *c, const PlanNode *n) {
       if (n->late[i] && n->root[i]->op->in[0] != v->op->in[0]) BAD("late roots %%%d and %%%d have two conditions", n->root[i]->id, v->id);
   }
   for (int k = 0; k < n->nroot; k++) {
-    Range r = strip_of(c, place(c, n->root[k]));
+    Range r = part_of(c, n->root[k], true).at;
     for (int i = 0; i < c->seen.n; i++) {
       const Seen *s = &c->seen.at[i];
       bool same = s->at.lo == r.lo && s->at.hi == r.hi && s->point;
       if (overlap(r, s->at) && !same) BAD("root %%%d is written over %%%d, which its node still reads", n->root[k]->id, s->v->id);
     }
     for (int i = 0; i < k; i++)
-      if (overlap(r, strip_of(c, place(c, n->root[i])))) BAD("roots %%%d and %%%d share a place", n->root[i]->id, n->root[k]->id);
+      if (overlap(r, part_of(c, n->root[i], true).at)) BAD("roots %%%d and %%%d share a place", n->root[i]->id, n->root[k]->id);
   }
   check_scratch(c, n);
   for (int k = 0; k < n->nroot; k++) {
     const IrValue *v = n->root[k];
     c->root_of[v->id] = NULL;
-    Range r = place(c, v), part = strip_of(c, r);
-    bool own = own_bytes(c, v) > 0;
-    if (own && (c->strips == 1 || own_bytes(c, v) * c->strips != r.hi - r.lo)) BAD("root %%%d is no strip's own", v->id);
+    int64_t own = c->p->value[v->id].ref.own;
+    if (own && (c->strips == 1 || own * c->strips != ir_bytes(&v->type))) BAD("root %%%d is no strip's own", v->id);
     if (c->strips == 1) c->is[v->id] = fresh(c);
-    if (own) write(c, r, fresh(c));       // whichever strip's room the thread takes
-    write(c, part, (Content){c->is[v->id].tag, part.lo - r.lo});
+    Part part = part_of(c, v, true);
+    write(c, part.at, (Content){c->is[v->id].tag, part.from});
   }
 }
 
@@ -420,6 +428,20 @@ static void copy_memory(Verify *c, Bytes *to, const Bytes *from) {
   }
 }
 
+// What other strips, or other threads, left in the rooms.
+static void forget_rooms(Verify *c, const PlanNode *s) {
+  Range all = {RT_ROOM, INT64_MAX, 0};
+  for (const PlanNode *n = s->body[0].first; n; n = n->next) {
+    for (int k = 0; k <= n->nroot; k++) {
+      const PlanRef *r = k < n->nroot ? &c->p->value[n->root[k]->id].ref : &n->scratch;
+      if (r->own && range(c, r, 0).lo < all.lo) all = range(c, r, 0);
+    }
+  }
+  if (all.lo == INT64_MAX) return;
+  all.hi = all.lo + s->room * (all.space == RT_ROOM ? 1 : s->pieces);
+  write(c, all, fresh(c));
+}
+
 // In order and backwards: what one strip writes while another reads it is wrong in one of the two.
 static void check_strips(Verify *c, const PlanNode *s) {
   if (c->rows && s->pieces != c->rows) BAD("%lld strips in a scan of %lld", (long long)s->pieces, (long long)c->rows);
@@ -437,13 +459,11 @@ static void check_strips(Verify *c, const PlanNode *s) {
       c->strip = order ? s->pieces - 1 - i : i;
       Touched *outer = c->side;
       if (c->rows && !order) c->side = &c->row[i];
+      forget_rooms(c, s);
       for (const PlanNode *n = s->body[0].first; n && !c->why; n = n->next) check_fused(c, n);
       c->side = outer;
     }
     c->strip = 0, c->strips = 1;
-    for (const PlanNode *n = s->body[0].first; n; n = n->next)
-      for (int k = 0; k < n->nroot; k++)
-        if (own_bytes(c, n->root[k])) write(c, place(c, n->root[k]), fresh(c));
   }
 }
 

@@ -1,5 +1,7 @@
 #include "tests/backend/llvm_run.h"
 
+#include "runtime/threads.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +63,7 @@ const char *llvm_run(Arena *a, const IrGraph *g, const Target *target, RtPool *p
   Layout l = layout(a, g);
   // Temporaries begin as NaN: what is read before it is written shows.
   RtFrame f = { .base = { [RT_STATE] = block(l.bytes, FENCE), [RT_ARENA] = block(p.plan[0]->arena_bytes, 0xff),
+                          [RT_ROOM] = block(p.plan[0]->room_bytes * rt_seats(pool), 0xff),
                           [RT_CONST] = block(p.const_bytes, 0) }, .pool = pool };
   if (p.const_bytes) memcpy(f.base[RT_CONST], p.const_data, (size_t)p.const_bytes);
   for (int k = 0; k < g->top->narg; k++) ir_array_to(&in[k], f.base[RT_STATE] + l.in[k].offset);

@@ -20,7 +20,7 @@ typedef struct Run {
   Memo *memo;
   int stamp;
   const PlanNode *node;
-  int64_t strip, strips;         // of the node at hand; strips 1: all of it
+  int64_t strip, strips, room;   // of the node at hand; strips 1: all of it
   int64_t point;
   IrArray product;
   const char *why;
@@ -38,6 +38,7 @@ static char *address(Run *r, const PlanRef *ref) {
     int64_t turn = r->turn[ref->turn[k].loop->sub[0]->arg[0]->id], lanes = ref->turn[k].lanes;
     at += ref->turn[k].stride * (lanes ? turn / lanes : turn);
   }
+  if (ref->own) at += r->strip * (r->room - ref->own);      // each strip with a thread of its own
   return r->base[ref->space] + at;
 }
 
@@ -321,7 +322,7 @@ static void run_strips(Run *r, const PlanNode *s) {
   for (int64_t left = s->pieces; left && !r->why;) {
     int64_t i = gen_below(&r->seed, s->pieces);
     if (!at[i]) continue;
-    r->strip = i, r->strips = s->pieces;
+    r->strip = i, r->strips = s->pieces, r->room = s->room;
     run_node(r, at[i]);
     r->strip = 0, r->strips = 1;
     at[i] = at[i]->next;
@@ -359,6 +360,18 @@ static const char *run_block(Run *r, const PlanBlock *b) {
   return r->why;
 }
 
+static int64_t most_strips(const PlanBlock *b) {
+  int64_t most = 1;
+  for (const PlanNode *n = b->first; n; n = n->next) {
+    if (n->kind == PLAN_STRIPS && n->pieces > most) most = n->pieces;
+    for (int i = 0; i < 2; i++) {
+      int64_t in = most_strips(&n->body[i]);
+      if (in > most) most = in;
+    }
+  }
+  return most;
+}
+
 const char *plan_run(Arena *a, const Plan *p, char *base[RT_NSPACE], uint64_t seed) {
   Run r = {.a = a, .one = {.oom = a->oom}, .p = p, .base = base, .seed = seed, .strips = 1};
   int n = p->graph->nvalue;
@@ -366,6 +379,7 @@ const char *plan_run(Arena *a, const Plan *p, char *base[RT_NSPACE], uint64_t se
   r.root_of = arena_array(a, const PlanNode *, n);
   r.mini = arena_array(a, IrGraph *, n);
   r.memo = arena_array(a, Memo, NMEMO);
+  base[RT_ROOM] = arena_alloc(a, (size_t)(p->room_bytes * most_strips(&p->body)));
   run_block(&r, &p->body);
   arena_free(&r.one);
   return r.why;

@@ -5,7 +5,7 @@
 
 #include "backend/plan.h"
 
-// Runs p on memory base[space]; RT_CONST is the plan's own. The points of a domain are visited in an order
+// Runs p on memory base[space]; RT_CONST is the plan's own, RT_ROOM is taken here. The points of a domain are visited in an order
 // that `seed` shuffles, since a plan must not depend on it. NULL, or why it stopped.
 const char *plan_run(Arena *a, const Plan *p, char *base[RT_NSPACE], uint64_t seed);
 

@@ -715,11 +715,11 @@ static void late(void) {
   end(&c);
 }
 
-// Two layers forward and back over 64 rows: products, activations and row sums run strip by strip; sums over rows do not.
-static void make_strips(Case *c) {
+// Two layers forward and back over some rows: products, activations and row sums run strip by strip; sums over rows do not.
+static void make_strips(Case *c, int64_t rows) {
   start(c);
   int64_t zero = 0, one = 1;
-  IrValue *x = input(c, f32(2, 64, 16), "x"), *w = input(c, f32(2, 16, 16), "w"), *u = input(c, f32(2, 16, 16), "u");
+  IrValue *x = input(c, f32(2, rows, 16), "x"), *w = input(c, f32(2, 16, 16), "w"), *u = input(c, f32(2, 16, 16), "u");
   IrValue *h = ir_un(&c->b, IR_TANH, ir_dot(&c->b, x, w, 0, false, false));
   IrValue *y = ir_un(&c->b, IR_EXP, ir_dot(&c->b, h, u, 0, false, false));
   IrValue *sum = ir_reduce(&c->b, IR_SUM, y, 1, &one);
@@ -732,9 +732,9 @@ static void make_strips(Case *c) {
   c->plan = plan_make(&c->arena, c->g, &io, &cutting, &c->consts, "g");
 }
 
-static void strips(void) {
+static void strips_of(int64_t rows, int64_t pieces) {
   Case c;
-  make_strips(&c);
+  make_strips(&c, rows);
   CU_ASSERT_PTR_NULL(plan_verify(c.plan));
   expect_kind(&c, PLAN_STRIPS, 1);
   PlanNode *s = c.plan->body.first;
@@ -742,16 +742,22 @@ static void strips(void) {
   CU_ASSERT_FATAL(s != NULL);
   int products = 0, n = 0;
   for (const PlanNode *p = s->body[0].first; p; p = p->next) products += p->kind == PLAN_DOT, n++;
-  CU_ASSERT(products == 3 && n >= 4 && s->pieces == 2);
-  // y and its sums are a strip's own; h is read behind the strips.
+  CU_ASSERT(products == 3 && n >= 4 && s->pieces == pieces);
+  // y and its sums are a strip's own, in as many rooms in the arena as there are strips, or in one of each thread; h is read behind them.
   int own = 0;
   for (const PlanNode *p = s->body[0].first; p; p = p->next)
-    for (int k = 0; k < p->nroot; k++) own += c.plan->value[p->root[k]->id].ref.own == ir_bytes(&p->root[k]->type) / 2;
+    for (int k = 0; k < p->nroot; k++) own += c.plan->value[p->root[k]->id].ref.own == ir_bytes(&p->root[k]->type) / pieces;
+  CU_ASSERT(s->room > 0 && c.plan->room_bytes == (pieces == 2 ? 0 : s->room));
   CU_ASSERT(own > 0 && own < n);
   CU_ASSERT_EQUAL(c.plan->value[s->body[0].first->root[0]->id].ref.own, 0);
   expect_kind(&c, PLAN_DOT, 5);
   for (uint64_t seed = 1; seed < 20; seed++) CU_ASSERT_PTR_NULL(run_case(&c, seed));
   end(&c);
+}
+
+static void strips(void) {
+  strips_of(64, 2);
+  strips_of(256, 8);
 }
 
 // Weights that strips read as a whole are stepped in place by later ones.
@@ -779,13 +785,13 @@ static void strips_in_place(void) {
 static void wrong_strips(void) {
   for (int what = 0; what < 4; what++) {
     Case c;
-    make_strips(&c);
+    make_strips(&c, 64);
     PlanNode *s = c.plan->body.first;
     while (s->kind != PLAN_STRIPS) s = s->next;
     PlanNode *first = s->body[0].first, *second = first->next;
     if (what == 0) s->body[0].first = second, first->next = second->next, second->next = first;
     else if (what == 1) first->pieces = 4;
-    else if (what == 2) c.plan->value[first->root[0]->id].ref.own = ir_bytes(&first->root[0]->type) / 2;
+    else if (what == 2) c.plan->value[first->root[0]->id].ref = (PlanRef){.space = RT_ROOM, .own = ir_bytes(&first->root[0]->type) / 2};
     else c.plan->value[first->root[0]->id].ref = c.plan->value[first->op->in[1]->id].ref;  // over the weights
     CU_ASSERT_PTR_NOT_NULL(plan_verify(c.plan));
     end(&c);
