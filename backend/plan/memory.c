@@ -19,7 +19,9 @@
 // and the arena holds one for each piece. What only nodes of one strip touch is laid out by itself too: a room, of which the
 // arena holds one for each of few strips, or each thread has one of its own.
 //
-// Sharing is tried for each pair that a copy would otherwise join, largest first; then where it only saves room.
+// Sharing is tried for each pair that a copy would otherwise join, largest first; then where it only saves room. At last what
+// a loop stacks is put over what it slices, where each turn is done with its slice before it writes: residuals that a way
+// back has used make room for the cotangents that it keeps.
 #include "backend/plan/state.h"
 
 #include <stdlib.h>
@@ -32,13 +34,14 @@ typedef struct Object {
   const IrValue *v;              // NULL: room for a copy, or scratch
   Block *block;                  // it is defined in
   int64_t bytes;
-  int def, last;                 // last: use in its own block
+  int def, last;                 // last: use in its own block; of a slice: any use
   VEC(Use) use;                  // in inner blocks
   int part_of;                   // slice of this object, or -1
   const IrOp *loop;
   int64_t stride;
   int cls;
   VEC(Span) whole;               // of strips whose nodes touch it in another way than strip by strip
+  bool covered;                  // a stack lies over it
 } Object;
 
 typedef enum Pin { PIN_NONE, PIN_FIXED, PIN_SLOT } Pin;
@@ -64,6 +67,8 @@ typedef struct Pair { int object, with; int64_t bytes; bool needless; int order;
 typedef struct Sides { Span side[2]; } Sides; // of a fork
 typedef struct Frame { Unit *map; const Strips *strips; int object; int64_t bytes; } Frame;  // object: all pieces' frames, all strips' rooms
 
+typedef struct Stack { Unit *loop; int slot, result; } Stack;          // objects
+
 typedef struct Memory {
   Planner *p;
   VEC(Sides) fork;
@@ -72,6 +77,7 @@ typedef struct Memory {
   VEC(Pair) pair;
   VEC(Span) strips;              // of STRIPS, from the first tick to the last; sorted, apart
   VEC(Frame) frame;
+  VEC(Stack) stack;
 } Memory;
 
 static Object *obj(Memory *m, int k) { return &m->object.at[k]; }
@@ -138,6 +144,8 @@ static void use_at(Memory *m, int object, Block *b, int time) {
   Object *o = obj(m, object);
   if (o->part_of >= 0) {
     Unit *loop = o->block->owner;
+    for (Block *at = b; at != o->block; at = at->outer) time = 4 * at->owner->end + 3;
+    if (time > o->last) o->last = time;
     use_at(m, o->part_of, loop->block, 4 * loop->end + 1);
     return;
   }
@@ -217,6 +225,7 @@ static void stacked(Memory *m, Unit *u, Block *body, int result, const IrValue *
   c->loop = op;
   c->stride = c->bytes;
   c->body = body;
+  vec_push(m->p->a, &m->stack, ((Stack){u, slot, result}));
   int from = object_of(m, yield);
   Object *o = obj(m, from);
   bool made = o->block == body && o->part_of < 0 && fact_of(m->p, o->v)->unit;
@@ -596,6 +605,65 @@ static void try_share(Memory *m, const Pair *q) {
   for (int t = 0; t < 2; t++) b->on[t] |= a->on[t];
 }
 
+// ---- stacks over slices -------------------------------------------------------------------------------
+static bool is_within(const Block *b, const Block *body) {
+  while (b && b != body) b = b->outer;
+  return b != NULL;
+}
+
+// The one slice that the loop's turns read of an object, which they read in no other way; or -1.
+static int only_slice(Memory *m, const Unit *loop, int whole) {
+  const IrOp *op = loop->node->op;
+  int ncarry = op->code == IR_SCAN ? (int)ir_int(op, A_NCARRY) : 0, at = -1;
+  const Object *o = obj(m, whole);
+  for (int k = 0; k < o->use.n; k++)
+    if (is_within(o->use.at[k].block, loop->body[0])) return -1;
+  for (int k = ncarry; k < op->nin; k++) {
+    if (object_of(m, op->in[k]) != whole) continue;
+    if (at >= 0) return -1;
+    at = object_of(m, loop->body[0]->region->arg[1 + k]);
+  }
+  return at;
+}
+
+// Is the turn done with the slice before it writes its slot, and nobody outside of the loop looks for both?
+static bool makes_room(Memory *m, const Stack *s, int slice) {
+  const Unit *loop = s->loop;
+  const Object *o = obj(m, slice);
+  const Class *slot = &m->cls.at[class_of(m, s->slot)], *to = &m->cls.at[class_of(m, s->result)], *from = &m->cls.at[class_of(m, o->part_of)];
+  if (from == to || from->bytes != to->bytes || o->bytes != slot->bytes || from->pin || to->pin || from->fixed || to->fixed) return false;
+  if (from->map != to->map || from->own != to->own || side_by_side(from, to)) return false;
+  Class turn = {.on = {0}};
+  vec_push(m->p->a, &turn.live, ((Span){4 * loop->body[0]->t0, o->last}));
+  for (int k = 0; k < o->whole.n; k++) vec_push(m->p->a, &turn.whole, o->whole.at[k]);
+  if (!apart(&turn, slot)) return false;
+  Span in = {4 * loop->tick, 4 * loop->end + 2};
+  for (int i = 0; i < from->live.n; i++)
+    for (int k = 0; k < to->live.n; k++) {
+      Span a = from->live.at[i], b = to->live.at[k];
+      bool meet = a.from <= b.to && b.from <= a.to;
+      if (meet && (a.to > in.to || b.from < in.from)) return false;
+    }
+  return true;
+}
+
+static void stack_over(Memory *m, const Stack *s) {
+  const IrOp *op = s->loop->node->op;
+  int best = -1;
+  for (int k = op->code == IR_SCAN ? (int)ir_int(op, A_NCARRY) : 0; k < op->nin; k++) {
+    int whole = object_of(m, op->in[k]), slice = obj(m, whole)->part_of < 0 && !obj(m, whole)->covered ? only_slice(m, s->loop, whole) : -1;
+    if (slice >= 0 && makes_room(m, s, slice) && (best < 0 || obj(m, slice)->last > obj(m, best)->last)) best = slice;
+  }
+  if (best < 0) return;
+  obj(m, obj(m, best)->part_of)->covered = true;
+  Class *to = &m->cls.at[class_of(m, s->result)], *from = &m->cls.at[class_of(m, obj(m, best)->part_of)];
+  for (int k = 0; k < to->live.n; k++) vec_push(m->p->a, &from->live, to->live.at[k]);
+  for (int k = 0; k < to->whole.n; k++) vec_push(m->p->a, &from->whole, to->whole.at[k]);
+  for (int t = 0; t < 2; t++) from->on[t] |= to->on[t];
+  tidy(m, from);
+  to->into = from->into;
+}
+
 static int by_bytes(const void *a, const void *b) {
   const Pair *x = a, *y = b;
   if (x->needless != y->needless) return x->needless ? 1 : -1;
@@ -606,6 +674,7 @@ static int by_bytes(const void *a, const void *b) {
 static void share(Memory *m) {
   if (m->pair.n) qsort(m->pair.at, (size_t)m->pair.n, sizeof *m->pair.at, by_bytes);
   for (int k = 0; k < m->pair.n; k++) try_share(m, &m->pair.at[k]);
+  for (int k = 0; k < m->stack.n; k++) stack_over(m, &m->stack.at[k]);
 }
 
 // ---- copies --------------------------------------------------------------------------------------------
@@ -630,6 +699,14 @@ static int room_of(Memory *m, int object) {
   return class_of(m, object);
 }
 
+// Is the object where the class of `to` is: the class itself, or a slice under a stack's slot of the same loop?
+static bool is_there(Memory *m, int object, int to) {
+  const Class *c = &m->cls.at[class_of(m, to)];
+  const Object *o = obj(m, object);
+  if (!is_part(m, object)) return class_of(m, object) == class_of(m, to);
+  return c->pin == PIN_SLOT && c->loop == o->loop && class_of(m, o->part_of) == class_of(m, c->part_of);
+}
+
 // Puts copies that are to happen at once into an order in which none writes over what another still
 // reads; where they go round in a circle, one goes through a place of its own. `tick`: of the copies.
 static void settle(Memory *m, Block *b, Moves *list, int tick, bool before) {
@@ -637,7 +714,7 @@ static void settle(Memory *m, Block *b, Moves *list, int tick, bool before) {
   int n = 0;
   for (int k = 0; k < list->n; k++) {
     Move v = list->at[k];
-    if ((!is_part(m, v.from) && class_of(m, v.from) == class_of(m, v.to)) || !obj(m, v.from)->bytes) continue;
+    if (is_there(m, v.from, v.to) || !obj(m, v.from)->bytes) continue;
     note_waste(m, b, &v, before);
     add_live(m, v.from, 4 * tick, 4 * tick + 1);
     touch(m, v.from, 4 * tick);

@@ -490,6 +490,37 @@ static void scan_in_place(void) {
   end(&c);
 }
 
+// What each turn stacks lies over what it sliced, where nobody reads that afterwards: in the turn, behind it, or as a whole.
+static void stack_over_slices(void) {
+  for (int what = 0; what < 4; what++) {
+    Case c;
+    start(&c);
+    IrValue *init = input(&c, f32(2, 40, 30), "s"), *w = input(&c, f32(2, 30, 30), "w");
+    IrValue *x = ir_reshape(&c.b, ir_un(&c.b, IR_TANH, ir_dot(&c.b, input(&c, f32(2, 200, 30), "x"), w, 0, false, false)), 3, (int64_t[]){5, 40, 30});
+    IrRegion *body = ir_region(c.g);
+    ir_arg(body, ir_scalar(IR_I32));
+    IrValue *s = ir_arg(body, init->type), *slice = ir_arg(body, init->type);
+    IrBuilder top = c.b;
+    c.b.at = body;
+    IrValue *kept = ir_un(&c.b, IR_TANH, ir_dot(&c.b, mul(&c, s, slice), w, 0, false, false));
+    IrValue *next = ir_dot(&c.b, kept, w, 0, false, true);
+    if (what == 1) next = mul(&c, next, slice);
+    if (what == 2) next = add(&c, next, ir_reduce(&c.b, IR_SUM, x, 1, (int64_t[]){0}));
+    ir_yield(body, next);
+    ir_yield(body, kept);
+    c.b = top;
+    IrOp *op = scan(&c, 2, (IrValue *[]){init, x}, 5, 1, body);
+    ir_output(c.g, ir_reduce(&c.b, IR_SUM, ir_dot(&c.b, op->out[1], op->out[1], 1, true, false), 3, (int64_t[]){0, 1, 2}), "kept");
+    ir_output(c.g, op->out[0], "s");
+    if (what == 3) ir_output(c.g, ir_reduce(&c.b, IR_SUM, ir_dot(&c.b, x, x, 1, true, false), 3, (int64_t[]){0, 1, 2}), "x");
+    check(&c);
+    const PlanRef *from = &c.plan->value[x->id].ref, *to = &c.plan->value[op->out[1]->id].ref;
+    CU_ASSERT_EQUAL(c.plan->value[x->id].home, PLAN_STORED);
+    CU_ASSERT_EQUAL(from->space == to->space && from->offset == to->offset, what == 0);
+    end(&c);
+  }
+}
+
 // Rows written into a ring at a carried position, on some turns only.
 static void ring_buffer(void) {
   enum { ROWS = 1000, D = 3 };
@@ -832,6 +863,7 @@ void suite_plan(void) {
   test_add(s, "what is logged is summed in one place", bookkeeping);
   test_add(s, "small reductions are inlined", small_reductions);
   test_add(s, "a scan steps its carry in place", scan_in_place);
+  test_add(s, "stacks over slices", stack_over_slices);
   test_add(s, "a ring buffer is never copied", ring_buffer);
   test_add(s, "a copy that the program asks for is told", kept_ring);
   test_add(s, "numbers read before a write do not keep the array", reads_before_writes);
