@@ -26,6 +26,7 @@ typedef struct NestVar {
   int64_t div, mod;
   int digits;                  // as parent: number of digits made of it
   int near; int64_t plus;      // it is that variable and a constant more, which addresses make use of; plus 0: not
+  int64_t unit;                // not 0: what k times it is, k a multiple of unit, `at` is k / unit times, whatever size unit stands for
 } NestVar;
 
 typedef struct NestTerm { int var; int64_t k; } NestTerm;
@@ -59,6 +60,7 @@ typedef struct NestUse {
   Str key;
   int nop;                     // ops computed in it, unrolled reductions counted as many
   int size, piece;             // slots of dim[0] and piece_len, where the key leaves them open; else -1
+  int number, last;            // of a CONV whose sizes are open: the first slot of its form's numbers; that of the last axis's size
   bool heavy;                  // holds a loop
   bool calls;                  // functions of analysis in f32, or threefry
 } NestUse;

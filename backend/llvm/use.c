@@ -41,9 +41,20 @@ bool nest_computes(const Nest *n, const IrValue *v) {
 
 static void put(NestUse *u, int64_t x) { str_put(&u->key, (const char *)&x, sizeof x); }
 
-static void put_type(NestUse *u, const IrType *t) {
+// How an array lies to the node's domain where sizes are open: one element, a row of the last axis, all of it.
+typedef enum Extent { ONE, ROW, ALL, OTHER } Extent;
+
+static Extent extent_of(const PlanNode *node, const IrType *t) {
+  int64_t count = ir_count(t);
+  if (count == 1) return ONE;
+  if (node->linear) return ALL;
+  if (t->rank == node->rank && !memcmp(t->dim, node->dim, sizeof *t->dim * (size_t)t->rank)) return ALL;
+  return t->rank && count == t->dim[t->rank - 1] && count == node->dim[node->rank - 1] ? ROW : OTHER;
+}
+
+static void put_type(const Nest *n, NestUse *u, const IrType *t) {
   if (u->size >= 0) {
-    put(u, t->dtype | (ir_count(t) == 1) << 8);
+    put(u, t->dtype | extent_of(n->node, t) << 8);
     return;
   }
   put(u, t->dtype | t->rank << 8);
@@ -52,7 +63,7 @@ static void put_type(NestUse *u, const IrType *t) {
 
 static void put_op(NestUse *u, const IrOp *op) {
   put(u, op->code);
-  if (u->size >= 0 && op->code != IR_CONST) return;
+  if (u->size >= 0 && op->code != IR_CONST && ir_info[op->code].lower != LOWER_ELEMENT) return;   // sizes and axes
   for (int k = 0; k < op->nattr; k++) {
     const IrAttr *a = &op->attr[k];
     bool text = a->key == A_DATA || a->key == A_NAME;
@@ -94,7 +105,7 @@ static int visit(Walk *w, const IrValue *v) {
   if (l->number >= 0) return l->number;
   if (!nest_computes(n, v)) {
     put(u, -1 - memory(n->g->arena, u, &n->plan->value[v->id].ref));
-    put_type(u, &v->type);
+    put_type(n, u, &v->type);
   } else if (!v->op) {
     ICE_IF(!nest_is_turn(v), "value %d is computed nowhere", v->id);
     put(u, -1000000 - turn(n->g->arena, u, v->region->owner));
@@ -105,7 +116,7 @@ static int visit(Walk *w, const IrValue *v) {
     if (v->op->code == IR_SIN) n->local[v->op->in[0]->id].sine = v;
     if (v->op->code == IR_COS) n->local[v->op->in[0]->id].cosine = v;
     put_op(u, v->op);
-    put_type(u, &v->type);
+    put_type(n, u, &v->type);
     for (int k = 0; k < v->op->nin; k++) put(u, at[k]);
     bool reduces = ir_info[v->op->code].lower == LOWER_REDUCE, small = reduces && plan_small_reduce(v->op);
     u->nop += small ? PLAN_SMALL_REDUCE : 1;
@@ -139,6 +150,39 @@ static bool any_size(Nest *n, NestUse *u, const PlanNode *node) {
   return any && node->dim[0] >= 2 * lanes && node->dim[0] % lanes == 0 && (!node->strip || node->piece_len % lanes == 0);
 }
 
+// Whether v at a point of a convolution's result is the same code whatever the sizes: it takes the whole index, or the last
+// axis's alone.
+static bool sizeless_row(Nest *n, const IrValue *v) {
+  NestIndex none = { 0 };
+  const IrOp *op = v->op;
+  Extent e = extent_of(n->node, &v->type);
+  if (op == n->node->op) return true;
+  if (e == OTHER) return false;
+  if (!nest_computes(n, v) || nest_seen(n, v, &none)) return true;
+  if (!op) return true;
+  if (op->code == IR_CONST) return splat(v);
+  for (int k = 0; k < op->nin; k++)
+    if (!sizeless_row(n, op->in[k])) return false;
+  if (op->code == IR_STOP_GRAD || ir_info[op->code].lower == LOWER_ELEMENT) return true;
+  Extent from = op->nin ? extent_of(n->node, &op->in[0]->type) : OTHER;
+  if (op->code == IR_RESHAPE) return e != ALL && from == e;
+  if (op->code != IR_BROADCAST) return false;
+  const IrType *x = &op->in[0]->type;
+  return from == ONE || (from == ROW && ir_ints(op, A_AXES, NULL)[x->rank - 1] == v->type.rank - 1);
+}
+
+// A convolution whose form leaves sizes open, and what is made of its result.
+static bool any_image(Nest *n, const PlanNode *node, ConvForm *f, int64_t *number) {
+  if (node->kind != PLAN_CONV || node->scratch_bytes || nest_product(node->op)) return false;
+  if (node->rank != 4 || node->dim[0] == 1 || node->dim[3] == 1 || !gen_conv_form(n->g->target, node->op, true, f, number)) return false;
+  bool any = f->open && extent_of(node, &node->op->out[0]->type) == ALL;
+  for (int k = 0; k < 2; k++) any = any && !splat(node->op->in[k]);
+  for (int k = 0; k < node->nroot && any; k++)
+    any = extent_of(node, &node->root[k]->type) == ALL && sizeless_row(n, node->root[k]);
+  nest_forget(n);
+  return any;
+}
+
 static int given(Nest *n, NestUse *u, int64_t number) {
   vec_push(n->g->arena, &u->slot, ((NestSlot){ .kind = SLOT_NUMBER, .number = number }));
   return u->slot.n - 1;
@@ -159,8 +203,11 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
   Walk w = { n, u, 0 };
   for (int k = 0; k < node->nroot; k++)
     n->local[node->root[k]->id] = (struct NestLocal){ .stamp = n->stamp, .number = -1, .root = true };
+  ConvForm form;
+  int64_t number[CONV_NUMBERS];
+  bool image = any_image(n, node, &form, number);
   put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17 | node->pack << 18);
-  put(u, node->vector << 1 | node->strip);
+  put(u, node->vector << 1 | (node->strip && !image));
   for (int k = 0; k < node->nroot; k++) put(u, node->late && node->late[k]);
   if (any_size(n, u, node)) {
     int64_t len;
@@ -168,6 +215,16 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
     put(u, cut ? -2 : -1);
     u->size = given(n, u, node->dim[0]);
     if (cut) u->piece = given(n, u, len);
+  } else if (image) {
+    int64_t len;
+    if (nest_pieces(n->g, node, &len) == 1) len = node->dim[0];
+    put(u, -3);
+    str_put(&u->key, (const char *)&form, sizeof form);
+    u->size = given(n, u, node->dim[0]), u->piece = given(n, u, len);
+    u->number = u->slot.n;
+    for (int k = 0; k < CONV_NUMBERS; k++)
+      if (form.open >> k & 1) given(n, u, number[k]);
+    u->last = given(n, u, node->dim[3]);
   } else {
     put(u, node->pieces), put(u, node->piece_axis), put(u, node->piece_len);
     str_put(&u->key, (const char *)node->dim, sizeof *node->dim * (size_t)node->rank);
@@ -177,11 +234,12 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
     put_op(u, node->op);
     for (int k = 0; k < node->op->nin; k++) {
       const IrValue *v = node->op->in[k];
-      put_type(u, &v->type);
+      if (image) put(u, v->type.dtype);
+      else put_type(n, u, &v->type);
       put(u, memory(n->g->arena, u, &p->value[v->id].ref));
       if (splat(v)) put_op(u, v->op);          // its number is in the code
     }
-    put_type(u, &node->op->out[0]->type);
+    put_type(n, u, &node->op->out[0]->type);
     if (node->kind == PLAN_UPDATE) put(u, memory(n->g->arena, u, &p->value[node->op->out[0]->id].ref));
     if (node->scratch_bytes) {
       put(u, memory(n->g->arena, u, &node->scratch));
