@@ -14,6 +14,7 @@ struct Domain {
   int vector;                    // axis cut into vectors, or -1
   int piece_axis;                // of which only [lo, hi) is done; -1: all is
   LLVMValueRef lo, hi;
+  LLVMValueRef most;             // where its last vector begins, over one before if it must; or NULL
   int nvalue; IrValue *const *value; // what points ask for: hoisted out of loops where it can be
   NestIndex ix;                  // of the point
   int gate;                      // before the loops over axes from here on, `enter` may close them off; -1: not
@@ -127,7 +128,9 @@ static void loop(Domain *d, int a, LLVMValueRef lo, LLVMValueRef hi, int64_t ste
   int mark = nest_mark(n);
   n->level++;
   GenLoop l = gen_loop(n->g, lo, hi, step, 0, NULL);
-  at_value(d, a, l.i, first, last);
+  LLVMTypeRef t = LLVMInt64TypeInContext(n->g->ctx);
+  LLVMValueRef at = d->most ? gen_call_intrinsic(n->g, "llvm.smin", 1, &t, 2, (LLVMValueRef[]){ l.i, d->most }) : l.i;
+  at_value(d, a, at, first, last);
   gen_loop_end(n->g, &l, NULL);
   n->level--;
   nest_pop(n, mark);
@@ -179,6 +182,11 @@ static void vectors(Domain *d, int a, int64_t lo, int64_t hi) {
 static void vectors_of_piece(Domain *d, int a) {
   Nest *n = d->n;
   Gen *g = n->g;
+  if (n->use->again) {
+    d->most = LLVMBuildNSWSub(g->b, d->hi, gen_i64(g, n->lanes), "");
+    loop(d, a, d->lo, d->hi, n->lanes, 0, d->dim[a] - 1);
+    return;
+  }
   if (n->node->strip) {
     int64_t len = n->node->piece_len, rest = len % n->lanes, last = d->dim[a] - 1;
     LLVMValueRef end = rest ? LLVMBuildNSWSub(g->b, d->hi, gen_i64(g, rest), "") : d->hi;

@@ -17,6 +17,12 @@ int nest_slot(const NestUse *u, const PlanRef *ref) {
   ICE("a place that the node was not seen to use");
 }
 
+int nest_constant(const NestUse *u, const IrValue *v) {
+  for (int k = 0; k < u->slot.n; k++)
+    if (u->slot.at[k].constant == v) return k;
+  return -1;
+}
+
 bool nest_is_turn(const IrValue *v) {
   const IrOp *o = v->region && !v->op ? v->region->owner : NULL;
   return o && v->index == 0 && (o->code == IR_SCAN || o->code == IR_MAP);
@@ -109,6 +115,9 @@ static int visit(Walk *w, const IrValue *v) {
   } else if (!v->op) {
     ICE_IF(!nest_is_turn(v), "value %d is computed nowhere", v->id);
     put(u, -1000000 - turn(n->g->arena, u, v->region->owner));
+  } else if (nest_constant(u, v) >= 0) {
+    put(u, -2000000 - nest_constant(u, v));
+    put_type(n, u, &v->type);
   } else {
     int number[IR_MAX_RANK], *at = v->op->nin <= IR_MAX_RANK ? number : arena_array(n->g->arena, int, v->op->nin);
     ICE_IF(v->op->nregion, "%s cannot be computed inside a nest", ir_info[v->op->code].name);
@@ -150,6 +159,32 @@ static bool any_size(Nest *n, NestUse *u, const PlanNode *node) {
   return any && node->dim[0] >= 2 * lanes && node->dim[0] % lanes == 0 && (!node->strip || node->piece_len % lanes == 0);
 }
 
+// Whether what v is made of reads nothing but single numbers; an axis's counter is the linear index.
+static bool drawn(Nest *n, NestUse *u, const IrValue *v) {
+  NestIndex none = { 0 };
+  if (!nest_computes(n, v)) return ir_count(&v->type) == 1;
+  if (!v->op || nest_seen(n, v, &none)) return true;
+  IrCode c = v->op->code;
+  if (c == IR_CONST) return splat(v);
+  if (c == IR_IOTA) return v->type.rank == 1;
+  u->calls |= calls(v);
+  bool number = c == IR_BROADCAST && ir_count(&v->op->in[0]->type) == 1;
+  if (!number && c != IR_RESHAPE && c != IR_STOP_GRAD && ir_info[c].lower != LOWER_ELEMENT) return false;
+  for (int k = 0; k < v->op->nin; k++)
+    if (!drawn(n, u, v->op->in[k])) return false;
+  return true;
+}
+
+// A linear nest that draws numbers, a vector or more of them: the same code for any number. It writes over nothing that it reads.
+static bool any_draw(Nest *n, NestUse *u, const PlanNode *node) {
+  if (node->kind != PLAN_NEST || !node->linear || node->late || node->dim[0] >= INT32_MAX) return false;
+  bool any = true;
+  for (int k = 0; k < node->nroot && any; k++) any = drawn(n, u, node->root[k]);
+  nest_forget(n);
+  int lanes = nest_lanes(n, INT32_MAX);
+  return any && u->calls && node->dim[0] >= lanes && (!node->strip || node->piece_len >= lanes);
+}
+
 // Whether v at a point of a convolution's result is the same code whatever the sizes: it takes the whole index, or the last
 // axis's alone.
 static bool sizeless_row(Nest *n, const IrValue *v) {
@@ -188,6 +223,19 @@ static int given(Nest *n, NestUse *u, int64_t number) {
   return u->slot.n - 1;
 }
 
+// The numbers by which draws are scaled are arguments: each layer has its own.
+static void give_scales(Nest *n, NestUse *u, const PlanNode *node) {
+  for (int k = 0; k < node->nroot; k++) {
+    const IrOp *op = node->root[k]->op;
+    if (op->code != IR_MUL && op->code != IR_DIV) continue;
+    const IrValue *v = op->in[1];
+    int64_t bits = 0;
+    if (!splat(v) || (v->type.dtype != IR_F32 && v->type.dtype != IR_F64) || nest_constant(u, v) >= 0) continue;
+    memcpy(&bits, ir_attr(v->op, A_DATA)->data, (size_t)ir_dtype_bytes(v->type.dtype));
+    u->slot.at[given(n, u, bits)].constant = v;
+  }
+}
+
 static bool operands_in_memory(const PlanNode *node) {
   return node->kind != PLAN_NEST;
 }
@@ -206,10 +254,17 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
   ConvForm form;
   int64_t number[CONV_NUMBERS];
   bool image = any_image(n, node, &form, number);
+  u->again = any_draw(n, u, node);
   put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17 | node->pack << 18);
-  put(u, node->vector << 1 | (node->strip && !image));
+  put(u, node->vector << 1 | (node->strip && !image && !u->again));
   for (int k = 0; k < node->nroot; k++) put(u, node->late && node->late[k]);
-  if (any_size(n, u, node)) {
+  if (u->again) {
+    int64_t len;
+    if (nest_pieces(n->g, node, &len) == 1) len = node->dim[0];
+    put(u, -4);
+    u->size = given(n, u, node->dim[0]), u->piece = given(n, u, len);
+    give_scales(n, u, node);
+  } else if (any_size(n, u, node)) {
     int64_t len;
     bool cut = nest_pieces(n->g, node, &len) > 1;
     put(u, cut ? -2 : -1);

@@ -847,6 +847,34 @@ static void sizes_share_a_kernel(void) {
   check(&c);
 }
 
+// Draws of any number and scale, also where the last vector is not whole and where threads have their pieces.
+static void draws_share_a_kernel(void) {
+  static const int64_t size[] = { 1024, 17, 101, 1152, 200000, 123457 };
+  Case c;
+  open_case(&c, "draws");
+  IrValue *key = input(&c, ir_scalar(IR_U64), 0, 100);
+  for (int k = 0; k < 6; k++) {
+    IrType t = ir_type(IR_U64, 1, &size[k]), f = ir_type(IR_F32, 1, &size[k]);
+    IrAttr axis = ir_attr_int(&c.arena, A_AXIS, 0);
+    IrValue *at = ir_build(&c.b, IR_IOTA, 0, NULL, &t, 1, &axis, 0, NULL)->out[0];
+    IrValue *bits = ir_bin(&c.b, IR_THREEFRY, ir_broadcast(&c.b, key, t, NULL), at);
+    IrValue *x = ir_build(&c.b, IR_CAST, 1, &bits, &f, 0, NULL, 0, NULL)->out[0];
+    out(&c, ir_bin(&c.b, IR_MUL, x, ir_fill(&c.b, f, 0.1 * (k + 1))));
+  }
+  Target t = { .cpu = "x86-64-v3" };
+  const char *bad;
+  char *why;
+  CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &t, &bad));
+  Program p = llvm_program(&c.arena, c.g, &t.plan);
+  const char *text = llvm_emit_ir(&c.arena, &p, &t, &why);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+  CU_ASSERT_EQUAL(count(text, "define internal void @rlc.k"), 1);
+  RtPool *pool = rt_pool_new(2);
+  check_on(&c, NULL, pool);
+  rt_pool_free(pool);
+  check(&c);
+}
+
 // Convolutions that differ in channels, kernel, stride and image, with what is made of their results. Two have code of their
 // own: where a number is added for each column, and where no column of the kernel falls outside.
 static void images_share_a_kernel(void) {
@@ -1000,6 +1028,7 @@ void suite_llvm(void) {
   test_add(s, "vectors of the target's width", vectors_of_the_target);
   test_add(s, "equal layers share a kernel", equal_layers_share_a_kernel);
   test_add(s, "sizes share a kernel", sizes_share_a_kernel);
+  test_add(s, "draws share a kernel", draws_share_a_kernel);
   test_add(s, "images share a kernel", images_share_a_kernel);
   test_add(s, "programs share code", programs_share_code);
   test_add(s, "numbers keep kernels apart", numbers_part_kernels);
