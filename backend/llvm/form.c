@@ -259,6 +259,9 @@ LLVMValueRef nest_scalar(Nest *n, int f) {
     int rest = nest_add(n, f, nest_of(n, last.var), -last.k);
     LLVMValueRef base = n->form.at[rest]->n ? nest_scalar(n, rest) : NULL;
     v = var_scalar(n, last.var);
+    int64_t unit = n->var.at[last.var].unit;
+    ICE_IF(unit && last.k % unit, "an index that depends on a size which its kernel leaves open");
+    if (unit) last.k /= unit;
     if (last.k != 1) v = LLVMBuildNSWMul(b, v, gen_i64(n->g, last.k), "");
     if (base) v = LLVMBuildNSWAdd(b, base, v, "");
   }

@@ -42,14 +42,14 @@ LLVMValueRef gen_function(Gen *g, const char *name, LLVMTypeRef type) {
 
 // ---- loops: the test stands at the end, so a turn costs one branch ---------------------------
 
-GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init) {
+static GenLoop open_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init, bool some) {
   GenLoop l = { .hi = hi, .step = step, .ncarry = ncarry, .entry = LLVMGetInsertBlock(g->b) };
   l.carry = arena_array(g->arena, LLVMValueRef, ncarry + 1);
   if (LLVMIsAConstantInt(lo) && LLVMIsAConstantInt(hi)) {
     int64_t size = LLVMConstIntGetSExtValue(hi) - LLVMConstIntGetSExtValue(lo);
     l.once = 0 < size && size <= step;
     l.guarded = size <= 0;
-  } else l.guarded = true;
+  } else l.guarded = !some;
   if (l.once) {
     l.i = lo;
     for (int k = 0; k < ncarry; k++) l.carry[k] = init[k];
@@ -69,6 +69,14 @@ GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int nca
     LLVMAddIncoming(l.carry[k], &init[k], &l.entry, 1);
   }
   return l;
+}
+
+GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init) {
+  return open_loop(g, lo, hi, step, ncarry, init, false);
+}
+
+GenLoop gen_turns(Gen *g, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init) {
+  return open_loop(g, gen_i64(g, 0), hi, step, ncarry, init, true);
 }
 
 void gen_loop_end(Gen *g, GenLoop *l, LLVMValueRef *next) {

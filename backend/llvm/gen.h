@@ -74,11 +74,31 @@ int gen_dot_column_tile(const Target *t, IrDtype dtype, int64_t m, int64_t n, in
 typedef struct GenConv {
   const IrOp *op;
   LLVMValueRef x, y;                     // pointers to the two operands
+  const LLVMValueRef *number;            // i64, those that an open form leaves open, in order; NULL: a form that leaves none
   LLVMValueRef lo, hi;
   void (*store)(Gen *g, void *env, LLVMValueRef row, LLVMValueRef col, LLVMValueRef acc, int lanes, int valid);
   void *env;
 } GenConv;
 void gen_conv(Gen *g, const GenConv *c);
+// Sizes of x [N, H, W, CH], weights [KH, KW, CG, O] and y [N, OH, OW, O]; of rows and columns, stride, dilation, padding before.
+enum { CONV_N, CONV_H, CONV_W, CONV_CH, CONV_OH, CONV_OW, CONV_O, CONV_KH, CONV_KW, CONV_S0, CONV_S1, CONV_D0, CONV_D1,
+       CONV_LO0, CONV_LO1, CONV_CG, CONV_GROUPS, CONV_NUMBERS };
+// All that the code depends on: equal forms, equal code.
+typedef struct ConvForm {
+  int64_t code, dtype;
+  int64_t open, is[CONV_NUMBERS];        // bits of the numbers that it is given; what the others are
+  int64_t deep;                          // depthwise: treated as one group whose channels are lanes
+  int64_t padded, merged;                // columns of the kernel may fall outside the image; columns and channels are one axis, where
+                                         // none does and x runs through both
+  int64_t rows, rest_rows, cols, rest_cols;  // of a tile, and those left over
+  int64_t vecs, panels, rest_channels;   // of a panel; whether there is one; channels behind the last
+  int64_t even, narrow;                  // dx: the image is a number of strides wide; less than one
+  int64_t fours;                         // dw: images are a multiple of four
+  int64_t zeros;                         // bytes of zeros for what lies outside
+} ConvForm;
+// Fills f, and x with all numbers; false: there is nothing to compute. `open`: leaves numbers open where code for
+// them is as fast.
+bool gen_conv_form(const Target *t, const IrOp *op, bool open, ConvForm *f, int64_t *x);
 
 // ---- loops, shared --------------------------------------------------------------------------
 // for (i = lo; i < hi; i += step) body; with up to `ncarry` values carried. Returns i's phi inside;
@@ -93,6 +113,7 @@ typedef struct GenLoop {
   LLVMValueRef *init;
 } GenLoop;
 GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init);
+GenLoop gen_turns(Gen *g, LLVMValueRef hi, int64_t step, int ncarry, LLVMValueRef *init);  // from 0; hi > 0 where it is no constant
 void gen_loop_end(Gen *g, GenLoop *l, LLVMValueRef *next);
 LLVMValueRef gen_i64(Gen *g, int64_t v);
 LLVMValueRef gen_function(Gen *g, const char *name, LLVMTypeRef type); // that never unwinds: no tables for it

@@ -14,6 +14,7 @@ struct Domain {
   int vector;                    // axis cut into vectors, or -1
   int piece_axis;                // of which only [lo, hi) is done; -1: all is
   LLVMValueRef lo, hi;
+  LLVMValueRef most;             // where its last vector begins, over one before if it must; or NULL
   int nvalue; IrValue *const *value; // what points ask for: hoisted out of loops where it can be
   NestIndex ix;                  // of the point
   int gate;                      // before the loops over axes from here on, `enter` may close them off; -1: not
@@ -127,7 +128,9 @@ static void loop(Domain *d, int a, LLVMValueRef lo, LLVMValueRef hi, int64_t ste
   int mark = nest_mark(n);
   n->level++;
   GenLoop l = gen_loop(n->g, lo, hi, step, 0, NULL);
-  at_value(d, a, l.i, first, last);
+  LLVMTypeRef t = LLVMInt64TypeInContext(n->g->ctx);
+  LLVMValueRef at = d->most ? gen_call_intrinsic(n->g, "llvm.smin", 1, &t, 2, (LLVMValueRef[]){ l.i, d->most }) : l.i;
+  at_value(d, a, at, first, last);
   gen_loop_end(n->g, &l, NULL);
   n->level--;
   nest_pop(n, mark);
@@ -179,6 +182,11 @@ static void vectors(Domain *d, int a, int64_t lo, int64_t hi) {
 static void vectors_of_piece(Domain *d, int a) {
   Nest *n = d->n;
   Gen *g = n->g;
+  if (n->use->again) {
+    d->most = LLVMBuildNSWSub(g->b, d->hi, gen_i64(g, n->lanes), "");
+    loop(d, a, d->lo, d->hi, n->lanes, 0, d->dim[a] - 1);
+    return;
+  }
   if (n->node->strip) {
     int64_t len = n->node->piece_len, rest = len % n->lanes, last = d->dim[a] - 1;
     LLVMValueRef end = rest ? LLVMBuildNSWSub(g->b, d->hi, gen_i64(g, rest), "") : d->hi;
@@ -283,7 +291,7 @@ static void range_of(Nest *n, LLVMValueRef piece, int64_t size, LLVMValueRef *lo
   Gen *g = n->g;
   int64_t len;
   *lo = gen_i64(g, 0), *hi = n->use->size >= 0 ? n->use->slot.at[n->use->size].at : gen_i64(g, size);
-  if (!piece || nest_pieces(g, n->node, &len) == 1) return;
+  if (!piece || (n->use->piece < 0 && nest_pieces(g, n->node, &len) == 1)) return;
   LLVMTypeRef t = LLVMInt64TypeInContext(g->ctx);
   LLVMValueRef by = n->use->piece >= 0 ? n->use->slot.at[n->use->piece].at : gen_i64(g, len);
   *lo = LLVMBuildNSWMul(g->b, piece, by, "");
@@ -439,12 +447,34 @@ typedef struct Epilogue {
   int lanes, valid;
   LLVMValueRef col; int col_var;
   LLVMValueRef row[64]; int row_var[64], nrow;
+  LLVMValueRef row_size;         // elements of a row, where sizes are open; or NULL
 } Epilogue;
 
 static int row_seen(const Epilogue *e, LLVMValueRef row) {
   for (int k = 0; k < e->nrow; k++)
     if (e->row[k] == row) return e->row_var[k];
   return -1;
+}
+
+// What a row is more than the first that was seen, where that is a constant; else 0.
+static int64_t row_plus(const Epilogue *e, LLVMValueRef row) {
+  if (!LLVMIsAInstruction(row) || LLVMGetInstructionOpcode(row) != LLVMAdd || !LLVMIsAConstantInt(LLVMGetOperand(row, 1))) return 0;
+  return LLVMGetOperand(row, 0) == e->row[0] ? LLVMConstIntGetSExtValue(LLVMGetOperand(row, 1)) : 0;
+}
+
+// Where sizes are open, what the first axis counts stands for the whole row: in elements, from the row before on.
+static int open_row_var(Epilogue *e, LLVMValueRef row) {
+  int v = row_seen(e, row);
+  if (v >= 0) return v;
+  const IrType *t = &e->product->type;
+  Gen *g = e->n->g;
+  int64_t plus = e->nrow ? row_plus(e, row) - row_plus(e, e->row[e->nrow - 1]) : 0;
+  LLVMValueRef at = plus == 1 ? e->row_size : LLVMBuildNSWMul(g->b, e->row_size, plus ? gen_i64(g, plus) : row, "");
+  if (plus) at = LLVMBuildNSWAdd(g->b, e->n->var.at[e->row_var[e->nrow - 1]].at, at, "");
+  v = nest_value_var(e->n, at, 0, t->dim[0] - 1);
+  e->n->var.at[v].unit = ir_count(t) / t->dim[0];
+  if (e->nrow < 64) e->row[e->nrow] = row, e->row_var[e->nrow++] = v;
+  return v;
 }
 
 // The rows of a tile are its first one and a constant more: one address serves them all.
@@ -486,7 +516,10 @@ static void epilogue(Gen *g, void *env, LLVMValueRef row, LLVMValueRef col, LLVM
   int64_t rows = 1;
   for (int k = 0; k < e->lead; k++) rows *= t->dim[ix.n + k];
   int *lead = ix.at + ix.n;
-  if (LLVMIsAConstantInt(row)) {
+  if (e->row_size) {
+    lead[0] = nest_of(n, open_row_var(e, row));
+    for (int k = 1; k < e->lead; k++) lead[k] = nest_const(n, 0);
+  } else if (LLVMIsAConstantInt(row)) {
     int64_t c = LLVMConstIntGetSExtValue(row);
     for (int k = e->lead - 1; k >= 0; c /= t->dim[ix.n + k], k--) lead[k] = nest_const(n, c % t->dim[ix.n + k]);
   } else {
@@ -696,6 +729,11 @@ static void emit_conv(Nest *n, LLVMValueRef piece) {
   GenConv c = { .op = op, .x = entry_of(n, op->in[0], &none), .y = entry_of(n, op->in[1], &none) };
   range_of(n, piece, t->dim[0], &c.lo, &c.hi);
   Epilogue e = epilogue_open(n, none, t->rank - 1);
+  LLVMValueRef number[CONV_NUMBERS];
+  if (n->use->size >= 0) {
+    for (int k = n->use->number; k < n->use->last; k++) number[k - n->use->number] = n->use->slot.at[k].at;
+    c.number = number, e.row_size = n->use->slot.at[n->use->last].at;
+  }
   c.store = epilogue, c.env = &e;
   gen_conv(n->g, &c);
   epilogue_close(n, &e);

@@ -26,6 +26,7 @@ typedef struct NestVar {
   int64_t div, mod;
   int digits;                  // as parent: number of digits made of it
   int near; int64_t plus;      // it is that variable and a constant more, which addresses make use of; plus 0: not
+  int64_t unit;                // not 0: what k times it is, k a multiple of unit, `at` is k / unit times, whatever size unit stands for
 } NestVar;
 
 typedef struct NestTerm { int var; int64_t k; } NestTerm;
@@ -50,6 +51,7 @@ typedef struct NestSlot {
   PlanRef ref;
   const IrOp *turn;
   int64_t number;
+  const IrValue *constant;     // whose bits the number is, or NULL
   LLVMValueRef at;             // its value in the function; NULL: not loaded
 } NestSlot;
 
@@ -59,6 +61,8 @@ typedef struct NestUse {
   Str key;
   int nop;                     // ops computed in it, unrolled reductions counted as many
   int size, piece;             // slots of dim[0] and piece_len, where the key leaves them open; else -1
+  int number, last;            // of a CONV whose sizes are open: the first slot of its form's numbers; that of the last axis's size
+  bool again;                  // points may be computed again, by any thread: the last vector of a piece ends where the piece does
   bool heavy;                  // holds a loop
   bool calls;                  // functions of analysis in f32, or threefry
 } NestUse;
@@ -90,6 +94,7 @@ typedef struct Nest {
 void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u);
 bool nest_computes(const Nest *n, const IrValue *v);       // here, rather than loading it
 int nest_slot(const NestUse *u, const PlanRef *ref);
+int nest_constant(const NestUse *u, const IrValue *v);     // the slot that has a constant's bits; -1: they stand in the code
 bool nest_ref_eq(const PlanRef *x, const PlanRef *y);
 bool nest_is_turn(const IrValue *v);                       // argument 0 of a scan or map
 

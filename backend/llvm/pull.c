@@ -498,6 +498,12 @@ static NestReg integer_of(Nest *n, int f, IrDtype t) {
 static NestReg constant(Nest *n, const IrValue *v, NestIndex ix, int mask) {
   const IrAttr *a = ir_attr(v->op, A_DATA);
   int64_t c, size = ir_dtype_bytes(v->type.dtype);
+  int given = nest_constant(n->use, v);
+  if (given >= 0) {
+    LLVMValueRef bits = n->use->slot.at[given].at;
+    if (size == 4) bits = LLVMBuildTrunc(n->g->b, bits, LLVMInt32TypeInContext(n->g->ctx), "");
+    return (NestReg){ .re = LLVMBuildBitCast(n->g->b, bits, gen_type(n->g, v->type.dtype, 1), "") };
+  }
   if (a->n == size) return number(n, v->type.dtype, ir_load(v->type.dtype, a->data));
   if (nest_fixed(n, nest_linear(n, &v->type, &ix), &c))
     return number(n, v->type.dtype, ir_load(v->type.dtype, (const char *)a->data + c * size));

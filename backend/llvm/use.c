@@ -17,6 +17,12 @@ int nest_slot(const NestUse *u, const PlanRef *ref) {
   ICE("a place that the node was not seen to use");
 }
 
+int nest_constant(const NestUse *u, const IrValue *v) {
+  for (int k = 0; k < u->slot.n; k++)
+    if (u->slot.at[k].constant == v) return k;
+  return -1;
+}
+
 bool nest_is_turn(const IrValue *v) {
   const IrOp *o = v->region && !v->op ? v->region->owner : NULL;
   return o && v->index == 0 && (o->code == IR_SCAN || o->code == IR_MAP);
@@ -41,9 +47,20 @@ bool nest_computes(const Nest *n, const IrValue *v) {
 
 static void put(NestUse *u, int64_t x) { str_put(&u->key, (const char *)&x, sizeof x); }
 
-static void put_type(NestUse *u, const IrType *t) {
+// How an array lies to the node's domain where sizes are open: one element, a row of the last axis, all of it.
+typedef enum Extent { ONE, ROW, ALL, OTHER } Extent;
+
+static Extent extent_of(const PlanNode *node, const IrType *t) {
+  int64_t count = ir_count(t);
+  if (count == 1) return ONE;
+  if (node->linear) return ALL;
+  if (t->rank == node->rank && !memcmp(t->dim, node->dim, sizeof *t->dim * (size_t)t->rank)) return ALL;
+  return t->rank && count == t->dim[t->rank - 1] && count == node->dim[node->rank - 1] ? ROW : OTHER;
+}
+
+static void put_type(const Nest *n, NestUse *u, const IrType *t) {
   if (u->size >= 0) {
-    put(u, t->dtype | (ir_count(t) == 1) << 8);
+    put(u, t->dtype | extent_of(n->node, t) << 8);
     return;
   }
   put(u, t->dtype | t->rank << 8);
@@ -52,7 +69,7 @@ static void put_type(NestUse *u, const IrType *t) {
 
 static void put_op(NestUse *u, const IrOp *op) {
   put(u, op->code);
-  if (u->size >= 0 && op->code != IR_CONST) return;
+  if (u->size >= 0 && op->code != IR_CONST && ir_info[op->code].lower != LOWER_ELEMENT) return;   // sizes and axes
   for (int k = 0; k < op->nattr; k++) {
     const IrAttr *a = &op->attr[k];
     bool text = a->key == A_DATA || a->key == A_NAME;
@@ -94,10 +111,13 @@ static int visit(Walk *w, const IrValue *v) {
   if (l->number >= 0) return l->number;
   if (!nest_computes(n, v)) {
     put(u, -1 - memory(n->g->arena, u, &n->plan->value[v->id].ref));
-    put_type(u, &v->type);
+    put_type(n, u, &v->type);
   } else if (!v->op) {
     ICE_IF(!nest_is_turn(v), "value %d is computed nowhere", v->id);
     put(u, -1000000 - turn(n->g->arena, u, v->region->owner));
+  } else if (nest_constant(u, v) >= 0) {
+    put(u, -2000000 - nest_constant(u, v));
+    put_type(n, u, &v->type);
   } else {
     int number[IR_MAX_RANK], *at = v->op->nin <= IR_MAX_RANK ? number : arena_array(n->g->arena, int, v->op->nin);
     ICE_IF(v->op->nregion, "%s cannot be computed inside a nest", ir_info[v->op->code].name);
@@ -105,7 +125,7 @@ static int visit(Walk *w, const IrValue *v) {
     if (v->op->code == IR_SIN) n->local[v->op->in[0]->id].sine = v;
     if (v->op->code == IR_COS) n->local[v->op->in[0]->id].cosine = v;
     put_op(u, v->op);
-    put_type(u, &v->type);
+    put_type(n, u, &v->type);
     for (int k = 0; k < v->op->nin; k++) put(u, at[k]);
     bool reduces = ir_info[v->op->code].lower == LOWER_REDUCE, small = reduces && plan_small_reduce(v->op);
     u->nop += small ? PLAN_SMALL_REDUCE : 1;
@@ -139,9 +159,81 @@ static bool any_size(Nest *n, NestUse *u, const PlanNode *node) {
   return any && node->dim[0] >= 2 * lanes && node->dim[0] % lanes == 0 && (!node->strip || node->piece_len % lanes == 0);
 }
 
+// Whether what v is made of reads nothing but single numbers; an axis's counter is the linear index.
+static bool drawn(Nest *n, NestUse *u, const IrValue *v) {
+  NestIndex none = { 0 };
+  if (!nest_computes(n, v)) return ir_count(&v->type) == 1;
+  if (!v->op || nest_seen(n, v, &none)) return true;
+  IrCode c = v->op->code;
+  if (c == IR_CONST) return splat(v);
+  if (c == IR_IOTA) return v->type.rank == 1;
+  u->calls |= calls(v);
+  bool number = c == IR_BROADCAST && ir_count(&v->op->in[0]->type) == 1;
+  if (!number && c != IR_RESHAPE && c != IR_STOP_GRAD && ir_info[c].lower != LOWER_ELEMENT) return false;
+  for (int k = 0; k < v->op->nin; k++)
+    if (!drawn(n, u, v->op->in[k])) return false;
+  return true;
+}
+
+// A linear nest that draws numbers, a vector or more of them: the same code for any number. It writes over nothing that it reads.
+static bool any_draw(Nest *n, NestUse *u, const PlanNode *node) {
+  if (node->kind != PLAN_NEST || !node->linear || node->late || node->dim[0] >= INT32_MAX) return false;
+  bool any = true;
+  for (int k = 0; k < node->nroot && any; k++) any = drawn(n, u, node->root[k]);
+  nest_forget(n);
+  int lanes = nest_lanes(n, INT32_MAX);
+  return any && u->calls && node->dim[0] >= lanes && (!node->strip || node->piece_len >= lanes);
+}
+
+// Whether v at a point of a convolution's result is the same code whatever the sizes: it takes the whole index, or the last
+// axis's alone.
+static bool sizeless_row(Nest *n, const IrValue *v) {
+  NestIndex none = { 0 };
+  const IrOp *op = v->op;
+  Extent e = extent_of(n->node, &v->type);
+  if (op == n->node->op) return true;
+  if (e == OTHER) return false;
+  if (!nest_computes(n, v) || nest_seen(n, v, &none)) return true;
+  if (!op) return true;
+  if (op->code == IR_CONST) return splat(v);
+  for (int k = 0; k < op->nin; k++)
+    if (!sizeless_row(n, op->in[k])) return false;
+  if (op->code == IR_STOP_GRAD || ir_info[op->code].lower == LOWER_ELEMENT) return true;
+  Extent from = op->nin ? extent_of(n->node, &op->in[0]->type) : OTHER;
+  if (op->code == IR_RESHAPE) return e != ALL && from == e;
+  if (op->code != IR_BROADCAST) return false;
+  const IrType *x = &op->in[0]->type;
+  return from == ONE || (from == ROW && ir_ints(op, A_AXES, NULL)[x->rank - 1] == v->type.rank - 1);
+}
+
+// A convolution whose form leaves sizes open, and what is made of its result.
+static bool any_image(Nest *n, const PlanNode *node, ConvForm *f, int64_t *number) {
+  if (node->kind != PLAN_CONV || node->scratch_bytes || nest_product(node->op)) return false;
+  if (node->rank != 4 || node->dim[0] == 1 || node->dim[3] == 1 || !gen_conv_form(n->g->target, node->op, true, f, number)) return false;
+  bool any = f->open && extent_of(node, &node->op->out[0]->type) == ALL;
+  for (int k = 0; k < 2; k++) any = any && !splat(node->op->in[k]);
+  for (int k = 0; k < node->nroot && any; k++)
+    any = extent_of(node, &node->root[k]->type) == ALL && sizeless_row(n, node->root[k]);
+  nest_forget(n);
+  return any;
+}
+
 static int given(Nest *n, NestUse *u, int64_t number) {
   vec_push(n->g->arena, &u->slot, ((NestSlot){ .kind = SLOT_NUMBER, .number = number }));
   return u->slot.n - 1;
+}
+
+// The numbers by which draws are scaled are arguments: each layer has its own.
+static void give_scales(Nest *n, NestUse *u, const PlanNode *node) {
+  for (int k = 0; k < node->nroot; k++) {
+    const IrOp *op = node->root[k]->op;
+    if (op->code != IR_MUL && op->code != IR_DIV) continue;
+    const IrValue *v = op->in[1];
+    int64_t bits = 0;
+    if (!splat(v) || (v->type.dtype != IR_F32 && v->type.dtype != IR_F64) || nest_constant(u, v) >= 0) continue;
+    memcpy(&bits, ir_attr(v->op, A_DATA)->data, (size_t)ir_dtype_bytes(v->type.dtype));
+    u->slot.at[given(n, u, bits)].constant = v;
+  }
 }
 
 static bool operands_in_memory(const PlanNode *node) {
@@ -159,15 +251,35 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
   Walk w = { n, u, 0 };
   for (int k = 0; k < node->nroot; k++)
     n->local[node->root[k]->id] = (struct NestLocal){ .stamp = n->stamp, .number = -1, .root = true };
+  ConvForm form;
+  int64_t number[CONV_NUMBERS];
+  bool image = any_image(n, node, &form, number);
+  u->again = any_draw(n, u, node);
   put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17 | node->pack << 18);
-  put(u, node->vector << 1 | node->strip);
+  put(u, node->vector << 1 | (node->strip && !image && !u->again));
   for (int k = 0; k < node->nroot; k++) put(u, node->late && node->late[k]);
-  if (any_size(n, u, node)) {
+  if (u->again) {
+    int64_t len;
+    if (nest_pieces(n->g, node, &len) == 1) len = node->dim[0];
+    put(u, -4);
+    u->size = given(n, u, node->dim[0]), u->piece = given(n, u, len);
+    give_scales(n, u, node);
+  } else if (any_size(n, u, node)) {
     int64_t len;
     bool cut = nest_pieces(n->g, node, &len) > 1;
     put(u, cut ? -2 : -1);
     u->size = given(n, u, node->dim[0]);
     if (cut) u->piece = given(n, u, len);
+  } else if (image) {
+    int64_t len;
+    if (nest_pieces(n->g, node, &len) == 1) len = node->dim[0];
+    put(u, -3);
+    str_put(&u->key, (const char *)&form, sizeof form);
+    u->size = given(n, u, node->dim[0]), u->piece = given(n, u, len);
+    u->number = u->slot.n;
+    for (int k = 0; k < CONV_NUMBERS; k++)
+      if (form.open >> k & 1) given(n, u, number[k]);
+    u->last = given(n, u, node->dim[3]);
   } else {
     put(u, node->pieces), put(u, node->piece_axis), put(u, node->piece_len);
     str_put(&u->key, (const char *)node->dim, sizeof *node->dim * (size_t)node->rank);
@@ -177,11 +289,12 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
     put_op(u, node->op);
     for (int k = 0; k < node->op->nin; k++) {
       const IrValue *v = node->op->in[k];
-      put_type(u, &v->type);
+      if (image) put(u, v->type.dtype);
+      else put_type(n, u, &v->type);
       put(u, memory(n->g->arena, u, &p->value[v->id].ref));
       if (splat(v)) put_op(u, v->op);          // its number is in the code
     }
-    put_type(u, &node->op->out[0]->type);
+    put_type(n, u, &node->op->out[0]->type);
     if (node->kind == PLAN_UPDATE) put(u, memory(n->g->arena, u, &p->value[node->op->out[0]->id].ref));
     if (node->scratch_bytes) {
       put(u, memory(n->g->arena, u, &node->scratch));

@@ -80,8 +80,13 @@ static IrOp *op_of(Arena *arena, const Case *w, const Arrays *a, IrCode code) {
   return ir_build(&b, code, 2, in, want, 5, attr, 0, NULL);
 }
 
-static void check(CodeTarget target, const Case *w, IrCode code) {
-  Arrays a = arrays_of(w);
+static void free_arrays(Arrays *a) {
+  for (int k = 0; k < 3; k++) free(a->at[k]);
+}
+
+// Code made for `by`, which leaves sizes open, given those of w; `by` NULL: made for w alone.
+static void check(CodeTarget target, const Case *w, const Case *by, IrCode code) {
+  Arrays a = arrays_of(w), made = arrays_of(by ? by : w);
   int sought = code == IR_CONV ? 2 : code == IR_CONV_DX ? 0 : 1;
   const IrType *type = &a.type[sought];
   IrDtype sum = w->t == IR_F64 ? IR_F64 : IR_F32;
@@ -92,16 +97,31 @@ static void check(CodeTarget target, const Case *w, IrCode code) {
   code_begin(&c, target, "f", 4);
   Gen *g = &c.g;
   Out o = { code_arg(&c, 2), sum, type->dim[3] };
-  GenConv conv = { .op = op_of(&c.arena, w, &a, code), .x = code_arg(&c, 0), .y = code_arg(&c, 1), .store = put, .env = &o };
+  GenConv conv = { .op = op_of(&c.arena, by ? by : w, &made, code), .x = code_arg(&c, 0), .y = code_arg(&c, 1), .store = put, .env = &o };
   conv.lo = gen_load(g, IR_I64, code_arg(&c, 3), 1, 1);
   conv.hi = gen_load(g, IR_I64, gen_at(g, code_arg(&c, 3), IR_I64, gen_i64(g, 1)), 1, 1);
+  int64_t number[CONV_NUMBERS], given[2 + CONV_NUMBERS];
+  LLVMValueRef open[CONV_NUMBERS];
+  ConvForm form, same;
+  if (by && gen_conv_form(g->target, op_of(&c.arena, w, &a, code), true, &form, number)) {
+    conv.number = open;
+    gen_conv_form(g->target, conv.op, true, &same, given);
+    CU_ASSERT_EQUAL(memcmp(&form, &same, sizeof form), 0);
+    for (int k = 0, n = 0; k < CONV_NUMBERS; k++)
+      if (form.open >> k & 1) {
+        given[2 + n] = number[k];
+        open[n] = gen_load(g, IR_I64, gen_at(g, code_arg(&c, 3), IR_I64, gen_i64(g, 2 + n)), 1, 1), n++;
+      }
+  }
   gen_conv(g, &conv);
   void (*f)(const void *, const void *, void *, const int64_t *);
   *(void **)&f = code_end(&c, "f");
   const char *x = code == IR_CONV_DX ? a.at[2] : a.at[0], *y = code == IR_CONV_DW ? a.at[2] : a.at[1];
   int64_t cut = type->dim[0] / 2;
-  f(x, y, got, (int64_t[]){ 0, cut });
-  f(x, y, got, (int64_t[]){ cut, type->dim[0] });
+  given[0] = 0, given[1] = cut;
+  f(x, y, got, given);
+  given[0] = cut, given[1] = type->dim[0];
+  f(x, y, got, given);
   double *size, *exact = plain(w, &a, sought, &size), worst = 0;
   for (int64_t i = 0; i < ir_count(type); i++) {
     double e = fabs(ir_load(sum, got + i * out).re - exact[i]) / (size[i] + 1e-9);
@@ -114,7 +134,7 @@ static void check(CodeTarget target, const Case *w, IrCode code) {
            (int)w->groups, (int)w->s[0], (int)w->s[1], (int)w->lo[0], (int)w->lo[1], (int)w->hi[0], (int)w->hi[1], (int)w->d[0], (int)w->d[1], worst);
   CU_ASSERT(worst <= bound);
   code_free(&c);
-  for (int k = 0; k < 3; k++) free(a.at[k]);
+  free_arrays(&a), free_arrays(&made);
   free(got), free(exact), free(size);
 }
 
@@ -124,7 +144,28 @@ static void each(const Case *w, int n) {
   for (int i = 0; i < n; i++)
     for (int k = 0; k < 3; k++)
       for (CodeTarget t = 0; t < CODE_NTARGET; t++)
-        if (code_target_runs(t)) check(t, &w[i], code[k]);
+        for (int open = 0; open < 2 && code_target_runs(t); open++) check(t, &w[i], open ? &w[i] : NULL, code[k]);
+}
+
+// What a search over architectures differs in: channels, the kernel, the stride, the image.
+static void open_sizes(void) {
+  static const struct { IrCode code; Case by, w; } pair[] = {
+    { IR_CONV, { IR_F32, 2, 8, 8, 16, 3, 3, 32, 1, { 1, 1 }, { 1, 1 }, { 1, 1 }, { 1, 1 } },
+               { IR_F32, 3, 6, 8, 7, 5, 5, 32, 1, { 1, 1 }, { 2, 2 }, { 2, 2 }, { 1, 1 } } },
+    { IR_CONV, { IR_F32, 2, 8, 4, 16, 3, 3, 16, 1, { 1, 1 }, { 1, 1 }, { 1, 1 }, { 1, 1 } },
+               { IR_F32, 1, 7, 8, 12, 3, 3, 16, 1, { 2, 2 }, { 0, 0 }, { 1, 1 }, { 1, 1 } } },
+    { IR_CONV, { IR_F32, 2, 8, 8, 1, 3, 3, 16, 1, { 1, 1 }, { 1, 1 }, { 1, 1 }, { 1, 1 } },
+               { IR_F32, 2, 8, 8, 1, 5, 5, 16, 1, { 1, 1 }, { 2, 2 }, { 2, 2 }, { 1, 1 } } },
+    { IR_CONV_DX, { IR_F32, 2, 8, 8, 16, 3, 3, 32, 1, { 1, 1 }, { 1, 1 }, { 1, 1 }, { 1, 1 } },
+                  { IR_F32, 3, 8, 8, 24, 5, 5, 48, 1, { 1, 1 }, { 2, 2 }, { 2, 2 }, { 1, 1 } } },
+    { IR_CONV_DX, { IR_F32, 2, 8, 8, 12, 3, 3, 32, 1, { 2, 2 }, { 0, 0 }, { 1, 1 }, { 1, 1 } },
+                  { IR_F32, 1, 8, 8, 20, 3, 3, 64, 1, { 2, 2 }, { 0, 0 }, { 1, 1 }, { 1, 1 } } },
+    { IR_CONV_DW, { IR_F32, 4, 8, 8, 16, 3, 3, 32, 1, { 1, 1 }, { 1, 1 }, { 1, 1 }, { 1, 1 } },
+                  { IR_F32, 8, 9, 7, 16, 5, 5, 32, 1, { 2, 2 }, { 2, 2 }, { 2, 2 }, { 1, 1 } } },
+  };
+  srand(3);
+  for (size_t k = 0; k < sizeof pair / sizeof *pair; k++)
+    if (code_target_runs(CODE_AVX2)) check(CODE_AVX2, &pair[k].w, &pair[k].by, pair[k].code);
 }
 
 #define PLAIN 1, { 1, 1 }, { 0, 0 }, { 0, 0 }, { 1, 1 }
@@ -183,4 +224,5 @@ void suite_conv(void) {
   test_add(s, "padding, cropping", padding);
   test_add(s, "strides and dilation", strides);
   test_add(s, "groups, depthwise", groups);
+  test_add(s, "sizes left open", open_sizes);
 }

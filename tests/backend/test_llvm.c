@@ -847,6 +847,64 @@ static void sizes_share_a_kernel(void) {
   check(&c);
 }
 
+// Draws of any number and scale, also where the last vector is not whole and where threads have their pieces.
+static void draws_share_a_kernel(void) {
+  static const int64_t size[] = { 1024, 17, 101, 1152, 200000, 123457 };
+  Case c;
+  open_case(&c, "draws");
+  IrValue *key = input(&c, ir_scalar(IR_U64), 0, 100);
+  for (int k = 0; k < 6; k++) {
+    IrType t = ir_type(IR_U64, 1, &size[k]), f = ir_type(IR_F32, 1, &size[k]);
+    IrAttr axis = ir_attr_int(&c.arena, A_AXIS, 0);
+    IrValue *at = ir_build(&c.b, IR_IOTA, 0, NULL, &t, 1, &axis, 0, NULL)->out[0];
+    IrValue *bits = ir_bin(&c.b, IR_THREEFRY, ir_broadcast(&c.b, key, t, NULL), at);
+    IrValue *x = ir_build(&c.b, IR_CAST, 1, &bits, &f, 0, NULL, 0, NULL)->out[0];
+    out(&c, ir_bin(&c.b, IR_MUL, x, ir_fill(&c.b, f, 0.1 * (k + 1))));
+  }
+  Target t = { .cpu = "x86-64-v3" };
+  const char *bad;
+  char *why;
+  CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &t, &bad));
+  Program p = llvm_program(&c.arena, c.g, &t.plan);
+  const char *text = llvm_emit_ir(&c.arena, &p, &t, &why);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+  CU_ASSERT_EQUAL(count(text, "define internal void @rlc.k"), 1);
+  RtPool *pool = rt_pool_new(2);
+  check_on(&c, NULL, pool);
+  rt_pool_free(pool);
+  check(&c);
+}
+
+// Convolutions that differ in channels, kernel, stride and image, with what is made of their results. Two have code of their
+// own: where a number is added for each column, and where no column of the kernel falls outside.
+static void images_share_a_kernel(void) {
+  static const int64_t size[][7] = {       // n, h, w, channels, kernel, stride, padding
+    { 4, 8, 8, 16, 3, 1, 1 }, { 2, 6, 8, 8, 5, 1, 2 }, { 3, 16, 16, 12, 3, 2, 1 }, { 4, 8, 8, 16, 3, 1, 1 }, { 4, 8, 8, 16, 1, 1, 0 },
+  };
+  Case c;
+  open_case(&c, "images");
+  c.abs = 3e-5;
+  for (int k = 0; k < 5; k++) {
+    const int64_t *s = size[k], stride[2] = { s[5], s[5] }, pad[2] = { s[6], s[6] }, one[2] = { 1, 1 };
+    IrValue *x = input(&c, SHAPE(IR_F32, s[0], s[1], s[2], s[3]), -1, 1), *w = input(&c, SHAPE(IR_F32, s[4], s[4], s[3], 8), -1, 1);
+    IrAttr at[] = { ir_attr_ints(&c.arena, A_STRIDE, 2, stride), ir_attr_ints(&c.arena, A_LO, 2, pad), ir_attr_ints(&c.arena, A_HI, 2, pad),
+                    ir_attr_ints(&c.arena, A_DILATE, 2, one), ir_attr_int(&c.arena, A_GROUPS, 1) };
+    IrValue *y = ir_build(&c.b, IR_CONV, 2, (IrValue *[]){ x, w }, NULL, 5, at, 0, NULL)->out[0];
+    IrValue *b = input(&c, SHAPE(IR_F32, 8), -1, 1);     // there are as many columns
+    y = ir_bin(&c.b, IR_ADD, y, k == 3 ? ir_broadcast(&c.b, b, y->type, INTS(2)) : ir_broadcast(&c.b, b, y->type, INTS(3)));
+    out(&c, ir_bin(&c.b, IR_MAX, y, ir_fill(&c.b, y->type, 0)));
+  }
+  Target t = { .cpu = "x86-64-v3" };
+  const char *bad;
+  char *why;
+  CU_ASSERT_TRUE(llvm_target_resolve(&c.arena, &t, &bad));
+  Program p = llvm_program(&c.arena, c.g, &t.plan);
+  const char *text = llvm_emit_ir(&c.arena, &p, &t, &why);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+  CU_ASSERT_EQUAL(count(text, "define internal void @rlc.k"), 3);
+  check(&c);
+}
+
 // The i-th of programs that begin with one kernel.
 static void shared_program(Case *c, int i) {
   open_case(c, "shared");
@@ -970,6 +1028,8 @@ void suite_llvm(void) {
   test_add(s, "vectors of the target's width", vectors_of_the_target);
   test_add(s, "equal layers share a kernel", equal_layers_share_a_kernel);
   test_add(s, "sizes share a kernel", sizes_share_a_kernel);
+  test_add(s, "draws share a kernel", draws_share_a_kernel);
+  test_add(s, "images share a kernel", images_share_a_kernel);
   test_add(s, "programs share code", programs_share_code);
   test_add(s, "numbers keep kernels apart", numbers_part_kernels);
   test_add(s, "object files", objects);
