@@ -5,6 +5,7 @@
 #include "backend/llvm/nest.h"
 #include "ir/number.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define MOST 32            // reductions in one loop
@@ -48,10 +49,12 @@ static int registers(const IrOp *op) { return is_arg(op) || ir_is_complex(op->in
 
 // ---- what is reduced -----------------------------------------------------------------------------
 
+// Their sizes, and which axes of operand 0 they are; a product's are none that a vector can run along.
 static int axes_of(const IrOp *op, int64_t *dim, int *axis) {
   const IrType *x = &op->in[0]->type, *y = op->nin > 1 ? &op->in[1]->type : NULL;
   int m;
   const int64_t *a;
+  for (int k = 0; k < 3; k++) axis[k] = INT_MIN;
   switch (op->code) {
   case IR_ARGMAX: case IR_ARGMIN:
     axis[0] = (int)ir_int(op, A_AXIS);
