@@ -256,7 +256,7 @@ void nest_use(Nest *n, const Plan *p, const PlanNode *node, NestUse *u) {
   bool image = any_image(n, node, &form, number);
   u->again = any_draw(n, u, node);
   put(u, node->kind | node->rank << 8 | node->linear << 16 | node->blas << 17 | node->pack << 18);
-  put(u, node->vector << 1 | (node->strip && !image && !u->again));
+  put(u, 2 * node->vector + (node->strip && !image && !u->again));
   for (int k = 0; k < node->nroot; k++) put(u, node->late && node->late[k]);
   if (u->again) {
     int64_t len;

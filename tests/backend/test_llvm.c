@@ -847,6 +847,18 @@ static void sizes_share_a_kernel(void) {
   check(&c);
 }
 
+// What is no size parts kernels that are open to sizes.
+static void orders_part_kernels(void) {
+  Case c;
+  open_case(&c, "orders");
+  for (int64_t k = 1; k <= 2; k++) {
+    IrValue *x = input(&c, SHAPE(IR_F32, 1024 * k), 1, 2);
+    IrAttr order = ir_attr_int(&c.arena, A_N, k);
+    out(&c, ir_build(&c.b, IR_POLYGAMMA, 1, &x, NULL, 1, &order, 0, NULL)->out[0]);
+  }
+  check(&c);
+}
+
 // Draws of any number and scale, also where the last vector is not whole and where threads have their pieces.
 static void draws_share_a_kernel(void) {
   static const int64_t size[] = { 1024, 17, 101, 1152, 200000, 123457 };
@@ -1028,6 +1040,7 @@ void suite_llvm(void) {
   test_add(s, "vectors of the target's width", vectors_of_the_target);
   test_add(s, "equal layers share a kernel", equal_layers_share_a_kernel);
   test_add(s, "sizes share a kernel", sizes_share_a_kernel);
+  test_add(s, "orders part kernels", orders_part_kernels);
   test_add(s, "draws share a kernel", draws_share_a_kernel);
   test_add(s, "images share a kernel", images_share_a_kernel);
   test_add(s, "programs share code", programs_share_code);
