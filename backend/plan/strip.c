@@ -22,6 +22,12 @@
 #define MOST_TRIES 20000      // times that a node is looked at, in a block
 #define FEWER 4               // a product that could be cut into more than this times as many pieces stays alone, for many threads
 
+// Fewer strips are taken where so many times the work joins. Of two, threads' rooms are as much memory as all of the arrays, and
+// strips no shorter than what second-level caches hold: where they are large, weight gradients rather stay outside.
+#define GAIN 1.05
+#define GAIN_TWO 1.6
+#define ROOMY (1 << 21)       // bytes that the nodes write
+
 enum { AHEAD, INSIDE, BEHIND };
 
 typedef struct Units { VEC(Unit *) v; } Units;
@@ -180,7 +186,7 @@ static bool part(Grouping *g, const Units *list, int seed) {
 
 #define ROUNDS 6
 
-typedef struct Tried { int members; double ns; } Tried;
+typedef struct Tried { int members; double ns; int64_t bytes; } Tried;
 
 // Places the units from `seed` on; those in front of it come ahead.
 static Tried try_strips(Grouping *g, const Units *list, int seed) {
@@ -194,7 +200,11 @@ static Tried try_strips(Grouping *g, const Units *list, int seed) {
     if (!part(g, list, seed)) break;
   }
   for (int k = seed; k < list->v.n; k++)
-    if (list->v.at[k]->where == INSIDE) t.members++, t.ns += list->v.at[k]->ns;
+    if (list->v.at[k]->where == INSIDE) {
+      const Unit *u = list->v.at[k];
+      t.members++, t.ns += u->ns;
+      for (int i = 0; i < u->root.n; i++) t.bytes += ir_bytes(&u->root.at[i]->type);
+    }
   return t;
 }
 
@@ -241,7 +251,7 @@ static bool seed_strips(Grouping *g, const Units *list, int seed) {
   for (g->n = MOST_STRIPS; g->n > 1; g->n /= 2) {
     if (!fits(g, list->v.at[seed], g->n)) continue;
     Tried t = try_strips(g, list, seed);
-    if (t.members > 1 && t.ns >= strip_ns(g) * (double)g->n && t.ns > 1.05 * most) best = g->n, most = t.ns;
+    if (t.members > 1 && t.ns >= strip_ns(g) * (double)g->n && t.ns > (g->n == 2 && t.bytes >= ROOMY ? GAIN_TWO : GAIN) * most) best = g->n, most = t.ns;
   }
   if (!best) return false;
   g->n = best;
