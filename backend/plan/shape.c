@@ -16,6 +16,7 @@
 #define TURNED_MULTIPLE 64    // … where rows are columns in memory: whole cache lines of them
 #define COLUMN_MULTIPLE 64
 #define FAR_MATRIX (1 << 19)  // bytes: it does not stay in the second-level cache from step to step
+#define FEW_ROWS 256          // more are divided into strips, with what comes before and behind
 #define MOST_LOOPS (2 * IR_MAX_RANK)
 // Packing a matrix that rows far apart are read of pays where many rows of the other use it.
 #define PACK_ROWS 256
@@ -216,7 +217,7 @@ static void cut(PlanNode *n, int axis, int64_t pieces, int64_t multiple) {
 // Few rows by a large matrix: a thread takes columns, so that each number of it goes to one core only.
 static bool by_columns(const PlanNode *n) {
   const IrType *w = &n->op->in[1]->type;
-  return !ir_int(n->op, A_TA) && !n->blas && (w->dtype == IR_F32 || w->dtype == IR_F64) && ir_bytes(w) >= FAR_MATRIX && n->dim[1] > n->dim[0];
+  return !ir_int(n->op, A_TA) && !n->blas && (w->dtype == IR_F32 || w->dtype == IR_F64) && ir_bytes(w) >= FAR_MATRIX && n->dim[1] > n->dim[0] && n->dim[0] <= FEW_ROWS;
 }
 
 // `fmas`: multiply-adds of a product, which n->flops does not count yet.
