@@ -20,7 +20,8 @@
 // rows together that otherwise go through the turns each on its own.
 enum { KEEP_MOST = 16 << 20, KEEP_ANY = 1 << 17, SHORT_TURN = 512 };   // bytes, bytes, elements
 #define SOME_OF 32                   // elements from which the plan computes what a condition asks for where it does [backend/plan/late.c]
-#define PRODUCT_ENOUGH 16e6          // flops: a product of one turn that is as quick as one of all turns, and needs nothing kept
+// flops: a product of one turn that is as quick as one of all turns; it stays where what were kept instead is larger
+#define PRODUCT_ENOUGH 16e6
 
 typedef VEC(IrValue *) Values;
 
@@ -371,6 +372,18 @@ static bool gains_rows(const Values *edge) {
   return false;
 }
 
+// A product of what is stacked: nothing else would be computed for all turns.
+static bool plain_product(const Fission *f, const IrValue *v) {
+  while (v->op->code == IR_RESHAPE && behind(f, v->op->in[0])) v = v->op->in[0];
+  if (v->op->code != IR_DOT) return false;
+  for (int k = 0; k < 2; k++) {
+    const IrValue *x = v->op->in[k];
+    while (x->op && x->op->code == IR_RESHAPE) x = x->op->in[0];
+    if (behind(f, x) || early(f, x)) return false;
+  }
+  return true;
+}
+
 typedef struct Behind { Values roots, given; VEC(int) result; } Behind;
 
 static Behind find_roots(Fission *f) {
@@ -380,7 +393,6 @@ static Behind find_roots(Fission *f) {
     IrValue *v = f->body->yield[k];
     if (!behind(f, v)) continue;
     Worth w = worth(f, v, behind);
-    if (w.flops >= PRODUCT_ENOUGH) continue;
     clear(f, f->seen);
     Values edge = {0};
     boundary(f, v, f->seen, &edge);
@@ -388,6 +400,7 @@ static Behind find_roots(Fission *f) {
     int64_t bytes = 0, own = ir_bytes(&v->type);
     for (int j = 0; j < edge.n; j++)
       if (!has(&f->new_y, edge.at[j]) && !has(&b.given, edge.at[j])) bytes += ir_bytes(&edge.at[j]->type);
+    if (w.flops >= PRODUCT_ENOUGH && (bytes >= own || !plain_product(f, v))) continue;
     bool few = (bytes * f->n <= KEEP_ANY && gains_rows(&edge)) || (bytes <= 4 * own + 256 && bytes * f->n <= most_kept(v));
     if (w.product ? bytes > 16 * own + 4096 : !few) continue;
     vec_push(f->a, &b.roots, v);

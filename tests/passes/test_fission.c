@@ -143,6 +143,25 @@ static void large_head(void) {
   run_end();
 }
 
+// One that is larger than what it is made of goes: less is kept. Not where more than the product would go with it.
+static void large_product(void) {
+  for (int k = 0; k < 2; k++) {
+    run_begin();
+    IrGraph *g = through(arena_printf(&run_arena,
+      "(%%0: f32[64, 384], %%1: f32[384, 384], %%2: f32[2, 64, 384]) {"
+      " %%4: f32[64, 384], %%5: f32[2, 384, 384] = scan %%0, %%2 {n = 2, ncarry = 1, reverse = 1} (%%6: i32, %%7: f32[64, 384], %%8: f32[64, 384]) {"
+      "  %%9: f32[64, 384] = dot %%7, %%1"
+      "  %%10: f32[64, 384] = tanh %%8"
+      "  %%11: f32[384, 384] = dot %%%d, %%9 {ta = 1}"
+      "  %%12: f32[64, 384] = mul %%9, %%10"
+      "  yield %%12, %%11 }"
+      " yield %%4, %%5 }", k ? 10 : 8));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+    CU_ASSERT_EQUAL(inside_scans(g->top, IR_DOT, false), k + 1);
+    run_end();
+  }
+}
+
 // ---- remat: what is read by another scan ------------------------------------------------------
 
 static IrGraph *remat(const char *reader, int stacks) {
@@ -380,6 +399,7 @@ void suite_fission(void) {
   test_add(s, "weight gradients by parts", products_by_parts);
   test_add(s, "output heads go behind", output_head);
   test_add(s, "large heads stay", large_head);
+  test_add(s, "a product larger than its factors", large_product);
   test_add(s, "draws go before", draws);
   test_add(s, "draws that some take stay", draws_for_some);
   test_add(s, "what follows from other stacks is computed again", computed_again);
