@@ -158,15 +158,15 @@ typedef struct PlanTarget {        // what planning must know of the machine
 // Handing pieces to a spinning second thread costs 0.3 to 0.7 us, and 10 to 20 ns for each piece; data that the
 // other core wrote comes through a shared cache besides. Measured whole, on two quiet cores: with nodes of 4 us cut,
 // mlp64's step takes 63 us on two threads against 48 on one, PPO does 468,000 steps a second against 680,000;
-// with 60 us, mlp64 takes 39 us, PPO does 600,000, mlp256 and mnist half the time. So a node of less than PLAN_PIECES_NS
-// on one core, as estimated from its shapes, is not cut, and a piece is about half of that or more. Who runs
-// it is not asked: the bits are the same on any number of threads.
-#define PLAN_PIECES_NS    60000
+// with 60 us, mlp64 takes 39 us, PPO does 600,000, mlp256 and mnist half the time; between 25 and 60 us little differs.
+// So a node of less than PLAN_PIECES_NS on one core, as estimated from its shapes, is not cut, and a piece is about half
+// of that or more. Who runs it is not asked: the bits are the same on any number of threads.
+#define PLAN_PIECES_NS    40000
 #define PLAN_FORK_NS      4000     // fork_ns: the threads' meeting costs 0.5 us, and its delays as much again
 #define PLAN_OPS_PER_NS   30       // of elementwise code on one core, and of memory: bytes / 4
 #define PLAN_FAR          (1 << 20) // bytes: a node that touches more finds them outside of the second-level cache,
 #define PLAN_FAR_PER_NS   20       // at so many a ns
-#define PLAN_FMAS_PER_NS  60       // of products and convolutions of a few hundred kflop
+#define PLAN_FMAS_PER_NS  60       // of products and convolutions, by vectors of 512 bits; of shorter ones in proportion
 #define PLAN_SMALL_REDUCE 16       // reductions this short are unrolled inside a nest
 #define PLAN_SMALL        (1 << 16) // bytes: an array up to this is copied in a few us
 #define PLAN_WASTE        (1 << 20) // copies this large are told to the user

@@ -227,7 +227,7 @@ static void choose_pieces(Planner *p, Unit *u, double fmas) {
   n->piece_axis = 0;
   n->piece_len = n->rank ? n->dim[0] : 1;
   double far = n->kind == PLAN_NEST && n->traffic > PLAN_FAR ? n->traffic / PLAN_FAR_PER_NS : n->traffic / 4 / PLAN_OPS_PER_NS;
-  double ns = u->ns = n->flops / PLAN_OPS_PER_NS + far + fmas / PLAN_FMAS_PER_NS;
+  double ns = u->ns = n->flops / PLAN_OPS_PER_NS + far + fmas / (PLAN_FMAS_PER_NS / 512.0 * p->target->vector_bits);
   if (ns < piece_ns(p) || !n->rank) return;
   int64_t pieces = 2;
   while (pieces < MOST_PIECES && ns / (double)pieces > piece_ns(p)) pieces *= 2;

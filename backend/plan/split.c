@@ -17,6 +17,7 @@
 #define MOVED_PER_NS 1.5        // bytes from one core's caches to the other's, and their lines back when they are written anew
 #define CUT_TIME 0.6            // of a node's time, when two threads take its pieces
 #define STRIP_TIME 0.5          //   or strips, for which they meet but once
+#define BOTH 3                  // sides
 #define MOST_PIECES 4           // more of them are worth more threads than two
 
 typedef struct Part { int up; double ns, away[2]; } Part;   // away: ns to bring what it reads to the first side, to the second
@@ -81,16 +82,30 @@ static double longer(Split *s, int to, int8_t *side) {
   return !busy[0] || !busy[1] ? -1 : sum[0] > sum[1] ? sum[0] : sum[1];
 }
 
+static bool in_strips(const Unit *u) { return u->foreseen && !u->foreseen->broken; }
+static bool is_parted(const Unit *u) { return in_strips(u) || u->node->pieces > 1; }
+static double time_of(const Unit *u) { return u->ns * (in_strips(u) ? STRIP_TIME : u->node->pieces > 1 ? CUT_TIME : 1); }
+
+// What is lost, in ns, where a stretch takes u of the strips that it would be one of: others that stay outside are whole again.
+static double parted(Split *s, const Unit *u) {
+  Strips *g = u->foreseen;
+  if (!in_strips(u)) return 0;
+  bool first = g->stamp != s->p->stamp;
+  g->stamp = s->p->stamp;
+  return (1 - STRIP_TIME) * ((first ? g->ns : 0) - u->ns);
+}
+
 // Where the stretch that begins at s->from had best end; s->from itself: it is no fork.
 static int best_end(Split *s) {
-  double total = 0, best = 0;
+  double total = 0, lost = 0, best = 0;
   int end = s->from;
   s->p->stamp++;
   for (int k = s->from; k < s->n && k < s->from + LONGEST && !s->b->unit.at[k]->cut; k++) {
     const Unit *u = s->b->unit.at[k];
     add(s, k);
-    total += u->ns * (u->would_strip ? STRIP_TIME : u->node->pieces > 1 ? CUT_TIME : 1);
-    double both = longer(s, k + 1, NULL), saved = total - both - s->p->target->fork_ns;
+    total += time_of(u);
+    lost += parted(s, u);
+    double both = longer(s, k + 1, NULL), saved = total - lost - both - s->p->target->fork_ns;
     if (both < 0 || saved <= best) continue;
     best = saved;
     end = k + 1;
@@ -98,11 +113,13 @@ static int best_end(Split *s) {
   return end;
 }
 
-// What a side reads is in its caches too from then on, what it writes only there.
-static void now_on(Split *s, const Unit *u, int side) {
-  for (int i = 0; i < u->read.n; i++) fact_of(s->p, u->read.at[i].v)->near |= 1 << side;
-  for (int i = 0; i < u->root.n; i++) fact_of(s->p, fact_of(s->p, u->root.at[i])->base)->near = 1 << side;
-  for (int i = 0; !u->root.n && i < u->node->op->nout; i++) fact_of(s->p, fact_of(s->p, u->node->op->out[i])->base)->near = 1 << side;
+// What a side reads is in its caches too from then on, what it writes only there. `sides`: bits; both, of a node in pieces,
+// which leaves a part of what it writes with each.
+static void now_on(Split *s, const Unit *u, int sides) {
+  uint8_t wrote = sides == BOTH ? 0 : (uint8_t)sides;
+  for (int i = 0; i < u->read.n; i++) fact_of(s->p, u->read.at[i].v)->near |= (uint8_t)sides;
+  for (int i = 0; i < u->root.n; i++) fact_of(s->p, fact_of(s->p, u->root.at[i])->base)->near = wrote;
+  for (int i = 0; !u->root.n && i < u->node->op->nout; i++) fact_of(s->p, fact_of(s->p, u->node->op->out[i])->base)->near = wrote;
 }
 
 static void make_fork(Split *s, int to) {
@@ -117,7 +134,8 @@ static void make_fork(Split *s, int to) {
     for (int k = s->from; k < to; k++) {
       if (side[part_of(s, k) - s->from] != t) continue;
       order[n++] = s->b->unit.at[k];
-      now_on(s, s->b->unit.at[k], t);
+      if (order[n - 1]->foreseen) order[n - 1]->foreseen->broken = true;
+      now_on(s, s->b->unit.at[k], 1 << t);
     }
     if (!t) f.mid = s->from + n;
   }
@@ -127,10 +145,13 @@ static void make_fork(Split *s, int to) {
 
 static void find_forks(Split *s) {
   s->b->fork.n = 0;
+  for (int k = 0; k < s->n; k++)
+    if (s->b->unit.at[k]->foreseen) s->b->unit.at[k]->foreseen->broken = false;
   for (s->from = 0; s->from < s->n;) {
     int to = s->p->nfork + s->b->fork.n < MOST_FORKS ? best_end(s) : s->from;
     if (to == s->from) {
-      now_on(s, s->b->unit.at[s->from++], 0);
+      const Unit *u = s->b->unit.at[s->from++];
+      now_on(s, u, is_parted(u) ? BOTH : 1);
       continue;
     }
     make_fork(s, to);

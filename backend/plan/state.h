@@ -18,7 +18,8 @@
 typedef struct Block Block;
 typedef struct Unit Unit;
 // Units, one behind another, that run strip by strip. `loop`: each strip goes through its turns on its own; or NULL.
-typedef struct Strips { int64_t n; Unit *first, *last, *loop; } Strips;
+// `ns`: of all of them on one core; `broken`: a fork took some; `stamp`: of the last stretch with one of them [split.c].
+typedef struct Strips { int64_t n; Unit *first, *last, *loop; double ns; int stamp; bool broken; } Strips;
 
 // A STORED value that a node reads; `point`: only at the domain's own (linear) index, once all
 // loads of that point are done it may be written over.
@@ -50,7 +51,7 @@ struct Unit {                  // a node that is being planned
   Unit *pack_before;           // the loop whose op is node->pack_before
   double ns;                   // of its work on one core, estimated
   Strips *strips;              // that it is one of, or NULL
-  bool would_strip;            // it would be one of some if there were no forks
+  Strips *foreseen;            // that it would be one of if there were no forks, or NULL
   int where; bool barred, not_ahead, out; // while strips are looked for [strip.c]
   Unit *like;
 };
@@ -161,7 +162,7 @@ void plan_fuse(Planner *p, Block *b);
 void plan_order(Planner *p, Block *b);
 void plan_shape(Planner *p, Block *b);
 double plan_late(Planner *p, Unit *u);         // finds late roots; returns the operations at a point that they save
-void plan_strip(Planner *p, Block *b, bool foresee);     // foresee: only would_strip is set
+void plan_strip(Planner *p, Block *b, bool foresee);     // foresee: only `foreseen` is set
 void plan_split(Planner *p, Block *b);
 void plan_place(Planner *p);
 

@@ -231,7 +231,8 @@ static void split(Grouping *g, const Units *list, Units *out) {
     Unit *u = list->v.at[k];
     if (u->where == INSIDE) {
       vec_push(p->a, &inside, u);
-      if (g->foresee) u->would_strip = true;
+      s->ns += u->ns;
+      if (g->foresee) u->foreseen = s;
       else cut_unit(u, s);
     } else vec_push(p->a, u->where == AHEAD ? &ahead.v : &behind.v, u);
   }
@@ -326,10 +327,10 @@ static bool through_turns(Planner *p, Unit *u, bool foresee) {
     if (all_inside(&list) && alone(&list, b->region, (int)ir_int(u->node->op, A_NCARRY))) break;
   }
   if (g.n < 2 || !list.v.n) return false;
-  u->would_strip = true;
-  if (foresee) return true;
   Strips *s = arena_new(p->a, Strips);
-  *s = (Strips){.n = g.n, .first = list.v.at[0], .last = list.v.at[list.v.n - 1], .loop = u};
+  *s = (Strips){.n = g.n, .first = list.v.at[0], .last = list.v.at[list.v.n - 1], .loop = u, .ns = u->ns};
+  u->foreseen = s;
+  if (foresee) return true;
   for (int k = 0; k < list.v.n; k++) cut_unit(list.v.at[k], s);
   u->node->strips = g.n;
   return true;

@@ -811,6 +811,30 @@ static void strips_in_place(void) {
   end(&c);
 }
 
+// What strips wrote lies with both threads: sides of a fork take it up from there.
+static void fork_behind_strips(void) {
+  Case c;
+  start(&c);
+  IrValue *x = input(&c, f32(2, 128, 64), "x"), *a = input(&c, f32(2, 64, 64), "a");
+  IrValue *h = ir_un(&c.b, IR_TANH, ir_dot(&c.b, x, a, 0, false, false)), *w[2], *y[2];
+  for (int k = 0; k < 2; k++) {
+    w[k] = input(&c, f32(2, 64, 64), k ? "v" : "w");
+    y[k] = ir_un(&c.b, IR_TANH, ir_dot(&c.b, h, w[k], 0, false, false));
+  }
+  IrValue *s = ir_reduce(&c.b, IR_SUM, mul(&c, y[0], y[1]), 2, (int64_t[]){0, 1});
+  for (int k = 0; k < 2; k++) {
+    IrValue *g = ir_dot(&c.b, h, y[k], 0, true, false);
+    ir_output(c.g, sub(&c, w[k], mul(&c, g, ir_broadcast(&c.b, s, g->type, NULL))), k ? "v" : "w");
+  }
+  check(&c);
+  expect_kind(&c, PLAN_STRIPS, 1);
+  expect_kind(&c, PLAN_FORK, 1);
+  const PlanNode *f = c.plan->body.first;
+  while (f->kind != PLAN_FORK) f = f->next;
+  CU_ASSERT(ndot(&f->body[0]) == 1 && ndot(&f->body[1]) == 1);
+  end(&c);
+}
+
 // What the law of strips forbids is seen: a node before what it reads, one whose strips are others, a place that another
 // strip still reads, an array of a strip's own that is read behind them.
 static void wrong_strips(void) {
@@ -874,6 +898,7 @@ void suite_plan(void) {
   test_add(s, "what a late node reads is computed there", late);
   test_add(s, "strips of the leading axis", strips);
   test_add(s, "strips step states in place", strips_in_place);
+  test_add(s, "forks behind strips", fork_behind_strips);
   test_add(s, "wrong strips are seen", wrong_strips);
   test_add(s, "20,000 ops", large_graph);
   test_add(s, "random graphs", random_graphs);
