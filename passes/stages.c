@@ -19,7 +19,7 @@ enum {
   FEW = 8,                       // factors of a product that is a sum, at most
   PRODUCT = 1 << 13,             // multiply-adds of a product in parts, at least
   PARTS = 8,                     //   in so many, at most
-  GAIN = 4,                      //   whose operands are so many times as large as what the parts write
+  GAIN = 2,                      //   whose operands are so many times as large as what the parts write
 };
 
 // Each row is a part where it is long, else many are: the first axis becomes two.

@@ -16,6 +16,7 @@
 // come from farther.
 #define LEAST_ROWS 32
 #define LEAST_ROWS_FAR 64
+#define LEAST_ROWS_TURNED 64  // that are columns in memory
 #define LEAST_ROWS_TURNS 16   // where each strip goes through a loop's turns: nobody waits for anybody
 #define LEAST_TURN 120        // of these, a strip's turn may take as little as this part of what a strip takes else
 #define FAR_WEIGHTS (1 << 19)
@@ -115,7 +116,8 @@ static bool fits(const Grouping *g, const Unit *u, int64_t n) {
   if (node->kind == PLAN_CONV) return !a && node->op->code != IR_CONV_DW;
   int nb = (int)ir_int(node->op, A_BATCH);
   int64_t least = g->turns ? LEAST_ROWS_TURNS : ir_bytes(&node->op->in[1]->type) > FAR_WEIGHTS ? LEAST_ROWS_FAR : LEAST_ROWS;
-  return a < nb || (a == nb && !ir_int(node->op, A_TA) && len >= least);
+  if (ir_int(node->op, A_TA)) least = LEAST_ROWS_TURNED;
+  return a < nb || (a == nb && len >= least);
 }
 
 static int where_is(const Grouping *g, const IrValue *v) {
@@ -239,7 +241,10 @@ static void split(Grouping *g, const Units *list, Units *out) {
   s->first = inside.at[0];
   s->last = inside.at[inside.n - 1];
   arrange(g, ahead, out);
-  for (int k = 0; k < inside.n; k++) vec_push(p->a, &out->v, inside.at[k]);
+  for (int k = 0; k < inside.n; k++) {
+    vec_push(p->a, &out->v, inside.at[k]);
+    inside.at[k]->where = AHEAD;               // of those behind
+  }
   arrange(g, behind, out);
 }
 
