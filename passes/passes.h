@@ -33,6 +33,8 @@ void pass_vmap_derived(IrRegion *r);   // the maps in r, which is to be differen
 void pass_fission(PassContext *c, IrGraph *g);
 // What a scan stacks for another that could compute it from the rest is computed there. [passes/remat.c]
 void pass_remat(PassContext *c, IrGraph *g);
+// What is done element by element with all that a scan stacks is done in its turns. [passes/sink.c]
+void pass_sink(PassContext *c, IrGraph *g);
 // Scans over an inner axis, or a part of one, read their slices where they stand. [passes/slices.c]
 void pass_slices(PassContext *c, IrGraph *g);
 // Sums of many rows to one in two stages; products of a few numbers as sums. [passes/stages.c]

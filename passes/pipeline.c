@@ -23,6 +23,8 @@ const Pass pass_pipeline[] = {
   {"simplify", pass_simplify, "a verified graph", "the turn's dead rests gone, the new maps' ops folded", simplify_why},
   {"remat", pass_remat, "stacks that something reads", "large stacks only of what is dear to compute",
    "after fission, which moves readers of stacks out of scans; later a stack is memory that someone else wrote"},
+  {"sink", pass_sink, "scans that fission is done with", "optimizers of layers that step each layer in its turn of the way back",
+   "after fission, which takes out of a scan what no turn needs; memory then puts new states over the old ones' slices"},
   {"simplify", pass_simplify, "a verified graph", "stacks nobody reads gone, what was computed twice in a turn once", simplify_why},
   {NULL, NULL, NULL, NULL, NULL},
 };

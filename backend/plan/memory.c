@@ -19,9 +19,10 @@
 // and the arena holds one for each piece. What only nodes of one strip touch is laid out by itself too: a room, of which the
 // arena holds one for each of few strips, or each thread has one of its own.
 //
-// Sharing is tried for each pair that a copy would otherwise join, largest first; then where it only saves room. At last what
-// a loop stacks is put over what it slices, where each turn is done with its slice before it writes: residuals that a way
-// back has used make room for the cotangents that it keeps.
+// Sharing is tried for each pair that a copy would otherwise join, largest first; then where it only saves room. What
+// a loop stacks is put over what it slices, where each turn is done with its slice before it writes: a layer's new
+// parameters over the old ones, before anything shares a place with them for room alone; at last cotangents that a way
+// back keeps over residuals that it has used.
 #include "backend/plan/state.h"
 
 #include <stdlib.h>
@@ -631,7 +632,7 @@ static bool makes_room(Memory *m, const Stack *s, int slice) {
   const Unit *loop = s->loop;
   const Object *o = obj(m, slice);
   const Class *slot = &m->cls.at[class_of(m, s->slot)], *to = &m->cls.at[class_of(m, s->result)], *from = &m->cls.at[class_of(m, o->part_of)];
-  if (from == to || from->bytes != to->bytes || o->bytes != slot->bytes || from->pin || to->pin || from->fixed || to->fixed) return false;
+  if (from == to || from->bytes != to->bytes || o->bytes != slot->bytes || from->pin == PIN_SLOT || to->pin || from->fixed || to->fixed) return false;
   if (from->map != to->map || from->own != to->own || side_by_side(from, to)) return false;
   Class turn = {.on = {0}};
   vec_push(m->p->a, &turn.live, ((Span){4 * loop->body[0]->t0, o->last}));
@@ -647,14 +648,27 @@ static bool makes_room(Memory *m, const Stack *s, int slice) {
   return true;
 }
 
-static void stack_over(Memory *m, const Stack *s) {
+// Is `result` to be in the place of `whole` in the end: a state's new value, over the old one?
+static bool is_wanted(Memory *m, int result, int whole) {
+  for (int k = 0; k < m->pair.n; k++)
+    if (m->pair.at[k].object == result && !m->pair.at[k].needless && class_of(m, m->pair.at[k].with) == class_of(m, whole)) return true;
+  return false;
+}
+
+static void stack_over(Memory *m, const Stack *s, bool wanted) {
   const IrOp *op = s->loop->node->op;
   int best = -1;
   for (int k = op->code == IR_SCAN ? (int)ir_int(op, A_NCARRY) : 0; k < op->nin; k++) {
     int whole = object_of(m, op->in[k]), slice = obj(m, whole)->part_of < 0 && !obj(m, whole)->covered ? only_slice(m, s->loop, whole) : -1;
+    if (wanted ? !is_wanted(m, s->result, whole) : m->cls.at[class_of(m, whole)].pin != PIN_NONE) continue;
     if (slice >= 0 && makes_room(m, s, slice) && (best < 0 || obj(m, slice)->last > obj(m, best)->last)) best = slice;
   }
   if (best < 0) return;
+  const Object *o = obj(m, best);
+  Class *slot = &m->cls.at[class_of(m, s->slot)];          // holds the turn's slice first
+  vec_push(m->p->a, &slot->live, ((Span){4 * s->loop->body[0]->t0, o->last}));
+  for (int k = 0; k < o->whole.n; k++) vec_push(m->p->a, &slot->whole, o->whole.at[k]);
+  tidy(m, slot);
   obj(m, obj(m, best)->part_of)->covered = true;
   Class *to = &m->cls.at[class_of(m, s->result)], *from = &m->cls.at[class_of(m, obj(m, best)->part_of)];
   for (int k = 0; k < to->live.n; k++) vec_push(m->p->a, &from->live, to->live.at[k]);
@@ -673,8 +687,11 @@ static int by_bytes(const void *a, const void *b) {
 
 static void share(Memory *m) {
   if (m->pair.n) qsort(m->pair.at, (size_t)m->pair.n, sizeof *m->pair.at, by_bytes);
-  for (int k = 0; k < m->pair.n; k++) try_share(m, &m->pair.at[k]);
-  for (int k = 0; k < m->stack.n; k++) stack_over(m, &m->stack.at[k]);
+  int k = 0;
+  for (; k < m->pair.n && !m->pair.at[k].needless; k++) try_share(m, &m->pair.at[k]);
+  for (int i = 0; i < m->stack.n; i++) stack_over(m, &m->stack.at[i], true);
+  for (; k < m->pair.n; k++) try_share(m, &m->pair.at[k]);
+  for (int i = 0; i < m->stack.n; i++) stack_over(m, &m->stack.at[i], false);
 }
 
 // ---- copies --------------------------------------------------------------------------------------------

@@ -87,6 +87,29 @@ static void want(Planner *p, Block *b, const IrValue *old, Unit *writer) {
   else if (writer) vec_push(p->a, &f->wanted, writer);
 }
 
+// The argument in whose place yield i of the block is to be: a state, what is carried, or a turn's slice of one of these; or
+// NULL.
+static IrValue *old_of(Planner *p, const Block *b, int i) {
+  const IrRegion *r = b->region;
+  const IrOp *op = r->owner;
+  if (!op) {
+    for (int k = 0; k < r->narg; k++)
+      if (p->io->in[k].space == p->io->out[i].space && p->io->in[k].offset == p->io->out[i].offset) return r->arg[k];
+    return NULL;
+  }
+  if (op->code == IR_WHILE) return b == b->owner->body[1] ? r->arg[i] : NULL;
+  if (op->code != IR_SCAN) return NULL;
+  int carried = (int)ir_int(op, A_NCARRY);
+  if (i < carried) return r->arg[1 + i];
+  const IrRegion *outer = b->outer->region;
+  for (int k = 0; k < outer->nyield; k++) {
+    const IrValue *whole = outer->yield[k] == op->out[i] ? old_of(p, b->outer, k) : NULL;
+    for (int j = carried; whole && j < op->nin; j++)
+      if (op->in[j] == whole) return r->arg[1 + j];
+  }
+  return NULL;
+}
+
 static void find_wants(Planner *p, Block *b) {
   for (int k = 0; k < b->unit.n; k++) {
     Unit *u = b->unit.at[k];
@@ -98,16 +121,9 @@ static void find_wants(Planner *p, Block *b) {
       for (int j = 0; j < u->body[i]->wants.n; j++) want(p, b, u->body[i]->wants.at[j], u);
   }
   const IrRegion *r = b->region;
-  const IrOp *owner = r->owner;
-  if (!owner) {
-    for (int i = 0; i < r->nyield; i++)
-      for (int k = 0; k < r->narg; k++)
-        if (p->io->in[k].space == p->io->out[i].space && p->io->in[k].offset == p->io->out[i].offset)
-          want(p, b, r->arg[k], fact_of(p, fact_of(p, r->yield[i])->base)->unit);
-  } else if (owner->code == IR_SCAN || (owner->code == IR_WHILE && b == b->owner->body[1])) {
-    int carried = owner->code == IR_SCAN ? (int)ir_int(owner, A_NCARRY) : owner->nin;
-    for (int k = 0; k < carried; k++)
-      want(p, b, r->arg[k + (owner->code == IR_SCAN)], fact_of(p, fact_of(p, r->yield[k])->base)->unit);
+  for (int i = 0; i < r->nyield; i++) {
+    IrValue *old = old_of(p, b, i);
+    if (old) want(p, b, old, fact_of(p, fact_of(p, r->yield[i])->base)->unit);
   }
 }
 

@@ -521,6 +521,42 @@ static void stack_over_slices(void) {
   }
 }
 
+// A loop that steps each layer's parameters and moment from its gradient: the new ones lie over the old. They do not
+// where a turn reads its parameters after it stepped them, where the old ones are read behind the loop, where the state is
+// another.
+static void states_over_slices(void) {
+  for (int what = 0; what < 4; what++) {
+    Case c;
+    start(&c);
+    IrValue *init = input(&c, f32(2, 40, 64), "s"), *w = input(&c, ir_type(IR_F32, 3, (int64_t[]){3, 64, 64}), "w"), *m = input(&c, w->type, "m");
+    IrRegion *body = ir_region(c.g);
+    ir_arg(body, ir_scalar(IR_I32));
+    IrValue *s = ir_arg(body, init->type), *wt = ir_arg(body, f32(2, 64, 64)), *mt = ir_arg(body, f32(2, 64, 64));
+    IrBuilder top = c.b;
+    c.b.at = body;
+    IrValue *d = ir_un(&c.b, IR_TANH, s), *g = ir_dot(&c.b, d, d, 0, true, false), *next = ir_dot(&c.b, d, wt, 0, false, true);
+    IrValue *m1 = add(&c, mt, g), *w1 = sub(&c, wt, m1);
+    if (what == 1) next = ir_dot(&c.b, ir_dot(&c.b, d, w1, 0, false, false), wt, 0, false, true);
+    ir_yield(body, next);
+    ir_yield(body, m1);
+    ir_yield(body, w1);
+    c.b = top;
+    IrOp *op = scan(&c, 3, (IrValue *[]){init, w, m}, 3, 1, body);
+    ir_output(c.g, op->out[0], "s");
+    ir_output(c.g, op->out[1], what == 3 ? "w" : "m");
+    ir_output(c.g, op->out[2], what == 3 ? "m" : "w");
+    if (what == 2) ir_output(c.g, ir_reduce(&c.b, IR_SUM, ir_dot(&c.b, w, op->out[1], 1, true, false), 3, (int64_t[]){0, 1, 2}), "w'");
+    check(&c);
+    const PlanRef *from = &c.plan->value[w->id].ref, *to = &c.plan->value[op->out[2]->id].ref;
+    CU_ASSERT_EQUAL(to->space == from->space && to->offset == from->offset, what == 0);
+    if (what == 0) {
+      expect_kind(&c, PLAN_COPY, 0);
+      CU_ASSERT(c.plan->value[op->out[1]->id].ref.space == RT_STATE && c.plan->arena_bytes < ir_bytes(&w->type));
+    }
+    end(&c);
+  }
+}
+
 // Rows written into a ring at a carried position, on some turns only.
 static void ring_buffer(void) {
   enum { ROWS = 1000, D = 3 };
@@ -888,6 +924,7 @@ void suite_plan(void) {
   test_add(s, "small reductions are inlined", small_reductions);
   test_add(s, "a scan steps its carry in place", scan_in_place);
   test_add(s, "stacks over slices", stack_over_slices);
+  test_add(s, "states over slices", states_over_slices);
   test_add(s, "a ring buffer is never copied", ring_buffer);
   test_add(s, "a copy that the program asks for is told", kept_ring);
   test_add(s, "numbers read before a write do not keep the array", reads_before_writes);

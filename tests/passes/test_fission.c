@@ -1,4 +1,4 @@
-// What leaves a scan, and that the function stays.
+// What leaves a scan and what goes into it, and that the function stays.
 #include "tests/ir/gen.h"
 #include "tests/passes/run.h"
 #include "tests/test.h"
@@ -158,6 +158,75 @@ static void large_product(void) {
       " yield %%4, %%5 }", k ? 10 : 8));
     CU_ASSERT_PTR_NOT_NULL_FATAL(g);
     CU_ASSERT_EQUAL(inside_scans(g->top, IR_DOT, false), k + 1);
+    run_end();
+  }
+}
+
+// ---- sink: what is done with all that a scan stacks ---------------------------------------------
+
+// A way back through three layers, its gradients stacked; what comes of them, to yield.
+static IrGraph *sink(const char *rest) {
+  IrGraph *g = run_read(arena_printf(&run_arena,
+    "(%%0 s: f32[32, 64], %%1 w: f32[3, 64, 128], %%2: f32[3, 32, 128], %%3 rate: f32, %%4 m: f32[3, 64, 128]) {"
+    " %%5: f32[32, 64], %%6: f32[3, 64, 128] = scan %%0, %%1, %%2 {n = 3, ncarry = 1, reverse = 1}"
+    " (%%10: i32, %%11: f32[32, 64], %%12: f32[64, 128], %%13: f32[32, 128]) {"
+    "  %%14: f32[64, 128] = dot %%11, %%13 {ta = 1}"
+    "  %%15: f32[32, 64] = dot %%13, %%12 {tb = 1}"
+    "  %%16: f32[32, 64] = tanh %%15"
+    "  yield %%16, %%14 }%s", rest));
+  return g && run_keeps(g, "sink,simplify", 0) ? g : NULL;
+}
+
+static void optimizer_in_turns(void) {
+  run_begin();
+  IrGraph *g = sink(
+    " %20: f32 = mul %3, %3"                                // known before, written behind
+    " %21: f32[3, 64, 128] = broadcast %20 {axes = []}"
+    " %22: f32[3, 64, 128] = mul %4, %21"                   // of the gradient's users alone
+    " %23: f32[3, 64, 128] = add %22, %6"
+    " %24: f32[3, 64, 128] = mul %21, %23"
+    " %25: f32[3, 64, 128] = sub %1, %24"
+    " yield %5, %25, %23 }");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+  CU_ASSERT_EQUAL(run_count(g, IR_SCAN), 1);
+  CU_ASSERT_EQUAL(inside_scans(g->top, IR_SUB, false), 1);
+  CU_ASSERT_EQUAL(inside_scans(g->top, IR_MUL, false), 2);
+  CU_ASSERT_EQUAL(g->top->yield[1]->op->nout, 3);           // the gradients are not stacked
+  run_end();
+}
+
+// Its length scales the gradient; one is shown; one is summed over layers; a scale comes of the loop.
+static void needed_whole(void) {
+  const char *rest[] = {
+    " %20: f32[3, 64, 128] = mul %6, %6 %21: f32 = reduce_sum %20 {axes = [0, 1, 2]}"
+    " %22: f32[3, 64, 128] = broadcast %21 {axes = []} %23: f32[3, 64, 128] = mul %6, %22 yield %5, %23 }",
+    " %20: f32[3, 64, 128] = sub %1, %6 yield %5, %20, %6 }",
+    " %20: f32[3, 64, 128] = sub %1, %6 %21: f32[64, 128] = reduce_sum %20 {axes = [0]} yield %5, %20, %21 }",
+    " %20: f32 = reduce_sum %5 {axes = [0, 1]} %21: f32[3, 64, 128] = broadcast %20 {axes = []}"
+    " %22: f32[3, 64, 128] = mul %6, %21 yield %5, %22 }",
+  };
+  for (int k = 0; k < 4; k++) {
+    run_begin();
+    IrGraph *g = sink(rest[k]);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+    CU_ASSERT_EQUAL(inside_scans(g->top, IR_SUB, false) + inside_scans(g->top, IR_MUL, false), 0);
+    run_end();
+  }
+}
+
+// Large products of all turns become a loop with what is done with them; small ones are quicker at once.
+static void product_in_turns(void) {
+  for (int rows = 64; rows <= 256; rows *= 4) {
+    run_begin();
+    IrGraph *g = run_read(arena_printf(&run_arena,
+      "(%%0: f32[2, %d, 96], %%1: f32[2, %d, 96], %%2 w: f32[2, 96, 96]) {"
+      " %%4: f32[2, 96, 96] = dot %%0, %%1 {batch = 1, ta = 1}"
+      " %%5: f32[2, 96, 96] = tanh %%4"
+      " %%6: f32[2, 96, 96] = sub %%2, %%5 yield %%6 }", rows, rows));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+    CU_ASSERT(run_keeps(g, "sink,simplify", 0));
+    CU_ASSERT_EQUAL(run_count(g, IR_SCAN), rows == 256);
+    CU_ASSERT_EQUAL(inside_scans(g->top, IR_SUB, false), rows == 256);
     run_end();
   }
 }
@@ -400,6 +469,9 @@ void suite_fission(void) {
   test_add(s, "output heads go behind", output_head);
   test_add(s, "large heads stay", large_head);
   test_add(s, "a product larger than its factors", large_product);
+  test_add(s, "an optimizer goes into the turns", optimizer_in_turns);
+  test_add(s, "what is needed whole stays behind", needed_whole);
+  test_add(s, "a large product with its optimizer", product_in_turns);
   test_add(s, "draws go before", draws);
   test_add(s, "draws that some take stay", draws_for_some);
   test_add(s, "what follows from other stacks is computed again", computed_again);
