@@ -400,8 +400,9 @@ static Behind find_roots(Fission *f) {
     int64_t bytes = 0, own = ir_bytes(&v->type);
     for (int j = 0; j < edge.n; j++)
       if (!has(&f->new_y, edge.at[j]) && !has(&b.given, edge.at[j])) bytes += ir_bytes(&edge.at[j]->type);
+    if (w.flops >= PASS_TURN_FLOPS && pass_sinks(f->a, f->g, f->scan, k)) continue;
     if (w.flops >= PRODUCT_ENOUGH && (bytes >= own || !plain_product(f, v))) continue;
-    bool few = (bytes * f->n <= KEEP_ANY && gains_rows(&edge)) || (bytes <= 4 * own + 256 && bytes * f->n <= most_kept(v));
+    bool few = (bytes * f->n < KEEP_ANY && gains_rows(&edge)) || (bytes <= 4 * own + 256 && bytes * f->n <= most_kept(v));
     if (w.product ? bytes > 16 * own + 4096 : !few) continue;
     vec_push(f->a, &b.roots, v);
     vec_push(f->a, &b.result, k);

@@ -35,6 +35,8 @@ void pass_fission(PassContext *c, IrGraph *g);
 void pass_remat(PassContext *c, IrGraph *g);
 // What is done element by element with all that a scan stacks is done in its turns. [passes/sink.c]
 void pass_sink(PassContext *c, IrGraph *g);
+bool pass_sinks(Arena *a, IrGraph *g, IrOp *scan, int result);   // would it, with all that comes of this result?
+#define PASS_TURN_FLOPS 4e6   // of a turn's part of a product that only an optimizer reads: less is quicker for all turns at once
 // Scans over an inner axis, or a part of one, read their slices where they stand. [passes/slices.c]
 void pass_slices(PassContext *c, IrGraph *g);
 // Sums of many rows to one in two stages; products of a few numbers as sums. [passes/stages.c]

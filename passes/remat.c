@@ -195,6 +195,13 @@ static int64_t drop(Remat *m, bool compute) {
   return bytes;
 }
 
+// What a turn leaves in a carry, where what turns find in it is stacked: the two share all places but one.
+static bool is_free(const Remat *m, const IrValue *v) {
+  for (int k = 0; k < m->ncarry; k++)
+    if (m->body->yield[k] == v && m->stacked[m->body->arg[1 + k]->id]) return true;
+  return false;
+}
+
 // Stacks values that others come from, where that saves more than it costs.
 static void choose(Remat *m) {
   int64_t bytes = drop(m, false);
@@ -202,7 +209,7 @@ static void choose(Remat *m) {
     if (!large(m, op) || m->stacked[op->out[0]->id] || ir_count_uses(m->body, op->out[0]) < 2) continue;
     m->instead[op->out[0]->id] = true;
     int64_t then = drop(m, false);
-    if (then > bytes + ir_bytes(&op->out[0]->type)) bytes = then;
+    if (then > bytes + (is_free(m, op->out[0]) ? 0 : ir_bytes(&op->out[0]->type))) bytes = then;
     else m->instead[op->out[0]->id] = false;
   }
   drop(m, false);

@@ -10,7 +10,6 @@
 #include "passes/simplify.h"
 
 #define LEAST_BYTES (1 << 15)        // of a turn's part of the stack: less is one node behind the loop
-#define PRODUCT_ENOUGH 4e6           // flops of a turn's part of a product: less is quicker for all turns at once
 
 typedef VEC(IrOp *) Ops;
 typedef VEC(IrValue *) Values;
@@ -227,21 +226,33 @@ static double product_flops(const IrOp *op) {
   return 2 * (double)ir_count(&op->out[0]->type) / (double)x->dim[0] * (double)x->dim[ir_int(op, A_TA) ? 1 : 2];
 }
 
-static IrOp *sink_op(Arena *a, IrGraph *g, IrOp *op) {
+// Whether op stacks anything large; s is ready for `take` then.
+static bool begin(Sink *s, Arena *a, IrGraph *g, IrOp *op) {
   bool scan = op->code == IR_SCAN, any = false;
-  if (!scan && (op->out[0]->type.rank != 3 || ir_int(op, A_BATCH) != 1 || product_flops(op) < PRODUCT_ENOUGH)) return op;
-  Sink s = {.a = a, .g = g, .op = op, .r = op->parent, .ncarry = (int)ir_int(op, A_NCARRY), .nid = g->nvalue};
-  s.n = scan ? ir_int(op, A_N) : op->out[0]->type.dim[0];
-  if (s.n < 2) return op;
-  for (int k = 0; k < op->nout; k++) any |= is_large(&s, op->out[k]);
-  if (!any) return op;
-  s.use = arena_array(a, int, s.nid);
-  s.behind = arena_array(a, bool, s.nid);
-  s.needs = arena_array(a, bool, s.nid);
-  s.moves = arena_array(a, bool, s.nid);
-  find_uses(&s);
+  if (!scan && (op->out[0]->type.rank != 3 || ir_int(op, A_BATCH) != 1 || product_flops(op) < PASS_TURN_FLOPS)) return false;
+  *s = (Sink){.a = a, .g = g, .op = op, .r = op->parent, .ncarry = (int)ir_int(op, A_NCARRY), .nid = g->nvalue};
+  s->n = scan ? ir_int(op, A_N) : op->out[0]->type.dim[0];
+  if (s->n < 2) return false;
+  for (int k = 0; k < op->nout; k++) any |= is_large(s, op->out[k]);
+  if (!any) return false;
+  s->use = arena_array(a, int, s->nid);
+  s->behind = arena_array(a, bool, s->nid);
+  s->needs = arena_array(a, bool, s->nid);
+  s->moves = arena_array(a, bool, s->nid);
+  find_uses(s);
+  return true;
+}
+
+bool pass_sinks(Arena *a, IrGraph *g, IrOp *scan, int result) {
+  Sink s;
+  return begin(&s, a, g, scan) && is_large(&s, scan->out[result]) && take(&s, scan->out[result]);
+}
+
+static IrOp *sink_op(Arena *a, IrGraph *g, IrOp *op) {
+  Sink s;
+  if (!begin(&s, a, g, op)) return op;
   Values slices = {0}, early = {0};
-  any = false;
+  bool any = false;
   for (int k = 0; k < op->nout; k++) {
     if (!is_large(&s, op->out[k]) || !take(&s, op->out[k])) continue;
     for (int i = 0; i < s.slices.n; i++) vec_push(a, &slices, s.slices.at[i]);

@@ -37,9 +37,9 @@ typedef struct Object {
   int64_t bytes;
   int def, last;                 // last: use in its own block; of a slice: any use
   VEC(Use) use;                  // in inner blocks
-  int part_of;                   // slice of this object, or -1
-  const IrOp *loop;
-  int64_t stride;
+  int part_of;                   // slice of this object, or a part of it that begins at `offset`; or -1
+  const IrOp *loop;              // that gives its turns slices, or NULL
+  int64_t stride, offset;
   int cls;
   VEC(Span) whole;               // of strips whose nodes touch it in another way than strip by strip
   bool covered;                  // a stack lies over it
@@ -116,6 +116,7 @@ static void find_sides(Memory *m, Block *b) {
 
 // The object is written or read then.
 static void touch(Memory *m, int object, int time) {
+  while (m->object.at[object].part_of >= 0) object = m->object.at[object].part_of;
   Class *c = &m->cls.at[class_of(m, object)];
   for (int k = 0; k < m->fork.n; k++)
     for (int t = 0; t < 2; t++)
@@ -143,7 +144,12 @@ static int object_of(Memory *m, const IrValue *v) {
 
 static void use_at(Memory *m, int object, Block *b, int time) {
   Object *o = obj(m, object);
+  if (o->part_of >= 0 && !o->loop) {
+    use_at(m, o->part_of, b, time);
+    return;
+  }
   if (o->part_of >= 0) {
+    touch(m, object, time);
     Unit *loop = o->block->owner;
     for (Block *at = b; at != o->block; at = at->outer) time = 4 * at->owner->end + 3;
     if (time > o->last) o->last = time;
@@ -226,10 +232,10 @@ static void stacked(Memory *m, Unit *u, Block *body, int result, const IrValue *
   c->loop = op;
   c->stride = c->bytes;
   c->body = body;
-  vec_push(m->p->a, &m->stack, ((Stack){u, slot, result}));
+  if (obj(m, result)->part_of < 0) vec_push(m->p->a, &m->stack, ((Stack){u, slot, result}));
   int from = object_of(m, yield);
   Object *o = obj(m, from);
-  bool made = o->block == body && o->part_of < 0 && fact_of(m->p, o->v)->unit;
+  bool made = o->block == body && !o->loop && fact_of(m->p, o->v)->unit;
   if (made) {
     use_at(m, from, body, 4 * body->t1);
     // Threads that wrote to one cache line in turn after turn would wait for each other.
@@ -240,6 +246,35 @@ static void stacked(Memory *m, Unit *u, Block *body, int result, const IrValue *
     add_live(m, slot, 4 * body->t0 + 1, 4 * body->t1 + 1);
     move(m, body, NULL, true, from, slot, op);
   }
+}
+
+// What a scan carries and stacks both as a turn finds it and as the turn leaves it lies in one array of a place more than
+// there are turns: a turn finds it in one place and leaves it in the next, and neither stack is copied to.
+typedef struct Chain { int in, out; } Chain;   // the two stacks among the results; in < 0: there is none
+
+#define CHAIN_BYTES 4096         // less is copied
+
+static bool leaves(const IrRegion *r, const IrValue *v) {
+  for (int k = 0; k < r->nyield; k++)
+    if (r->yield[k] == v) return true;
+  return false;
+}
+
+static Chain chain_of(Memory *m, const Unit *u, int carry) {
+  const IrOp *op = u->node->op;
+  const IrRegion *r = u->body[0]->region;
+  const IrValue *next = r->yield[carry];
+  Chain c = {-1, -1};
+  int64_t least = m->p->target->small_bytes > 0 ? m->p->target->small_bytes : CHAIN_BYTES;
+  bool made = next->op && fact_of(m->p, next)->block == u->body[0] && fact_of(m->p, next)->unit && fact_of(m->p, next)->base == next;
+  if (!made || !ir_int(op, A_N) || ir_bytes(&next->type) < least || u->node->pieces > 1 || plan_map_around(u->body[0])) return c;
+  for (int k = (int)ir_int(op, A_NCARRY); k < op->nout; k++) {
+    if (leaves(op->parent, op->out[k]) || fact_of(m->p, op->out[k])->base != op->out[k]) continue;
+    if (r->yield[k] == r->arg[1 + carry]) c.in = k;
+    if (r->yield[k] == next) c.out = k;
+  }
+  if (c.out < 0) c.in = -1;
+  return c;
 }
 
 static void carried_in(Memory *m, Unit *u, const IrValue *init, int carry) {
@@ -257,17 +292,57 @@ static void carried_on(Memory *m, Unit *u, Block *body, const IrValue *yield, in
   move(m, body, NULL, false, from, carry, u->node->op);
 }
 
+static int part_object(Memory *m, const IrValue *v, Block *b, int whole, const IrOp *loop, int64_t offset) {
+  int k = value_object(m, v, b, obj(m, whole)->def);
+  Object *o = obj(m, k);
+  o->part_of = whole;
+  o->loop = loop;
+  o->offset = offset;
+  if (loop) o->stride = o->bytes;
+  return k;
+}
+
+// Place i is what turn i finds, place i + 1 what it leaves; the other way round where the loop goes backwards.
+static void place_chain(Memory *m, Unit *u, int k, Chain c, int *result) {
+  const IrOp *op = u->node->op;
+  Block *body = u->body[0];
+  IrValue *arg = body->region->arg[1 + k];
+  int64_t bytes = ir_bytes(&arg->type), n = ir_int(op, A_N), in = ir_int(op, A_REVERSE) ? bytes : 0, out = bytes - in;
+  int whole = new_object(m, NULL, u->block, (n + 1) * bytes, 4 * u->tick + 1);
+  add_live(m, whole, 4 * u->tick + 1, 4 * u->end + 2);
+  result[c.in] = part_object(m, op->out[c.in], u->block, whole, NULL, in);
+  result[c.out] = part_object(m, op->out[c.out], u->block, whole, NULL, out);
+  part_object(m, arg, body, whole, op, in);
+  part_object(m, op->out[k], u->block, whole, NULL, in ? 0 : n * bytes);
+  int first = new_object(m, NULL, u->block, bytes, 4 * u->tick + 1), from = object_of(m, op->in[k]);
+  obj(m, first)->part_of = whole;
+  obj(m, first)->offset = in ? n * bytes : 0;
+  use_at(m, from, u->block, 4 * u->tick);
+  move(m, NULL, u, false, from, first, op);
+}
+
+static bool is_carry(const IrOp *scan, const IrValue *v) {
+  return scan->code == IR_SCAN && !v->op && v->region == scan->sub[0] && v->index > 0 && v->index <= ir_int(scan, A_NCARRY);
+}
+
 static void place_loop(Memory *m, Unit *u) {
   const IrOp *op = u->node->op;
   Block *body = u->body[0];
   const IrRegion *r = body->region;
   bool scan = op->code == IR_SCAN;
-  int n = scan ? (int)ir_int(op, A_NCARRY) : 0, *carry = arena_array(m->p->a, int, n + 1);
+  int n = scan ? (int)ir_int(op, A_NCARRY) : 0, *carry = arena_array(m->p->a, int, n + 1), *result = arena_array(m->p->a, int, op->nout + 1);
+  for (int k = 0; k < op->nout; k++) result[k] = -1;
   if (fact_of(m->p, r->arg[0])->stored) value_object(m, r->arg[0], body, 4 * body->t0);
   for (int k = 0; k < n; k++) {
+    Chain c = chain_of(m, u, k);
+    if (c.in >= 0 && result[c.in] < 0 && result[c.out] < 0) {
+      carry[k] = -1;
+      place_chain(m, u, k, c, result);
+      continue;
+    }
     carry[k] = arg_object(m, body, 1 + k, 4 * u->tick + 1);
-    int result = value_object(m, op->out[k], u->block, 4 * u->end + 2);
-    same_class(m, result, carry[k]);
+    int last = value_object(m, op->out[k], u->block, 4 * u->end + 2);
+    same_class(m, last, carry[k]);
     add_live(m, carry[k], 4 * body->t1 + 1, 4 * u->end + 2);
     carried_in(m, u, op->in[k], carry[k]);
   }
@@ -275,17 +350,19 @@ static void place_loop(Memory *m, Unit *u) {
     slice_object(m, body, r->arg[1 + k], op->in[k], op);
     use_at(m, object_of(m, op->in[k]), u->block, 4 * u->end + 1);
   }
-  int *result = arena_array(m->p->a, int, op->nout + 1);
-  for (int k = n; k < op->nout; k++) result[k] = value_object(m, op->out[k], u->block, 4 * u->tick + 1);
+  for (int k = n; k < op->nout; k++)
+    if (result[k] < 0) result[k] = value_object(m, op->out[k], u->block, 4 * u->tick + 1);
   if (u->node->pieces > 1) {
     Frame f = {u, NULL, new_object(m, NULL, u->block, 0, 4 * u->tick), 0};
     obj(m, f.object)->last = 4 * u->end + 3;
     vec_push(m->p->a, &m->frame, f);
   }
   walk_block(m, body);
-  for (int k = 0; k < n; k++) carried_on(m, u, body, r->yield[k], carry[k]);
+  for (int k = 0; k < n; k++)
+    if (carry[k] >= 0) carried_on(m, u, body, r->yield[k], carry[k]);
   for (int k = n; k < op->nout; k++) {
-    add_live(m, result[k], 4 * u->tick + 1, 4 * u->end + 2);
+    if (obj(m, result[k])->part_of < 0) add_live(m, result[k], 4 * u->tick + 1, 4 * u->end + 2);
+    else if (is_carry(op, r->yield[k])) continue;        // the turn finds it there
     stacked(m, u, body, result[k], r->yield[k]);
   }
 }
@@ -633,7 +710,7 @@ static bool makes_room(Memory *m, const Stack *s, int slice) {
   const Object *o = obj(m, slice);
   const Class *slot = &m->cls.at[class_of(m, s->slot)], *to = &m->cls.at[class_of(m, s->result)], *from = &m->cls.at[class_of(m, o->part_of)];
   if (from == to || from->bytes != to->bytes || o->bytes != slot->bytes || from->pin == PIN_SLOT || to->pin || from->fixed || to->fixed) return false;
-  if (from->map != to->map || from->own != to->own || side_by_side(from, to)) return false;
+  if (from->map != to->map || from->own != to->own || side_by_side(from, to) || side_by_side(from, slot)) return false;
   Class turn = {.on = {0}};
   vec_push(m->p->a, &turn.live, ((Span){4 * loop->body[0]->t0, o->last}));
   for (int k = 0; k < o->whole.n; k++) vec_push(m->p->a, &turn.whole, o->whole.at[k]);
@@ -712,8 +789,12 @@ static bool is_part(Memory *m, int object) { return obj(m, object)->part_of >= 0
 
 // The class whose bytes the object's are.
 static int room_of(Memory *m, int object) {
-  while (is_part(m, object)) object = obj(m, object)->part_of;
-  return class_of(m, object);
+  for (;;) {
+    const Class *c = &m->cls.at[class_of(m, object)];
+    if (is_part(m, object)) object = obj(m, object)->part_of;
+    else if (c->pin == PIN_SLOT) object = c->part_of;
+    else return class_of(m, object);
+  }
 }
 
 // Is the object where the class of `to` is: the class itself, or a slice under a stack's slot of the same loop?
@@ -742,7 +823,7 @@ static void settle(Memory *m, Block *b, Moves *list, int tick, bool before) {
     int k = 0;
     for (; k < n; k++) {
       bool read = false;
-      for (int i = 0; i < n && !read; i++) read = i != k && room_of(m, list->at[i].from) == class_of(m, list->at[k].to);
+      for (int i = 0; i < n && !read; i++) read = i != k && room_of(m, list->at[i].from) == room_of(m, list->at[k].to);
       if (!read) break;
     }
     if (k < n) {
@@ -868,7 +949,11 @@ static PlanRef in_frame(Memory *m, const Class *c) {
 
 static PlanRef ref_of(Memory *m, int object) {
   const Object *o = obj(m, object);
-  if (o->part_of >= 0) return turned(ref_of(m, o->part_of), o->loop, o->stride, 0);
+  if (o->part_of >= 0) {
+    PlanRef r = ref_of(m, o->part_of);
+    r.offset += o->offset;
+    return o->loop ? turned(r, o->loop, o->stride, 0) : r;
+  }
   const Class *c = &m->cls.at[class_of(m, object)];
   if (c->pin == PIN_SLOT) return turned(ref_of(m, c->part_of), c->loop, c->stride, 0);
   if (c->map && c->pin == PIN_NONE) return in_frame(m, c);

@@ -16,7 +16,7 @@
 // come from farther.
 #define LEAST_ROWS 32
 #define LEAST_ROWS_FAR 64
-#define LEAST_ROWS_TURNED 64  // that are columns in memory
+#define LEAST_ROWS_TURNED 32  // that are columns in memory
 #define LEAST_ROWS_TURNS 16   // where each strip goes through a loop's turns: nobody waits for anybody
 #define LEAST_TURN 120        // of these, a strip's turn may take as little as this part of what a strip takes else
 #define FAR_WEIGHTS (1 << 19)

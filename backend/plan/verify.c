@@ -341,11 +341,44 @@ static void pack_before(Verify *c, const PlanBlock *b, const IrOp *loop) {
   }
 }
 
-static void check_turn(Verify *c, const PlanNode *n, int64_t turn, Content *stack) {
+// A carry that a turn finds where the turn before left it, in two stacks that lie a place apart: `in`, `out` of the
+// results. False: it has one place for all turns.
+static bool is_chained(Verify *c, const IrOp *op, int carry, int *in, int *out) {
+  const IrRegion *r = op->sub[0];
+  const IrValue *arg = r->arg[1 + carry];
+  const PlanRef *ref = &c->p->value[arg->id].ref;
+  int64_t bytes = ir_bytes(&arg->type), turn = c->turn[r->arg[0]->id];
+  bool moves = false;
+  for (int k = 0; k < ref->nturn; k++) moves |= ref->turn[k].loop == op;
+  if (!moves) return false;
+  c->turn[r->arg[0]->id] = 0;
+  Range first = place(c, arg);
+  c->turn[r->arg[0]->id] = turn;
+  *in = *out = -1;
+  for (int k = (int)ir_int(op, A_NCARRY); k < op->nout; k++) {
+    Range at = place(c, op->out[k]);
+    if (at.space != first.space) continue;
+    if (r->yield[k] == arg && at.lo == first.lo) *in = k;
+    if (r->yield[k] == r->yield[carry] && at.lo == first.lo + (ir_int(op, A_REVERSE) ? -bytes : bytes)) *out = k;
+  }
+  if (*in < 0 || *out < 0) BAD("%%%d moves from turn to turn, but not along its stacks", arg->id);
+  return *in >= 0 && *out >= 0;
+}
+
+// `before`: the turn before this one, or -1.
+static void check_turn(Verify *c, const PlanNode *n, int64_t turn, int64_t before, Content *stack) {
   const IrOp *op = n->op;
   const IrRegion *r = op->sub[0];
   int ncarry = n->kind == PLAN_SCAN ? (int)ir_int(op, A_NCARRY) : 0;
   c->turn[r->arg[0]->id] = turn;
+  for (int k = 0; k < ncarry && before >= 0; k++) {
+    int in, out;
+    if (!is_chained(c, op, k, &in, &out)) continue;
+    Content left = stack[out];
+    left.from += before * ir_bytes(&r->arg[1 + k]->type);
+    if (!holds(c, place(c, r->arg[1 + k]), left)) BAD("%%%d is not where the turn before left it", r->arg[1 + k]->id);
+    c->is[r->arg[1 + k]->id] = left;
+  }
   for (int k = ncarry; k < op->nin; k++) {
     Content t = content(c, op->in[k]);
     t.from += turn * ir_bytes(&r->arg[1 + k]->type);
@@ -355,14 +388,16 @@ static void check_turn(Verify *c, const PlanNode *n, int64_t turn, Content *stac
   Content *next = arena_array(c->a, Content, op->nout + 1);
   for (int k = 0; k < op->nout; k++) next[k] = content(c, r->yield[k]);
   for (int k = 0; k < ncarry; k++) {
-    if (!holds(c, place(c, r->arg[1 + k]), next[k])) BAD("yielded %%%d is not in the place of %%%d", r->yield[k]->id, r->arg[1 + k]->id);
+    int in, out;
+    if (!is_chained(c, op, k, &in, &out) && !holds(c, place(c, r->arg[1 + k]), next[k]))
+      BAD("yielded %%%d is not in the place of %%%d", r->yield[k]->id, r->arg[1 + k]->id);
     c->is[r->arg[1 + k]->id] = next[k];
   }
   for (int k = ncarry; k < op->nout; k++) {
     int64_t bytes = ir_bytes(&r->yield[k]->type);
     Range whole = place(c, op->out[k]), slot = {whole.space, whole.lo + turn * bytes, whole.lo + (turn + 1) * bytes};
     if (!holds(c, slot, next[k])) BAD("yielded %%%d is not in the stack of %%%d", r->yield[k]->id, op->out[k]->id);
-    write(c, slot, (Content){stack[k].tag, turn * bytes});
+    write(c, slot, (Content){stack[k].tag, stack[k].from + turn * bytes});
   }
 }
 
@@ -373,19 +408,35 @@ static void check_loop(Verify *c, const PlanNode *n) {
   bool reverse = n->kind == PLAN_SCAN && ir_int(op, A_REVERSE);
   int64_t turns = ir_int(op, A_N);
   for (int k = ncarry; k < op->nin; k++) read(c, n, op->in[k]);
+  c->turn[r->arg[0]->id] = reverse && turns ? turns - 1 : 0;
   for (int k = 0; k < ncarry; k++) hand(c, "initial", r->arg[1 + k], op->in[k]);
   pack_before(c, &n->body[0], op);
   Content *stack = arena_array(c->a, Content, op->nout + 1);
+  for (int k = ncarry; k < op->nout; k++) stack[k] = fresh(c);
+  for (int k = 0; k < ncarry; k++) {       // what a turn finds is what another left: one content, a place apart
+    int in, out;
+    int64_t bytes = ir_bytes(&r->arg[1 + k]->type);
+    if (is_chained(c, op, k, &in, &out)) stack[in] = (Content){stack[out].tag, reverse ? bytes : -bytes};
+  }
   for (int k = ncarry; k < op->nout; k++) {
-    stack[k] = fresh(c);
     if (turns <= 3) continue;            // of more the first two and the last are run: the others have left their slots
     int64_t bytes = ir_bytes(&op->out[k]->type) / turns, lo = (reverse ? 1 : 2) * bytes, hi = lo + (turns - 3) * bytes;
     Range whole = place(c, op->out[k]);
-    write(c, (Range){whole.space, whole.lo + lo, whole.lo + hi}, (Content){stack[k].tag, lo});
+    write(c, (Range){whole.space, whole.lo + lo, whole.lo + hi}, (Content){stack[k].tag, stack[k].from + lo});
   }
-  for (int64_t t = 0; t < turns; t = t == 1 && turns > 3 ? turns - 1 : t + 1)
-    check_turn(c, n, reverse ? turns - 1 - t : t, stack);
-  for (int k = 0; k < ncarry; k++) hand(c, "last", op->out[k], r->arg[1 + k]);
+  for (int64_t t = 0; t < turns; t = t == 1 && turns > 3 ? turns - 1 : t + 1) {
+    int64_t at = reverse ? turns - 1 - t : t;
+    check_turn(c, n, at, t ? at + (reverse ? 1 : -1) : -1, stack);
+  }
+  for (int k = 0; k < ncarry; k++) {
+    int in, out;
+    if (is_chained(c, op, k, &in, &out)) {
+      Content last = stack[out];
+      last.from += (reverse ? 0 : turns - 1) * ir_bytes(&r->arg[1 + k]->type);
+      if (!holds(c, place(c, op->out[k]), last)) BAD("the last %%%d is not where the last turn left it", op->out[k]->id);
+      c->is[op->out[k]->id] = last;
+    } else hand(c, "last", op->out[k], r->arg[1 + k]);
+  }
   for (int k = ncarry; k < op->nout; k++) {
     if (!holds(c, place(c, op->out[k]), stack[k])) BAD("the stack of %%%d is written over in its loop", op->out[k]->id);
     c->is[op->out[k]->id] = stack[k];

@@ -557,6 +557,47 @@ static void states_over_slices(void) {
   }
 }
 
+// Layers forward, each layer's input and output kept; a loop back reads both. One array of five places holds them: the
+// input is copied to the first, and no turn copies. `what` 1: from the last layer to the first; 2: the outputs leave, so
+// that they are an array of their own.
+static void chain_of_carries(void) {
+  for (int what = 0; what < 3; what++) {
+    Case c;
+    start(&c);
+    IrValue *x = input(&c, f32(2, 40, 30), "x"), *w = input(&c, f32(2, 30, 30), "w");
+    IrRegion *body = ir_region(c.g), *back = ir_region(c.g);
+    IrBuilder top = c.b;
+    ir_arg(body, ir_scalar(IR_I32));
+    IrValue *h = ir_arg(body, x->type);
+    c.b.at = body;
+    IrValue *next = ir_un(&c.b, IR_TANH, ir_dot(&c.b, h, w, 0, false, false));
+    ir_yield(body, next);
+    ir_yield(body, h);
+    ir_yield(body, next);
+    c.b = top;
+    IrAttr attr[3] = {ir_attr_int(&c.arena, A_N, 4), ir_attr_int(&c.arena, A_REVERSE, what == 1), ir_attr_int(&c.arena, A_NCARRY, 1)};
+    IrOp *to = ir_build(&c.b, IR_SCAN, 1, &x, NULL, 3, attr, 1, &body);
+    ir_arg(back, ir_scalar(IR_I32));
+    IrValue *d = ir_arg(back, x->type), *in = ir_arg(back, x->type), *out = ir_arg(back, x->type);
+    c.b.at = back;
+    ir_yield(back, mul(&c, ir_dot(&c.b, mul(&c, d, out), w, 0, false, true), in));
+    c.b = top;
+    attr[1] = ir_attr_int(&c.arena, A_REVERSE, what != 1);
+    IrOp *from = ir_build(&c.b, IR_SCAN, 3, (IrValue *[]){to->out[0], to->out[1], to->out[2]}, NULL, 3, attr, 1, &back);
+    ir_output(c.g, from->out[0], "d");
+    if (what == 2) ir_output(c.g, to->out[2], "h");
+    check(&c);
+    const PlanRef *a = &c.plan->value[to->out[1]->id].ref, *b = &c.plan->value[to->out[2]->id].ref;
+    int64_t apart = b->space == a->space ? b->offset - a->offset : 0, one = ir_bytes(&x->type);
+    if (what < 2) {
+      CU_ASSERT_EQUAL(apart, what ? -one : one);
+      expect_kind(&c, PLAN_COPY, 2);               // x to the first place; the last to where the way back begins
+      CU_ASSERT(c.plan->arena_bytes < 9 * one);
+    } else CU_ASSERT(apart != one);
+    end(&c);
+  }
+}
+
 // Rows written into a ring at a carried position, on some turns only.
 static void ring_buffer(void) {
   enum { ROWS = 1000, D = 3 };
@@ -925,6 +966,7 @@ void suite_plan(void) {
   test_add(s, "a scan steps its carry in place", scan_in_place);
   test_add(s, "stacks over slices", stack_over_slices);
   test_add(s, "states over slices", states_over_slices);
+  test_add(s, "what turns find and leave is one array", chain_of_carries);
   test_add(s, "a ring buffer is never copied", ring_buffer);
   test_add(s, "a copy that the program asks for is told", kept_ring);
   test_add(s, "numbers read before a write do not keep the array", reads_before_writes);

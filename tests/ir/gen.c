@@ -576,7 +576,7 @@ static int yield_some(Gen *g, IrRegion *r, int n, double *bounds) {
 // scan, and map where ncarry is 0 and turns are lanes.
 static bool emit_loop(Gen *g, IrCode c) {
   IrValue *in[5], *xs = pick(g, fits_axes);
-  double b[5];
+  double b[7];
   int nin = 0, ncarry = c == IR_SCAN ? below(g, 3) : 0;
   bool slices = xs && chance(g, 80);
   int64_t n = slices ? xs->type.dim[0] : below(g, 5);
@@ -600,6 +600,12 @@ static bool emit_loop(Gen *g, IrCode c) {
   body(g, inner_ops(g));
   for (int k = 0; k < ncarry; k++) yield_like(g, r, &in[k]->type, b[k]);
   int ny = yield_some(g, r, ncarry ? below(g, 3) : 1 + below(g, 2), b + ncarry);
+  if (ncarry && chance(g, 20)) {       // what a turn finds and what it leaves
+    ir_yield(r, r->arg[1]);
+    ir_yield(r, r->yield[0]);
+    b[ncarry + ny] = b[ncarry + ny + 1] = b[0];
+    ny += 2;
+  }
   leave(g, outer);
   IrAttr t[3] = {ir_attr_int(g->arena, A_N, n), ir_attr_int(g->arena, A_REVERSE, chance(g, 40)), ir_attr_int(g->arena, A_NCARRY, ncarry)};
   IrOp *op = ir_build(&g->b, c, nin, in, NULL, c == IR_SCAN ? 3 : 1, t, 1, &r);
