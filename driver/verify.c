@@ -12,6 +12,7 @@ typedef struct Kept {            // a trainer with its settings, compiled once
   uint64_t hash;                 // of its graphs and of those it begins from
   const ElabTrainer *trainer;
   Compiled *code;
+  Jit *jit;
   double compile_s;
   VEC(struct Ended *) ended;
 } Kept;
@@ -74,7 +75,8 @@ static bool compile(Verify *v, Kept *k) {
   char *why = "";
   k->code = trainer_compile(v->d, &v->job, k->trainer, known, v);
   if (!k->code) return false;
-  ICE_IF(!llvm_jit(v->d->arena, &k->code->program, &k->code->target, &why), "%s", why);  // lives as long as the process
+  k->jit = llvm_jit(v->d->arena, &k->code->program, &k->code->target, &why);
+  ICE_IF(!k->jit, "%s", why);
   k->compile_s = rt_now() - start;
   return true;
 }
@@ -280,5 +282,7 @@ int command_verify(Driver *d, int argc, char **argv) {
   ElabOptions *o = job_overrides(d, &v->job);
   const Source *src = job_source(d, &v->job);
   Elab *e = src ? elab_new(d->arena, d->diags, src, o) : NULL;
-  return e ? run(v, e) : mistake(d);
+  int status = e ? run(v, e) : mistake(d);
+  for (int k = 0; k < v->kept.n; k++) llvm_jit_free(v->kept.at[k]->jit);
+  return status;
 }
