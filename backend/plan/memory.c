@@ -212,12 +212,15 @@ static void walk_block(Memory *m, Block *b);
 
 static int arg_object(Memory *m, Block *b, int k, int def) { return value_object(m, b->region->arg[k], b, def); }
 
-static void slice_object(Memory *m, Block *b, const IrValue *arg, const IrValue *whole, const IrOp *loop) {
-  int k = value_object(m, arg, b, 4 * b->t0);
+// v as a part of another object: from `offset` on, or what each turn of `loop` has of it.
+static int part_object(Memory *m, const IrValue *v, Block *b, int whole, const IrOp *loop, int64_t offset) {
+  int k = value_object(m, v, b, loop ? 4 * b->t0 : obj(m, whole)->def);
   Object *o = obj(m, k);
-  o->part_of = object_of(m, whole);
+  o->part_of = whole;
   o->loop = loop;
   o->stride = o->bytes;
+  o->offset = offset;
+  return k;
 }
 
 // A stacked result lives from the loop's start. Its slot of the turn is a place of its own, which the
@@ -292,16 +295,6 @@ static void carried_on(Memory *m, Unit *u, Block *body, const IrValue *yield, in
   move(m, body, NULL, false, from, carry, u->node->op);
 }
 
-static int part_object(Memory *m, const IrValue *v, Block *b, int whole, const IrOp *loop, int64_t offset) {
-  int k = value_object(m, v, b, obj(m, whole)->def);
-  Object *o = obj(m, k);
-  o->part_of = whole;
-  o->loop = loop;
-  o->offset = offset;
-  if (loop) o->stride = o->bytes;
-  return k;
-}
-
 // Place i is what turn i finds, place i + 1 what it leaves; the other way round where the loop goes backwards.
 static void place_chain(Memory *m, Unit *u, int k, Chain c, int *result) {
   const IrOp *op = u->node->op;
@@ -347,7 +340,7 @@ static void place_loop(Memory *m, Unit *u) {
     carried_in(m, u, op->in[k], carry[k]);
   }
   for (int k = n; k < op->nin; k++) {
-    slice_object(m, body, r->arg[1 + k], op->in[k], op);
+    part_object(m, r->arg[1 + k], body, object_of(m, op->in[k]), op, 0);
     use_at(m, object_of(m, op->in[k]), u->block, 4 * u->end + 1);
   }
   for (int k = n; k < op->nout; k++)

@@ -84,7 +84,7 @@ static double longer(Split *s, int to, int8_t *side) {
 
 static bool in_strips(const Unit *u) { return u->foreseen && !u->foreseen->broken; }
 static bool is_parted(const Unit *u) { return in_strips(u) || u->node->pieces > 1; }
-static double time_of(const Unit *u) { return u->ns * (in_strips(u) ? STRIP_TIME : u->node->pieces > 1 ? CUT_TIME : 1); }
+static double time_of(const Unit *u) { return u->ns * (in_strips(u) ? STRIP_TIME : is_parted(u) ? CUT_TIME : 1); }
 
 // What is lost, in ns, where a stretch takes u of the strips that it would be one of: others that stay outside are whole again.
 static double parted(Split *s, const Unit *u) {
