@@ -176,6 +176,9 @@ bool plan_small_reduce(const IrOp *op);           // reduces at most PLAN_SMALL_
 // the caller through `consts`: a growing block; offsets in the plan are into it.
 typedef struct PlanConsts { Str data; } PlanConsts;
 Plan *plan_build(Arena *a, const IrGraph *g, const PlanInterface *io, const PlanTarget *t, PlanConsts *consts, const char *name);
+// g itself, or where it reads and writes states part by part, a copy with an input and an output for each part, and `io` for it:
+// to be planned instead. [plan/part.c]
+const IrGraph *plan_part_states(Arena *a, const IrGraph *g, PlanInterface *io);
 char *plan_print(Arena *a, const Plan *p);
 // What a node does, in one line.
 char *plan_node_text(Arena *a, const Plan *p, const PlanNode *n);

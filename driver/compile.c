@@ -194,9 +194,9 @@ static const char *entry(Compiling *c, const ElabTrainer *t, const char *what) {
   return c->inside ? arena_printf(c->d->arena, "%s.%d.%s", t->name, c->table.n, what) : what;
 }
 
-// Where each input of the step is declared.
-static const Loc *declared(Arena *a, const ElabTrainer *t) {
-  Loc *at = arena_array(a, Loc, t->step->top->narg + 1);
+// Where each input of the step, as it is planned, is declared.
+static const Loc *declared(Arena *a, const ElabTrainer *t, const IrGraph *step) {
+  Loc *at = arena_array(a, Loc, step->top->narg + 1);
   for (int i = 0; i < t->nstate; i++) at[i] = t->state[i].loc;
   return at;
 }
@@ -210,7 +210,7 @@ bool trainer_owned(Driver *d, const ElabTrainer *t) {
   PlanInterface step = step_ports(d->arena, t, &l);
   PlanTarget any = { .vector_bits = 256, .fma = true };
   PlanConsts consts = { .data = { .arena = d->arena } };
-  return plan_owned(d->diags, plan_build(d->arena, t->step, &step, &any, &consts, "step"), "step", declared(d->arena, t));
+  return plan_owned(d->diags, plan_build(d->arena, t->step, &step, &any, &consts, "step"), "step", declared(d->arena, t, t->step));
 }
 
 static RtProgram *compile_one(Compiling *c, const ElabTrainer *t) {
@@ -219,11 +219,12 @@ static RtProgram *compile_one(Compiling *c, const ElabTrainer *t) {
   const RtBefore *before = compile_before(c, t, &l);
   if (!before || !job_passes(c->d, c->job, t->init) || !job_passes(c->d, c->job, t->step)) return NULL;
   PlanInterface init = init_ports(a, t, &l), step = step_ports(a, t, &l);
+  const IrGraph *parted = plan_part_states(a, t->step, &step);
   Plan *p[2] = {
     plan_build(a, t->init, &init, &c->target->plan, c->consts, entry(c, t, "init")),
-    plan_build(a, t->step, &step, &c->target->plan, c->consts, entry(c, t, "step")),
+    plan_build(a, parted, &step, &c->target->plan, c->consts, entry(c, t, "step")),
   };
-  if (!plan_owned(c->d->diags, p[1], "step", declared(a, t))) return NULL;
+  if (!plan_owned(c->d->diags, p[1], "step", declared(a, t, parted))) return NULL;
   RtProgram *table = arena_new(a, RtProgram);
   *table = table_of(a, c->job->path, t, &l);
   table->nbefore = t->nbefore;

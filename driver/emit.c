@@ -69,7 +69,8 @@ static bool emit_plans(Driver *d, const Args *a, Emitted *e) {
 
 static char *picture(Driver *d, const Args *a, const Emitted *e, size_t *n, char **why) {
   int k = e->ngraph > 1 && !a->init;
-  char *dot = dot_emit(d->arena, e->graph[k], a->raw ? NULL : e->program.plan[e->program.nplan - e->ngraph + k]);
+  const Plan *plan = a->raw ? NULL : e->program.plan[e->program.nplan - e->ngraph + k];
+  char *dot = dot_emit(d->arena, plan ? plan->graph : e->graph[k], plan);
   if (a->stage == STAGE_SVG) return dot_render(d->arena, dot, "svg", n, why);
   *n = strlen(dot);
   return dot;

@@ -29,6 +29,8 @@ void pass_autodiff(PassContext *c, IrGraph *g);
 // map regions of straight code become ops with one more axis; divergent ones stay. [passes/vmap.c]
 void pass_vmap(PassContext *c, IrGraph *g);
 void pass_vmap_derived(IrRegion *r);   // the maps in r, which is to be differentiated
+// Scans of few turns over little become straight code; arrays with a place for each turn come apart. [passes/unroll.c]
+void pass_unroll(PassContext *c, IrGraph *g);
 // What a scan need not do turn by turn is done for all turns at once. [passes/fission.c]
 void pass_fission(PassContext *c, IrGraph *g);
 // What a scan stacks for another that could compute it from the rest is computed there. [passes/remat.c]

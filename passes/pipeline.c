@@ -14,6 +14,8 @@ const Pass pass_pipeline[] = {
   {"vmap", pass_vmap, "no derivative left to take", "map regions only where lanes diverge",
    "before fusion: a batched product is one product, and lanes of straight code are one loop nest"},
   {"simplify", pass_simplify, "a verified graph", "broadcasts and transposes of batching folded away", simplify_why},
+  {"unroll", pass_unroll, "a verified graph, simplified", "short loops of little nets as straight code, their arrays in parts",
+   "after autodiff, whose forward and reversed scans go together; before fission, which takes products of all turns out of scans"},
   {"fission", pass_fission, "no map left but divergent ones", "scans that hold only what depends on the turn before",
    "after vmap, which shows what a turn really reads; LLVM would have to prove the same through memory"},
   {"slices", pass_slices, "no derivative left to take", "no transposed or cut copies in front of scans",

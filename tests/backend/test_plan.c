@@ -65,7 +65,8 @@ static void plan(Case *c) {
   CU_ASSERT_FATAL(bad == NULL);
   make_ports(c);
   PlanInterface io = {c->in, c->out};
-  c->plan = plan_make(&c->arena, c->g, &io, &target, &c->consts, "g");
+  const IrGraph *parted = plan_part_states(&c->arena, c->g, &io);
+  c->plan = plan_make(&c->arena, parted, &io, &target, &c->consts, "g");
   char *why = plan_verify(c->plan);
   if (why) printf("\n%s\n%s%s\n", ir_print(&c->arena, c->g), plan_print(&c->arena, c->plan), why);
   CU_ASSERT(why == NULL);
@@ -169,14 +170,42 @@ static void name_states(IrGraph *g, uint64_t seed) {
   }
 }
 
+static IrValue *by_parts(Case *c, IrBuilder *b, IrValue *x) {
+  IrValue **part = arena_array(&c->arena, IrValue *, x->type.dim[0]);
+  for (int64_t i = 0; i < x->type.dim[0]; i++) {
+    int64_t lo[IR_MAX_RANK] = {i}, hi[IR_MAX_RANK], one[IR_MAX_RANK];
+    for (int k = 0; k < x->type.rank; k++) hi[k] = k ? x->type.dim[k] : i + 1, one[k] = 1;
+    part[i] = ir_slice(b, x, lo, hi, one);
+  }
+  return ir_concat(b, (int)x->type.dim[0], part, 0);
+}
+
+// Some inputs and their new values are read and written part by part.
+static void come_apart(Case *c, uint64_t seed) {
+  IrRegion *r = c->g->top;
+  for (int k = 0; k < r->narg; k++) {
+    IrValue *x = r->arg[k];
+    if (!x->type.rank || x->type.dim[0] < 2 || x->type.dim[0] > 8 || gen_below(&seed, 2)) continue;
+    IrBuilder b = {.graph = c->g, .at = r, .before = r->first}, last = {.graph = c->g, .at = r};
+    IrValue *hole = ir_fill(&b, x->type, 0);
+    ir_replace(c->g, x, hole);
+    b.before = hole->op;
+    ir_replace(c->g, hole, by_parts(c, &b, x));
+    for (int i = 0; i < r->nyield; i++)
+      if (c->g->out_name[i] && !strcmp(c->g->out_name[i], c->g->in_name[k]) && r->yield[i] != x) r->yield[i] = by_parts(c, &last, r->yield[i]);
+  }
+}
+
 static const char *fault_of(const IrGraph *g, uint64_t seed, bool print) {
   Case c;
   start(&c);
   c.g = gen_copy(&c.arena, g);
   name_states(c.g, seed);
+  if (seed % 4 == 0) come_apart(&c, seed);
   make_ports(&c);
   PlanInterface io = {c.in, c.out};
-  c.plan = plan_make(&c.arena, c.g, &io, seed % 3 ? &cutting : &target, &c.consts, "g");
+  const IrGraph *parted = plan_part_states(&c.arena, c.g, &io);
+  c.plan = plan_make(&c.arena, parted, &io, seed % 3 ? &cutting : &target, &c.consts, "g");
   char *bad = getenv("PLAN_RUN_ONLY") ? NULL : plan_verify(c.plan);
   const char *why = getenv("PLAN_VERIFY_ONLY") ? NULL : run_case(&c, seed);
   if (print) printf("%s%s", ir_print(&c.arena, c.g), plan_print(&c.arena, c.plan));
@@ -552,6 +581,35 @@ static void states_over_slices(void) {
     if (what == 0) {
       expect_kind(&c, PLAN_COPY, 0);
       CU_ASSERT(c.plan->value[op->out[1]->id].ref.space == RT_STATE && c.plan->arena_bytes < ir_bytes(&w->type));
+    }
+    end(&c);
+  }
+}
+
+// Two layers' weights in one state: each is stepped in place when the other is still read. They are not where the whole
+// state is read as well, or written in another way.
+static void states_in_parts(void) {
+  for (int what = 0; what < 4; what++) {
+    Case c;
+    start(&c);
+    IrValue *x = input(&c, f32(2, 40, 64), "x"), *w = input(&c, ir_type(IR_F32, 3, (int64_t[]){2, 64, 64}), "w"), *part[2];
+    for (int k = 0; k < 2; k++)
+      part[k] = ir_reshape(&c.b, ir_slice(&c.b, w, (int64_t[]){k, 0, 0}, (int64_t[]){k + 1, 64, 64}, (int64_t[]){1, 1, 1}), 2, (int64_t[]){64, 64});
+    IrValue *g = ir_dot(&c.b, x, x, 0, true, false), *first = sub(&c, part[0], g), *h = ir_dot(&c.b, x, first, 0, false, false);
+    IrValue *second = sub(&c, part[1], ir_dot(&c.b, h, h, 0, true, false)), *y = ir_dot(&c.b, h, part[1], 0, false, false), *next[2] = {first, second};
+    for (int k = 0; k < 2; k++) next[k] = ir_reshape(&c.b, next[k], 3, (int64_t[]){1, 64, 64});
+    ir_output(c.g, what == 1 ? ir_reshape(&c.b, ir_concat(&c.b, 2, (IrValue *[]){first, second}, 0), 3, w->type.dim) : ir_concat(&c.b, 2, next, 0), "w");
+    ir_output(c.g, y, "y");
+    if (what == 2) ir_output(c.g, ir_reduce(&c.b, IR_SUM, w, 3, (int64_t[]){0, 1, 2}), "sum");
+    if (what == 3) ir_output(c.g, w, "old");
+    check(&c);
+    CU_ASSERT_EQUAL(c.plan->graph->top->narg, what == 0 ? 3 : 2);
+    if (what == 0) {
+      expect_kind(&c, PLAN_COPY, 0);
+      int inside = 0;
+      for (int k = 0; k < c.plan->graph->nvalue; k++)
+        inside += c.plan->value[k].home == PLAN_STORED && c.plan->value[k].ref.space == RT_STATE && c.plan->value[k].ref.offset == c.in[1].offset + 64 * 64 * 4;
+      CU_ASSERT(inside >= 2);
     }
     end(&c);
   }
@@ -966,6 +1024,7 @@ void suite_plan(void) {
   test_add(s, "a scan steps its carry in place", scan_in_place);
   test_add(s, "stacks over slices", stack_over_slices);
   test_add(s, "states over slices", states_over_slices);
+  test_add(s, "states in parts", states_in_parts);
   test_add(s, "what turns find and leave is one array", chain_of_carries);
   test_add(s, "a ring buffer is never copied", ring_buffer);
   test_add(s, "a copy that the program asks for is told", kept_ring);
