@@ -4,7 +4,7 @@
 // elementwise ops (the derivative of an activation from what it was applied to, weights of a softmax from their
 // numerators) costs less to compute once more than to write to memory and read back, where the arrays of a turn are larger
 // than a cache holds until then. So it is computed in the reading scan, and simplify drops the stack. The same holds of a short
-// product that is larger than its factors: attention's scores, of which there are length x length.
+// product that is not much smaller than its factors: attention's scores, of which there are length x length.
 //
 //   instead  a value that several others come from (what an activation was applied to) is stacked where these then need not be
 //   small    so is what is small beside what it spares: the largest score of each row
@@ -17,7 +17,7 @@
 #define MOST_OPS 24                  // to compute it
 #define MOST_HEAVY 2                 // exp, tanh and the like among them
 #define MOST_INNER 64                // of a product among them: its inner axis
-#define LARGER 2                     //   so many times as large as its factors
+#define LEAST_PART 2                 //   and its size: at least this part of its factors
 #define SMALL 8                      // what is so many times smaller may be stacked for it
 
 typedef VEC(IrOp *) Ops;
@@ -49,7 +49,7 @@ static bool short_product(const IrOp *op) {
   if (op->code != IR_DOT) return false;
   const IrType *x = &op->in[0]->type;
   int64_t inner = x->dim[x->rank - (ir_int(op, A_TA) ? 2 : 1)];
-  return inner <= MOST_INNER && ir_bytes(&op->out[0]->type) >= LARGER * (ir_bytes(x) + ir_bytes(&op->in[1]->type));
+  return inner <= MOST_INNER && LEAST_PART * ir_bytes(&op->out[0]->type) >= ir_bytes(x) + ir_bytes(&op->in[1]->type);
 }
 
 static bool cheap(const IrOp *op) {
