@@ -79,6 +79,7 @@ typedef struct Memory {
   VEC(Span) strips;              // of STRIPS, from the first tick to the last; sorted, apart
   VEC(Frame) frame;
   VEC(Stack) stack;
+  VEC(Unit *) loop;              // scans and maps
 } Memory;
 
 static Object *obj(Memory *m, int k) { return &m->object.at[k]; }
@@ -350,6 +351,7 @@ static void place_loop(Memory *m, Unit *u) {
     obj(m, f.object)->last = 4 * u->end + 3;
     vec_push(m->p->a, &m->frame, f);
   }
+  vec_push(m->p->a, &m->loop, u);
   walk_block(m, body);
   for (int k = 0; k < n; k++)
     if (carry[k] >= 0) carried_on(m, u, body, r->yield[k], carry[k]);
@@ -657,8 +659,10 @@ static bool inside(const Class *c, const Block *body) {
   return !c->live.n || (c->live.at[0].from >= 4 * body->t0 && c->live.at[c->live.n - 1].to <= 4 * body->t1 + 3);
 }
 
+static bool is_slot(Memory *m, int object) { return m->cls.at[class_of(m, object)].pin == PIN_SLOT; }
+
 static void try_share(Memory *m, const Pair *q) {
-  if (obj(m, q->object)->part_of >= 0) return;
+  if (obj(m, q->object)->part_of >= 0 && !is_slot(m, q->object)) return;
   int i = class_of(m, q->object), k = class_of(m, q->with);
   Class *a = &m->cls.at[i], *b = &m->cls.at[k];
   if (i == k || a->bytes != b->bytes || a->fixed || b->fixed || (a->pin && b->pin) || a->map != b->map || a->own != b->own) return;
@@ -748,6 +752,36 @@ static void stack_over(Memory *m, const Stack *s, bool wanted) {
   to->into = from->into;
 }
 
+// Is nothing of the object read behind the loop, nor by another turn of a loop around?
+static bool is_done_with(Memory *m, int whole, const Unit *loop) {
+  const Object *o = obj(m, whole);
+  const Class *c = &m->cls.at[class_of(m, whole)];
+  if (o->block != loop->block || o->part_of >= 0 || o->covered || c->pin || c->fixed || o->last > 4 * loop->end + 1) return false;
+  for (int k = 0; k < o->use.n; k++)
+    if (o->use.at[k].time > 4 * loop->tick) return false;
+  return true;
+}
+
+// A turn's slice of what no one reads again is a place that the turn may write over.
+static void open_slot(Memory *m, const Unit *loop, int whole) {
+  int slice = is_done_with(m, whole, loop) ? only_slice(m, loop, whole) : -1;
+  if (slice < 0) return;
+  Object *o = obj(m, slice);
+  Class *c = &m->cls.at[o->cls];
+  *c = (Class){.into = o->cls, .bytes = o->bytes, .pin = PIN_SLOT, .part_of = whole, .loop = loop->node->op, .stride = o->stride, .body = loop->body[0], .map = c->map};
+  vec_push(m->p->a, &c->live, ((Span){4 * loop->body[0]->t0, o->last}));
+  for (int k = 0; k < o->whole.n; k++) vec_push(m->p->a, &c->whole, o->whole.at[k]);
+  memcpy(c->on, m->cls.at[class_of(m, whole)].on, sizeof c->on);
+  tidy(m, c);
+}
+
+static void open_slots(Memory *m) {
+  for (int i = 0; i < m->loop.n; i++) {
+    const IrOp *op = m->loop.at[i]->node->op;
+    for (int k = op->code == IR_SCAN ? (int)ir_int(op, A_NCARRY) : 0; k < op->nin; k++) open_slot(m, m->loop.at[i], object_of(m, op->in[k]));
+  }
+}
+
 static int by_bytes(const void *a, const void *b) {
   const Pair *x = a, *y = b;
   if (x->needless != y->needless) return x->needless ? 1 : -1;
@@ -762,6 +796,9 @@ static void share(Memory *m) {
   for (int i = 0; i < m->stack.n; i++) stack_over(m, &m->stack.at[i], true);
   for (; k < m->pair.n; k++) try_share(m, &m->pair.at[k]);
   for (int i = 0; i < m->stack.n; i++) stack_over(m, &m->stack.at[i], false);
+  open_slots(m);
+  for (int i = 0; i < m->pair.n; i++)
+    if (m->pair.at[i].needless && obj(m, m->pair.at[i].object)->part_of >= 0) try_share(m, &m->pair.at[i]);
 }
 
 // ---- copies --------------------------------------------------------------------------------------------

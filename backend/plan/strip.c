@@ -7,9 +7,9 @@
 // only. What nodes of a group write is read so within it; anything else, such as weights, they may read as a whole.
 //
 // A block's nodes are tried in order: those that can join do, those that need one of them in another way wait until
-// after, and the rest come before; so do those that have nothing to do with the first. Memory is planned for it: see
-// memory.c.
-#include "backend/plan/state.h"
+// after, and the rest come before; so do those that have nothing to do with the first. What room that takes is room.c's
+// matter. Memory is planned for it: see memory.c.
+#include "backend/plan/strip.h"
 
 #define MOST_STRIPS 32
 // Rows of a product in a strip: below, loading the weights anew for each costs more than is won; weights of so many bytes
@@ -28,18 +28,6 @@
 #define GAIN 1.05
 #define GAIN_TWO 1.6
 #define ROOMY (1 << 21)       // bytes that the nodes write
-
-enum { AHEAD, INSIDE, BEHIND };
-
-typedef struct Units { VEC(Unit *) v; } Units;
-typedef struct Grouping {
-  Planner *p;
-  Block *b;
-  int64_t n;                  // strips
-  int tries;                  // left
-  bool foresee;
-  bool turns;                 // strips are to go through the turns of the loop around
-} Grouping;
 
 static int leading(const IrType *t) {
   int a = 0;
@@ -223,8 +211,9 @@ static void cut_unit(Unit *u, Strips *s) {
 
 static void arrange(Grouping *g, Units list, Units *out);
 
-static void split(Grouping *g, const Units *list, Units *out) {
+static void split(Grouping *g, Units *list, Units *out) {
   Planner *p = g->p;
+  strip_end(g, list);
   Units ahead = {0}, behind = {0};
   Strips *s = arena_new(p->a, Strips);
   s->n = g->n;
@@ -238,17 +227,16 @@ static void split(Grouping *g, const Units *list, Units *out) {
       else cut_unit(u, s);
     } else vec_push(p->a, u->where == AHEAD ? &ahead.v : &behind.v, u);
   }
+  strip_order(g, inside.at, inside.n);
   s->first = inside.at[0];
   s->last = inside.at[inside.n - 1];
   arrange(g, ahead, out);
   for (int k = 0; k < inside.n; k++) {
     vec_push(p->a, &out->v, inside.at[k]);
-    inside.at[k]->where = AHEAD;               // of those behind
+    inside.at[k]->where = DONE;
   }
   arrange(g, behind, out);
 }
-
-static double strip_ns(const Grouping *g) { return piece_ns(g->p) / 2; }
 
 // As many strips as let the most work join, and the more the better, while each is enough.
 static bool seed_strips(Grouping *g, const Units *list, int seed) {
@@ -273,12 +261,15 @@ static void arrange(Grouping *g, Units list, Units *out) {
     split(g, &list, out);
     return;
   }
-  for (int k = 0; k < list.v.n; k++) vec_push(g->p->a, &out->v, list.v.at[k]);
+  for (int k = 0; k < list.v.n; k++) {
+    list.v.at[k]->where = DONE;
+    vec_push(g->p->a, &out->v, list.v.at[k]);
+  }
 }
 
 static void between(Grouping *g, int from, int to) {
   Units list = {0}, out = {0};
-  for (int k = 0; k < g->b->unit.n; k++) g->b->unit.at[k]->where = AHEAD;
+  for (int k = 0; k < g->b->unit.n; k++) g->b->unit.at[k]->where = k < from ? DONE : k < to ? AHEAD : AFTER;
   for (int k = from; k < to; k++) vec_push(g->p->a, &list.v, g->b->unit.at[k]);
   arrange(g, list, &out);
   for (int k = from; k < to && !g->foresee; k++) {

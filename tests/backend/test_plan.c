@@ -586,6 +586,40 @@ static void states_over_slices(void) {
   }
 }
 
+// What a turn makes of its slice, element by element, lies over it. Not so where the array is read again: behind the loop, or by
+// the next turn of a loop around.
+static void over_slices(void) {
+  for (int what = 0; what < 3; what++) {
+    Case c;
+    start(&c);
+    IrValue *init = input(&c, f32(2, 40, 64), "s"), *x = input(&c, ir_type(IR_F32, 3, (int64_t[]){3, 40, 64}), "x"), *h = ir_un(&c.b, IR_COPY, x);
+    IrRegion *outer = ir_region(c.g), *body = ir_region(c.g);
+    ir_arg(outer, ir_scalar(IR_I32));
+    IrValue *carried = ir_arg(outer, init->type);
+    IrBuilder top = c.b;
+    if (what == 2) c.b.at = outer;
+    IrBuilder around = c.b;
+    ir_arg(body, ir_scalar(IR_I32));
+    IrValue *d = ir_arg(body, init->type), *slice = ir_arg(body, init->type);
+    c.b.at = body;
+    IrValue *g = mul(&c, ir_un(&c.b, IR_TANH, slice), d), *w = ir_dot(&c.b, g, d, 0, true, false);
+    ir_yield(body, ir_dot(&c.b, g, w, 0, false, false));
+    c.b = around;
+    IrOp *op = scan(&c, 2, (IrValue *[]){what == 2 ? carried : init, h}, 3, 1, body);
+    if (what == 2) {
+      ir_yield(outer, op->out[0]);
+      c.b = top;
+      op = scan(&c, 1, (IrValue *[]){init}, 2, 1, outer);
+    }
+    ir_output(c.g, op->out[0], "s");
+    if (what == 1) ir_output(c.g, ir_reduce(&c.b, IR_SUM, h, 3, (int64_t[]){0, 1, 2}), "sum");
+    check(&c);
+    const PlanRef *at = &c.plan->value[slice->id].ref, *to = &c.plan->value[g->id].ref;
+    CU_ASSERT_EQUAL(to->space == at->space && to->offset == at->offset && to->nturn == at->nturn, what == 0);
+    end(&c);
+  }
+}
+
 // Two layers' weights in one state: each is stepped in place when the other is still read. They are not where the whole
 // state is read as well, or written in another way.
 static void states_in_parts(void) {
@@ -946,6 +980,61 @@ static void strips_in_place(void) {
   end(&c);
 }
 
+// Two halves of a turn, with a weight gradient each. Where the first one's array is large, strips end between the halves, and the
+// second one's lies in its place.
+static void strips_end(void) {
+  for (int64_t rows = 256; rows <= 512; rows *= 2) {
+    Case c;
+    start(&c);
+    IrValue *init = input(&c, f32(2, rows, 16), "d"), *w = input(&c, f32(2, 16, 64), "w"), *u = input(&c, f32(2, 64, 16), "u"), *x = input(&c, f32(2, 3, 16), "x");
+    IrRegion *body = ir_region(c.g);
+    ir_arg(body, ir_scalar(IR_I32));
+    IrValue *d = ir_arg(body, init->type), *bias = ir_arg(body, ir_type(IR_F32, 1, (int64_t[]){16}));
+    IrBuilder top = c.b;
+    c.b.at = body;
+    IrValue *a = ir_un(&c.b, IR_TANH, ir_dot(&c.b, d, w, 0, false, false)), *e = ir_dot(&c.b, a, u, 0, false, false);
+    IrValue *f = ir_un(&c.b, IR_TANH, ir_dot(&c.b, e, w, 0, false, false)), *next = ir_dot(&c.b, f, u, 0, false, false);
+    next = ir_un(&c.b, IR_TANH, add(&c, next, ir_broadcast(&c.b, bias, next->type, (int64_t[]){1})));
+    ir_yield(body, next);
+    ir_yield(body, ir_dot(&c.b, a, d, 0, true, false));
+    ir_yield(body, ir_dot(&c.b, f, e, 0, true, false));
+    c.b = top;
+    IrOp *op = scan(&c, 2, (IrValue *[]){init, x}, 3, 1, body);
+    for (int k = 0; k < 3; k++) ir_output(c.g, op->out[k], k ? NULL : "d");
+    make_ports(&c);
+    PlanInterface io = {c.in, c.out};
+    c.plan = plan_make(&c.arena, c.g, &io, &cutting, &c.consts, "g");
+    CU_ASSERT_PTR_NULL(plan_verify(c.plan));
+    expect_kind(&c, PLAN_STRIPS, rows == 256 ? 1 : 2);
+    const PlanRef *first = &c.plan->value[a->id].ref, *second = &c.plan->value[f->id].ref;
+    CU_ASSERT_EQUAL(first->space == second->space && first->offset == second->offset, rows == 512);
+    CU_ASSERT_PTR_NULL(run_case(&c, 1));
+    end(&c);
+  }
+}
+
+// y, which takes much room, is computed behind what does not need it.
+static void order_in_strips(void) {
+  Case c;
+  start(&c);
+  IrValue *x = input(&c, f32(2, 64, 8), "x"), *u = input(&c, f32(2, 8, 1024), "u"), *w = input(&c, f32(2, 8, 1024), "w"), *k = input(&c, f32(2, 1024, 4), "k");
+  IrValue *y = ir_un(&c.b, IR_EXP, ir_dot(&c.b, x, u, 0, false, false)), *p = ir_un(&c.b, IR_TANH, ir_dot(&c.b, x, w, 0, false, false));
+  IrValue *z = ir_dot(&c.b, p, k, 0, false, false);
+  ir_output(c.g, mul(&c, ir_dot(&c.b, y, k, 0, false, false), z), "z");
+  make_ports(&c);
+  PlanInterface io = {c.in, c.out};
+  c.plan = plan_make(&c.arena, c.g, &io, &cutting, &c.consts, "g");
+  CU_ASSERT_PTR_NULL(plan_verify(c.plan));
+  expect_kind(&c, PLAN_STRIPS, 1);
+  PlanNode *s = c.plan->body.first;
+  while (s && s->kind != PLAN_STRIPS) s = s->next;
+  CU_ASSERT_FATAL(s != NULL);
+  CU_ASSERT_PTR_EQUAL(s->body[0].first->root[0], p);
+  CU_ASSERT(s->room < 2 * ir_bytes(&y->type) / s->pieces);
+  CU_ASSERT_PTR_NULL(run_case(&c, 1));
+  end(&c);
+}
+
 // What strips wrote lies with both threads: sides of a fork take it up from there.
 static void fork_behind_strips(void) {
   Case c;
@@ -1024,6 +1113,7 @@ void suite_plan(void) {
   test_add(s, "a scan steps its carry in place", scan_in_place);
   test_add(s, "stacks over slices", stack_over_slices);
   test_add(s, "states over slices", states_over_slices);
+  test_add(s, "over slices that are done with", over_slices);
   test_add(s, "states in parts", states_in_parts);
   test_add(s, "what turns find and leave is one array", chain_of_carries);
   test_add(s, "a ring buffer is never copied", ring_buffer);
@@ -1036,6 +1126,8 @@ void suite_plan(void) {
   test_add(s, "what a late node reads is computed there", late);
   test_add(s, "strips of the leading axis", strips);
   test_add(s, "strips step states in place", strips_in_place);
+  test_add(s, "strips end where room is won", strips_end);
+  test_add(s, "the order within a strip", order_in_strips);
   test_add(s, "forks behind strips", fork_behind_strips);
   test_add(s, "wrong strips are seen", wrong_strips);
   test_add(s, "20,000 ops", large_graph);
