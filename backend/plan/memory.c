@@ -794,8 +794,8 @@ static void share(Memory *m) {
   int k = 0;
   for (; k < m->pair.n && !m->pair.at[k].needless; k++) try_share(m, &m->pair.at[k]);
   for (int i = 0; i < m->stack.n; i++) stack_over(m, &m->stack.at[i], true);
-  for (; k < m->pair.n; k++) try_share(m, &m->pair.at[k]);
   for (int i = 0; i < m->stack.n; i++) stack_over(m, &m->stack.at[i], false);
+  for (; k < m->pair.n; k++) try_share(m, &m->pair.at[k]);
   open_slots(m);
   for (int i = 0; i < m->pair.n; i++)
     if (m->pair.at[i].needless && obj(m, m->pair.at[i].object)->part_of >= 0) try_share(m, &m->pair.at[i]);

@@ -127,6 +127,9 @@ static void find_wants(Planner *p, Block *b) {
   }
 }
 
+#define RELIEF (1 << 16)      // bytes that are needed no longer when a unit has run which comes before others for that
+#define MUCH_MORE 8           //   than what it writes
+
 // ---- order ---------------------------------------------------------------------------------------
 static void link_units(Planner *p, Block *b) {
   for (int k = 0; k < b->unit.n; k++) {
@@ -157,33 +160,68 @@ static bool is_aside(const Unit *u) {
   return u->root.n && !u->then.n && !u->frees.n;
 }
 
-static bool goes_before(const Unit *u, const Unit *v) {
+typedef struct Sort {
+  Planner *p;
+  Block *b;
+  int *left;                   // by value id: units that have still to read it, and what yields it
+  Unit **ready; int n;
+} Sort;
+
+static void count_readers(Sort *s, int by, const Unit *u) {
+  for (int i = 0; i < u->read.n; i++) {
+    bool again = false;
+    for (int k = 0; k < i; k++) again |= u->read.at[k].v == u->read.at[i].v;
+    if (!again) s->left[u->read.at[i].v->id] += by;
+  }
+}
+
+// Is it the last reader of much more than it writes? Sums of gradients over a batch, and what is logged of large arrays. An
+// optimizer, which reads a few parts of a gradient, is not: two of these had better come side by side.
+static bool relieves(const Sort *s, const Unit *u) {
+  int64_t freed = 0, written = 0;
+  for (int i = 0; i < u->read.n; i++) {
+    const Fact *f = fact_of(s->p, u->read.at[i].v);
+    if (f->block == s->b && f->unit && s->left[u->read.at[i].v->id] == 1) freed += ir_bytes(&u->read.at[i].v->type);
+  }
+  for (int k = 0; k < u->root.n; k++) written += ir_bytes(&u->root.at[k]->type);
+  for (int k = 0; !u->root.n && k < u->node->op->nout; k++) written += ir_bytes(&u->node->op->out[k]->type);
+  return freed >= RELIEF && freed >= MUCH_MORE * written;
+}
+
+static bool goes_before(const Sort *s, const Unit *u, const Unit *v) {
   if ((u->blockers > 0) != (v->blockers > 0)) return v->blockers > 0;
+  bool x = relieves(s, u), y = relieves(s, v);
+  if (x != y) return x;
   return is_aside(u) != is_aside(v) ? is_aside(v) : u->at < v->at;
 }
 
-// Of the nodes that can run, the first in the graph that writes over nothing still wanted and is wanted itself; else the
-// first.
-static Unit *take(Unit **ready, int *n) {
+// Of the nodes that can run, the first in the graph that writes over nothing still wanted, makes room or is wanted itself; else
+// the first.
+static Unit *take(Sort *s) {
   int best = 0;
-  for (int k = 1; k < *n; k++)
-    if (goes_before(ready[k], ready[best])) best = k;
-  Unit *u = ready[best];
-  ready[best] = ready[--*n];
+  for (int k = 1; k < s->n; k++)
+    if (goes_before(s, s->ready[k], s->ready[best])) best = k;
+  Unit *u = s->ready[best];
+  s->ready[best] = s->ready[--s->n];
+  count_readers(s, -1, u);
   return u;
 }
 
 static void sort_units(Planner *p, Block *b) {
-  Unit **ready = arena_array(p->a, Unit *, b->unit.n + 1), **order = arena_array(p->a, Unit *, b->unit.n + 1);
-  int nready = 0, n = 0;
-  for (int k = 0; k < b->unit.n; k++)
-    if (!b->unit.at[k]->waits) ready[nready++] = b->unit.at[k];
-  while (nready) {
-    Unit *u = take(ready, &nready);
+  Unit **order = arena_array(p->a, Unit *, b->unit.n + 1);
+  int n = 0;
+  Sort s = {.p = p, .b = b, .left = arena_array(p->a, int, p->g->nvalue), .ready = arena_array(p->a, Unit *, b->unit.n + 1)};
+  for (int k = 0; k < b->region->nyield; k++) s.left[fact_of(p, b->region->yield[k])->base->id]++;
+  for (int k = 0; k < b->unit.n; k++) {
+    count_readers(&s, 1, b->unit.at[k]);
+    if (!b->unit.at[k]->waits) s.ready[s.n++] = b->unit.at[k];
+  }
+  while (s.n) {
+    Unit *u = take(&s);
     order[n++] = u;
     for (int k = 0; k < u->frees.n; k++) u->frees.at[k]->blockers--;
     for (int k = 0; k < u->then.n; k++)
-      if (!--u->then.at[k]->waits) ready[nready++] = u->then.at[k];
+      if (!--u->then.at[k]->waits) s.ready[s.n++] = u->then.at[k];
   }
   ICE_IF(n != b->unit.n, "nodes that wait for each other: %d of %d in order", n, b->unit.n);
   for (int k = 0; k < n; k++) b->unit.at[k] = order[k];
