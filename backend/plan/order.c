@@ -185,6 +185,11 @@ static bool relieves(const Sort *s, const Unit *u) {
   }
   for (int k = 0; k < u->root.n; k++) written += ir_bytes(&u->root.at[k]->type);
   for (int k = 0; !u->root.n && k < u->node->op->nout; k++) written += ir_bytes(&u->node->op->out[k]->type);
+  for (int i = 0; i < u->read.n && u->node->linear; i++) {
+    const Fact *f = fact_of(s->p, u->read.at[i].v);
+    for (int k = 0; k < f->wanted.n; k++)
+      if (f->wanted.at[k] == u) written -= ir_bytes(&u->read.at[i].v->type);
+  }
   return freed >= RELIEF && freed >= MUCH_MORE * written;
 }
 

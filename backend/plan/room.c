@@ -18,6 +18,16 @@ static bool reads_from(const Grouping *g, const Unit *u, const Unit *w) {
   return false;
 }
 
+// Does w write over what u reads?
+static bool would_write_over(const Grouping *g, const Unit *w, const Unit *u) {
+  for (int i = 0; i < u->read.n; i++) {
+    const Fact *f = fact_of(g->p, u->read.at[i].v);
+    for (int k = 0; k < f->wanted.n; k++)
+      if (f->wanted.at[k] == w) return true;
+  }
+  return false;
+}
+
 enum { BY_STRIP, BY_BEHIND, BY_OTHERS };
 
 // Who needs what w writes: nodes of the strips alone, nodes of the list behind them, or others still: behind a fork, or what the
@@ -154,17 +164,39 @@ void strip_end(Grouping *g, Units *list) {
     if (c.later[k]) list->v.at[k]->where = BEHIND;
 }
 
-// ---- the order of nodes in a strip --------------------------------------------------------------------
-// Does w write over what u reads?
-static bool would_write_over(const Grouping *g, const Unit *w, const Unit *u) {
-  for (int i = 0; i < u->read.n; i++) {
-    const Fact *f = fact_of(g->p, u->read.at[i].v);
-    for (int k = 0; k < f->wanted.n; k++)
-      if (f->wanted.at[k] == w) return true;
+// ---- what may wait ------------------------------------------------------------------------------------
+static bool read_after(const Grouping *g, const IrValue *v) {
+  for (int k = 0; k < g->b->unit.n; k++) {
+    const Unit *w = g->b->unit.at[k];
+    for (int i = 0; i < w->read.n && w->where != DONE && w->where != AHEAD; i++)
+      if (w->read.at[i].v == v) return true;
   }
   return false;
 }
 
+// Ahead of the strips, with a result that only those behind them read, and no more of what it reads given back than it writes?
+static bool may_wait(const Grouping *g, const Units *list, const Unit *u) {
+  if (u->where != AHEAD || needed_by(g, u) != BY_BEHIND) return false;
+  int64_t bytes = 0;
+  for (int i = 0; i < u->root.n; i++) bytes += ir_bytes(&u->root.at[i]->type);
+  for (int i = 0; i < u->read.n; i++) {
+    const Fact *f = fact_of(g->p, u->read.at[i].v);
+    if (f->block == g->b && f->unit && !read_after(g, u->read.at[i].v)) bytes -= ir_bytes(&u->read.at[i].v->type);
+  }
+  for (int k = 0; k < list->v.n; k++) {
+    const Unit *w = list->v.at[k];
+    if (w->where == BEHIND) continue;
+    if (reads_from(g, w, u) || would_write_over(g, w, u)) return false;
+  }
+  return bytes > 0;
+}
+
+void strip_wait(const Grouping *g, Units *list) {
+  for (int k = list->v.n - 1; k >= 0 && g->b->loop; k--)
+    if (may_wait(g, list, list->v.at[k])) list->v.at[k]->where = BEHIND;
+}
+
+// ---- the order of nodes in a strip --------------------------------------------------------------------
 // An array that a node of the strip writes for others of it, and a node: which of these it writes, and which it reads; `point`: it
 // may write over it.
 typedef struct Item { int64_t bytes; int left; } Item;

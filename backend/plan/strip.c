@@ -214,6 +214,7 @@ static void arrange(Grouping *g, Units list, Units *out);
 static void split(Grouping *g, Units *list, Units *out) {
   Planner *p = g->p;
   strip_end(g, list);
+  strip_wait(g, list);
   Units ahead = {0}, behind = {0};
   Strips *s = arena_new(p->a, Strips);
   s->n = g->n;

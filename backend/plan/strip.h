@@ -20,6 +20,8 @@ static inline double strip_ns(const Grouping *g) { return piece_ns(g->p) / 2; } 
 
 // In a loop, units inside come BEHIND where that frees much.
 void strip_end(Grouping *g, Units *list);
+// In a loop, units AHEAD come BEHIND for which only those wait: a weight gradient joins the optimizer that reads it.
+void strip_wait(const Grouping *g, Units *list);
 // Puts the n nodes of strips into the order that takes the least room.
 void strip_order(const Grouping *g, Unit **inside, int n);
 

@@ -1013,6 +1013,38 @@ static void strips_end(void) {
   }
 }
 
+// A weight's gradient that could be computed ahead of strips which read the weight comes behind them, with what steps the weight.
+static void gradient_waits(void) {
+  Case c;
+  start(&c);
+  int64_t zero = 0;
+  IrValue *init = input(&c, f32(2, 512, 64), "s"), *x = input(&c, init->type, "x"), *w = input(&c, ir_type(IR_F32, 3, (int64_t[]){3, 64, 64}), "w");
+  IrRegion *body = ir_region(c.g);
+  ir_arg(body, ir_scalar(IR_I32));
+  IrValue *s = ir_arg(body, init->type), *wt = ir_arg(body, f32(2, 64, 64));
+  IrBuilder top = c.b;
+  c.b.at = body;
+  IrValue *e = ir_un(&c.b, IR_TANH, ir_dot(&c.b, s, wt, 0, false, false));
+  IrValue *m = ir_broadcast(&c.b, ir_reduce(&c.b, IR_RMAX, e, 1, &zero), init->type, (int64_t[]){1});
+  IrValue *q = ir_un(&c.b, IR_TANH, add(&c, e, m)), *next = ir_un(&c.b, IR_SIN, ir_dot(&c.b, q, wt, 0, false, false));
+  IrValue *g = ir_dot(&c.b, x, e, 0, true, false), *w1 = wt;
+  for (int k = 0; k < 14; k++) w1 = k % 2 ? add(&c, w1, g) : mul(&c, w1, g);     // too long for the product itself
+  ir_yield(body, next);
+  ir_yield(body, w1);
+  c.b = top;
+  IrOp *op = scan(&c, 2, (IrValue *[]){init, w}, 3, 1, body);
+  ir_output(c.g, op->out[0], "s");
+  ir_output(c.g, op->out[1], "w");
+  make_ports(&c);
+  PlanInterface io = {c.in, c.out};
+  c.plan = plan_make(&c.arena, c.g, &io, &cutting, &c.consts, "g");
+  CU_ASSERT_PTR_NULL(plan_verify(c.plan));
+  expect_kind(&c, PLAN_STRIPS, 2);
+  expect_kind(&c, PLAN_COPY, 0);
+  CU_ASSERT_PTR_NULL(run_case(&c, 1));
+  end(&c);
+}
+
 // y, which takes much room, is computed behind what does not need it.
 static void order_in_strips(void) {
   Case c;
@@ -1127,6 +1159,7 @@ void suite_plan(void) {
   test_add(s, "strips of the leading axis", strips);
   test_add(s, "strips step states in place", strips_in_place);
   test_add(s, "strips end where room is won", strips_end);
+  test_add(s, "a gradient waits for its optimizer", gradient_waits);
   test_add(s, "the order within a strip", order_in_strips);
   test_add(s, "forks behind strips", fork_behind_strips);
   test_add(s, "wrong strips are seen", wrong_strips);
