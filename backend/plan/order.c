@@ -160,18 +160,13 @@ static bool is_aside(const Unit *u) {
   return u->root.n && !u->then.n && !u->frees.n;
 }
 
-typedef struct Sort {
-  Planner *p;
-  Block *b;
-  int *left;                   // by value id: units that have still to read it, and what yields it
-  Unit **ready; int n;
-} Sort;
+typedef struct Sort { Planner *p; Block *b; Unit **ready; int n; } Sort;
 
 static void count_readers(Sort *s, int by, const Unit *u) {
   for (int i = 0; i < u->read.n; i++) {
     bool again = false;
     for (int k = 0; k < i; k++) again |= u->read.at[k].v == u->read.at[i].v;
-    if (!again) s->left[u->read.at[i].v->id] += by;
+    if (!again) s->p->left[u->read.at[i].v->id] += by;
   }
 }
 
@@ -181,7 +176,7 @@ static bool relieves(const Sort *s, const Unit *u) {
   int64_t freed = 0, written = 0;
   for (int i = 0; i < u->read.n; i++) {
     const Fact *f = fact_of(s->p, u->read.at[i].v);
-    if (f->block == s->b && f->unit && s->left[u->read.at[i].v->id] == 1) freed += ir_bytes(&u->read.at[i].v->type);
+    if (f->block == s->b && f->unit && s->p->left[u->read.at[i].v->id] == 1) freed += ir_bytes(&u->read.at[i].v->type);
   }
   for (int k = 0; k < u->root.n; k++) written += ir_bytes(&u->root.at[k]->type);
   for (int k = 0; !u->root.n && k < u->node->op->nout; k++) written += ir_bytes(&u->node->op->out[k]->type);
@@ -215,8 +210,9 @@ static Unit *take(Sort *s) {
 static void sort_units(Planner *p, Block *b) {
   Unit **order = arena_array(p->a, Unit *, b->unit.n + 1);
   int n = 0;
-  Sort s = {.p = p, .b = b, .left = arena_array(p->a, int, p->g->nvalue), .ready = arena_array(p->a, Unit *, b->unit.n + 1)};
-  for (int k = 0; k < b->region->nyield; k++) s.left[fact_of(p, b->region->yield[k])->base->id]++;
+  Sort s = {p, b, arena_array(p->a, Unit *, b->unit.n + 1), 0};
+  if (!p->left) p->left = arena_array(p->a, int, p->g->nvalue);
+  for (int k = 0; k < b->region->nyield; k++) p->left[fact_of(p, b->region->yield[k])->base->id]++;
   for (int k = 0; k < b->unit.n; k++) {
     count_readers(&s, 1, b->unit.at[k]);
     if (!b->unit.at[k]->waits) s.ready[s.n++] = b->unit.at[k];

@@ -122,6 +122,7 @@ typedef struct Planner {
   Plan *plan;
   Fact *fact;
   Bound *bound;                // by value id; NULL until needed
+  int *left;                   // by value id: units of the block being ordered that have still to read it, and what yields it
   int stamp;
   int tick;
   int nfork;

@@ -147,8 +147,11 @@ static void touch(Grouping *g, Unit *u, const IrValue *v) {
   else f->toucher = u;
 }
 
+// An optimizer's update, or a weight's gradient; in a loop, gradients come when what they read can be done with.
+static bool is_update(const Grouping *g, const PlanNode *n) { return n->linear || (!g->b->loop && n->kind == PLAN_DOT && ir_int(n->op, A_TA)); }
+
 // Members are alike that touch a value strip by strip both. Puts out those that are not like the seed; an optimizer's
-// updates of one array after another are alike all the same. False: all stay.
+// updates of one array after another, with their gradients, are alike all the same. False: all stay.
 static bool part(Grouping *g, const Units *list, int seed) {
   for (int k = seed; k < list->v.n; k++) {
     Unit *u = list->v.at[k];
@@ -164,12 +167,12 @@ static bool part(Grouping *g, const Units *list, int seed) {
     for (int i = 0; i < u->root.n; i++) touch(g, u, u->root.at[i]);
   }
   Unit *first = like(list->v.at[seed]);
-  bool linear = true, parted = false;
+  bool update = true, parted = false;
   for (int k = seed; k < list->v.n; k++)
-    if (list->v.at[k]->where == INSIDE && like(list->v.at[k]) == first) linear = linear && list->v.at[k]->node->linear;
+    if (list->v.at[k]->where == INSIDE && like(list->v.at[k]) == first) update = update && is_update(g, list->v.at[k]->node);
   for (int k = seed; k < list->v.n; k++) {
     Unit *u = list->v.at[k];
-    if (u->where == INSIDE && like(u) != first && !(linear && u->node->linear)) u->out = parted = true;
+    if (u->where == INSIDE && like(u) != first && !(update && is_update(g, u->node))) u->out = parted = true;
   }
   return parted;
 }
