@@ -5,8 +5,6 @@
 // Within a strip nodes follow one another, and what they write for each other lies where others have done with theirs.
 #include "backend/plan/strip.h"
 
-#include <string.h>
-
 #define FREED (1 << 17)       // bytes that a cut must win
 #define LEAST_ROOM (1 << 16)  // of a strip: with less, the order is as it may be
 #define MUCH 16               // nodes are moved that write at least this part of all the room
@@ -48,12 +46,14 @@ static int needed_by(const Grouping *g, const Unit *w) {
 // What units inside read that others wrote before, and nobody else reads: by which of them.
 typedef struct Given { const IrValue *v; bool *by; } Given;
 
+typedef struct Readers { VEC(int) v; } Readers;
+
 // A list whose units inside may be parted.
 typedef struct Cut {
   const Grouping *g;
   const Units *list;
   int n;
-  bool *reads;                   // [n, n]: unit k reads what unit i wrote
+  Readers *reader;               // of each unit: the units of the list that read what it wrote
   int *need;                     // the last unit inside that it needs, itself or through others behind; -1: none
   int *end;                      // of a unit inside: the last one inside that those behind wait for which read what it wrote
   int *by;                       // … who they are
@@ -64,25 +64,35 @@ typedef struct Cut {
 
 static bool is_inside(const Cut *c, int k) { return c->list->v.at[k]->where == INSIDE; }
 
+// The unit of the list that writes v, or -1.
+static int writer_of(const Cut *c, const IrValue *v) {
+  const Unit *w = fact_of(c->g->p, v)->unit;
+  return w && w->block == c->g->b && w->place >= 0 && w->place < c->n && c->list->v.at[w->place] == w ? w->place : -1;
+}
+
 static Cut cut_of(const Grouping *g, const Units *list) {
   Arena *a = g->p->a;
   int n = list->v.n;
   Cut c = {.g = g, .list = list, .n = n};
-  c.reads = arena_array(a, bool, n * n + 1);
+  c.reader = arena_array(a, Readers, n + 1);
   c.need = arena_array(a, int, n + 1), c.end = arena_array(a, int, n + 1), c.by = arena_array(a, int, n + 1);
   c.bytes = arena_array(a, int64_t, n + 1);
   c.later = arena_array(a, bool, n + 1);
+  for (int k = 0; k < n; k++) list->v.at[k]->place = k;
   for (int k = 0; k < n; k++) {
     const Unit *u = list->v.at[k];
     c.need[k] = is_inside(&c, k) ? k : -1;
     c.by[k] = is_inside(&c, k) ? needed_by(g, u) : BY_OTHERS;
     for (int i = 0; i < u->root.n; i++) c.bytes[k] += ir_bytes(&u->root.at[i]->type);
-    for (int i = 0; i < k; i++) {
-      c.reads[k * n + i] = reads_from(g, u, list->v.at[i]);
-      if (c.reads[k * n + i] && u->where == BEHIND && c.need[i] > c.need[k]) c.need[k] = c.need[i];
+    for (int i = 0; i < u->read.n; i++) {
+      int w = writer_of(&c, u->read.at[i].v);
+      if (w >= 0) vec_push(a, &c.reader[w].v, k);
+      if (w >= 0 && u->where == BEHIND && c.need[w] > c.need[k]) c.need[k] = c.need[w];
     }
-    for (int i = 0; i < k; i++)
-      if (c.reads[k * n + i] && u->where != AHEAD && c.need[k] > c.end[i]) c.end[i] = c.need[k];
+    for (int i = 0; i < u->read.n; i++) {
+      int w = writer_of(&c, u->read.at[i].v);
+      if (w >= 0 && u->where != AHEAD && c.need[k] > c.end[w]) c.end[w] = c.need[k];
+    }
   }
   return c;
 }
@@ -114,18 +124,14 @@ static bool is_used_up(const Cut *c, const Given *x, int at) {
 
 // All that read what the unit wrote come behind the cut, and some do.
 static bool only_for_later(const Cut *c, int i) {
-  bool any = false;
-  for (int k = i + 1; k < c->n; k++) {
-    if (!c->reads[k * c->n + i]) continue;
-    if (!c->later[k]) return false;
-    any = true;
-  }
-  return any;
+  for (int k = 0; k < c->reader[i].v.n; k++)
+    if (!c->later[c->reader[i].v.at[k]]) return false;
+  return c->reader[i].v.n > 0;
 }
 
 static bool read_later(const Cut *c, int i) {
-  for (int k = i + 1; k < c->n; k++)
-    if (c->reads[k * c->n + i] && c->later[k]) return true;
+  for (int k = 0; k < c->reader[i].v.n; k++)
+    if (c->later[c->reader[i].v.at[k]]) return true;
   return false;
 }
 
@@ -262,7 +268,8 @@ static Order order_of(const Grouping *g, Unit *const *inside, int n) {
     Member *m = &o.of[k];
     o.at[k] = k;
     *m = (Member){.u = inside[k], .first = o.item.n, .end = o.item.n};
-    for (int i = 0; i < m->u->root.n && needed_by(g, m->u) == BY_STRIP; i++) {
+    bool own = needed_by(g, m->u) == BY_STRIP;
+    for (int i = 0; i < m->u->root.n && own; i++) {
       vec_push(a, &o.item, ((Item){ir_bytes(&m->u->root.at[i]->type), 0}));
       item[m->u->root.at[i]->id] = m->end = o.item.n;
     }

@@ -52,7 +52,7 @@ struct Unit {                  // a node that is being planned
   double ns;                   // of its work on one core, estimated
   Strips *strips;              // that it is one of, or NULL
   Strips *foreseen;            // that it would be one of if there were no forks, or NULL
-  int where; bool barred, not_ahead, out; // while strips are looked for [strip.c]
+  int where, place; bool barred, not_ahead, out; // while strips are looked for [strip.c]
   Unit *like;
 };
 
