@@ -70,8 +70,6 @@ double plan_op_cost(const IrOp *op) {
 }
 
 // ---- blocks ----------------------------------------------------------------------------------
-static bool same_port(const PlanPort *a, const PlanPort *b) { return a->space == b->space && a->offset == b->offset; }
-
 // Arguments that are carried, and inputs that have a new value among the outputs.
 static void mark_states(Planner *p, const IrRegion *r) {
   const IrOp *owner = r->owner;

@@ -472,8 +472,6 @@ static void walk_block(Memory *m, Block *b) {
 }
 
 // ---- ports -----------------------------------------------------------------------------------------
-static bool same_port(const PlanPort *a, const PlanPort *b) { return a->space == b->space && a->offset == b->offset; }
-
 static int port_object(Memory *m, const IrValue *v, const PlanPort *port) {
   int k = v ? value_object(m, v, m->p->top, 0) : new_object(m, NULL, m->p->top, 0, 0);
   Class *c = &m->cls.at[class_of(m, k)];

@@ -94,7 +94,7 @@ static IrValue *old_of(Planner *p, const Block *b, int i) {
   const IrOp *op = r->owner;
   if (!op) {
     for (int k = 0; k < r->narg; k++)
-      if (p->io->in[k].space == p->io->out[i].space && p->io->in[k].offset == p->io->out[i].offset) return r->arg[k];
+      if (same_port(&p->io->in[k], &p->io->out[i])) return r->arg[k];
     return NULL;
   }
   if (op->code == IR_WHILE) return b == b->owner->body[1] ? r->arg[i] : NULL;

@@ -22,10 +22,7 @@ static bool is_part(const Parting *p, const IrOp *op) {
   return true;
 }
 
-static bool is_state(const Parting *p, int in, int out) {
-  const PlanPort *x = &p->io->in[in], *y = &p->io->out[out];
-  return x->space == y->space && x->offset == y->offset;
-}
+static bool is_state(const Parting *p, int in, int out) { return same_port(&p->io->in[in], &p->io->out[out]); }
 
 // One part behind another?
 static bool is_of_parts(const IrValue *v) {

@@ -132,6 +132,7 @@ typedef struct Planner {
 // Bytes of scratch room that a node takes.
 static inline int64_t scratch_of(const PlanNode *n) { return n->scratch_bytes * (n->blas || n->pack ? 1 : n->pieces); }
 static inline double piece_ns(const Planner *p) { return p->target->piece_ns > 0 ? p->target->piece_ns : PLAN_PIECES_NS; }
+static inline bool same_port(const PlanPort *a, const PlanPort *b) { return a->space == b->space && a->offset == b->offset; }
 static inline Fact *fact_of(Planner *p, const IrValue *v) { return &p->fact[v->id]; }
 static inline IrLower lower_of(const IrOp *op) { return ir_info[op->code].lower; }
 static inline bool is_memory_op(const IrOp *op) {
