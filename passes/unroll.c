@@ -365,5 +365,5 @@ void pass_unroll(PassContext *c, IrGraph *g) {
     IrValue *y = g->top->yield[k];
     if (y->op && y->op->code != IR_CONCAT && parts_of(&u, y)) g->top->yield[k] = whole(&u, &b, y->type, parts_of(&u, y));
   }
-  pass_simplify(c, g);
+  pass_simplify(c, g);               // here, not in the pipeline: most graphs have no such loop
 }

@@ -19,10 +19,10 @@
 // and the arena holds one for each piece. What only nodes of one strip touch is laid out by itself too: a room, of which the
 // arena holds one for each of few strips, or each thread has one of its own.
 //
-// Sharing is tried for each pair that a copy would otherwise join, largest first; then where it only saves room. What
-// a loop stacks is put over what it slices, where each turn is done with its slice before it writes: a layer's new
-// parameters over the old ones, before anything shares a place with them for room alone; at last cotangents that a way
-// back keeps over residuals that it has used.
+// Sharing is tried for each pair that a copy would otherwise join, largest first. Then what a loop stacks is put over what it
+// slices, where each turn is done with its slice before it writes: a layer's new parameters over the old ones, and cotangents
+// that a way back keeps over residuals that it has used. Then come pairs that share only for room, and at last what a turn makes of
+// its slice of an array that nobody reads again, over the slice.
 #include "backend/plan/state.h"
 
 #include <stdlib.h>

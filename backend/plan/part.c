@@ -8,6 +8,7 @@ typedef struct Parting {
   const PlanInterface *io;
   bool *sliced, *other;              // by input: used by slices of one index of the first axis; used in another way
   int *written;                      // by input: the output that is its new value, plus one
+  int *state;                        // by output: the input whose new value it is, if that comes apart, plus one
 } Parting;
 
 static int64_t part_bytes(const IrType *t) { return ir_bytes(t) / t->dim[0]; }
@@ -97,9 +98,7 @@ static IrGraph *in_parts(Parting *p, const bool *apart, PlanInterface *io) {
     more = 0;
     for (int k = 0; k < r->nyield; k++) {
       const IrValue *y = r->yield[k];
-      int state = -1;
-      for (int j = 0; j < r->narg; j++)
-        if (apart[j] && p->written[j] == k + 1) state = j;
+      int state = p->state[k] - 1;
       int64_t n = state < 0 ? 1 : r->arg[state]->type.dim[0];
       if (i >= n) continue;
       more |= i + 1 < n;
@@ -118,12 +117,14 @@ const IrGraph *plan_part_states(Arena *a, const IrGraph *g, PlanInterface *io) {
   p.sliced = arena_array(a, bool, r->narg + 1);
   p.other = arena_array(a, bool, r->narg + 1);
   p.written = arena_array(a, int, r->narg + 1);
+  p.state = arena_array(a, int, r->nyield + 1);
   find_uses(&p, r);
   bool *apart = arena_array(a, bool, r->narg + 1), any = false;
   for (int k = 0; k < r->narg; k++) {
     for (int i = 0; i < r->nyield; i++)
       if (is_state(&p, k, i)) p.written[k] = i + 1;
     any |= apart[k] = comes_apart(&p, k);
+    if (apart[k] && p.written[k]) p.state[p.written[k] - 1] = k + 1;
   }
   return any ? in_parts(&p, apart, io) : g;
 }
